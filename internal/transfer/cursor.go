@@ -1,0 +1,70 @@
+package transfer
+
+import "fmt"
+
+// CursorKind says what a cursor counts in.
+type CursorKind string
+
+const (
+	RowCursor    CursorKind = "row"    // Int is a row number of a file source, counted over all its files
+	Int64Cursor  CursorKind = "int64"  // Int is a primary key
+	StringCursor CursorKind = "string" // Str is a primary key
+)
+
+// Cursor is a place in a source: a row number or a key, never a batch number, so that it means the same whatever the
+// batch size. The zero Cursor means "no bound". It passes through Temporal as JSON; integers travel as strings, since a
+// JSON number would lose digits above 2^53.
+type Cursor struct {
+	Kind CursorKind `json:"kind,omitempty"`
+	Int  int64      `json:"int,omitempty,string"`
+	Str  string     `json:"str,omitempty"`
+}
+
+// Row makes a cursor that stands before row n.
+func Row(n int64) Cursor { return Cursor{Kind: RowCursor, Int: n} }
+
+// IsZero reports whether the cursor is no bound at all.
+func (c Cursor) IsZero() bool { return c.Kind == "" }
+
+func (c Cursor) String() string {
+	switch c.Kind {
+	case "":
+		return "the beginning"
+	case StringCursor:
+		return fmt.Sprintf("key %q", c.Str)
+	case Int64Cursor:
+		return fmt.Sprintf("key %d", c.Int)
+	}
+	return fmt.Sprintf("row %d", c.Int)
+}
+
+// Range is a part of a source that one activity copies: the half-open interval [From, To).
+type Range struct {
+	ID int `json:"id"`
+	// Partition is the source's partition, "" where it has none.
+	Partition string `json:"partition,omitempty"`
+	// Rows is how many rows the range holds: exact for files, estimated for servers.
+	Rows int64  `json:"rows,string"`
+	From Cursor `json:"from"`
+	To   Cursor `json:"to"`
+	// Skip holds the rows, counted from From, that a later row of the same key supersedes: they are read and not written.
+	Skip RowSet `json:"skip,omitempty"`
+}
+
+// RowRanges cuts rows [0, sum of inputs) into ranges of about size rows that do not cross from one input to the next.
+func RowRanges(inputs []Input, size int64) []Range {
+	var out []Range
+	var start int64
+	for _, in := range inputs {
+		// parts of even size: no tiny last one
+		parts := max((in.Rows+size/2)/size, 1)
+		for i := range parts {
+			from, to := start+in.Rows*i/parts, start+in.Rows*(i+1)/parts
+			if to > from {
+				out = append(out, Range{ID: len(out), Rows: to - from, From: Row(from), To: Row(to)})
+			}
+		}
+		start += in.Rows
+	}
+	return out
+}

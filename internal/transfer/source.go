@@ -1,0 +1,69 @@
+package transfer
+
+import "context"
+
+// Source is one collection's worth of rows. Nothing that it does changes what it reads.
+//
+// A source is opened for one activity and closed at its end; it may be used by several goroutines.
+type Source interface {
+	// Describe reads metadata only: it is cheap whatever the number of rows.
+	Describe(ctx context.Context) (*Description, error)
+	// Plan cuts the rows into ranges, disjoint and complete, of about rowsPerRange rows, numbered from 0.
+	// The same unchanged source and argument give the same ranges.
+	Plan(ctx context.Context, rowsPerRange int64) ([]Range, error)
+	// Open reads a range from the cursor on; the zero Cursor means from its beginning.
+	Open(ctx context.Context, r Range, from Cursor, limit BatchLimit) (Reader, error)
+	Close() error
+}
+
+// Reader yields the rows of one range, in an order that is the same each time it is read.
+// It is used by one goroutine.
+type Reader interface {
+	// Next returns the next rows, at least one, or io.EOF behind the last. Cursors of successive batches strictly advance.
+	// Memory is bounded by the batch. The error of a bad file is fault.Corrupt and names file and row; it repeats.
+	Next(ctx context.Context) (*Batch, error)
+	Close() error
+}
+
+// KeyScanner is a Source that can read its Int64 primary keys alone, cheaper than its rows.
+type KeyScanner interface {
+	// ScanKeys calls yield with the keys of all rows, in row order from row number first on. yield must not keep keys.
+	ScanKeys(ctx context.Context, yield func(first int64, keys []int64) error) error
+	// Place names a row number for a person, as "vectors.h5: row 17".
+	Place(row int64) string
+}
+
+// BatchLimit bounds a batch: a reader ends it at the first bound reached, and makes none without a row.
+type BatchLimit struct {
+	Rows  int
+	Bytes int
+}
+
+// Description is what a source says of itself.
+type Description struct {
+	// Format names what was found, as "HDF5, MilvusDM layout (embeddings, ids)".
+	Format string `json:"format"`
+	Schema Schema `json:"schema"`
+	Rows   int64  `json:"rows"`
+	// Bytes is how much will be read, at least roughly.
+	Bytes int64 `json:"bytes"`
+	// Identity changes when the source's content does: for files made from size, modification time and header.
+	Identity string `json:"identity"`
+	// Metric is the metric type the source was made for, in Milvus's names, or "" when it does not say.
+	Metric string `json:"metric,omitempty"`
+	// Lossy says why the vectors are only approximately those that once were given to the source; "" when they are exact.
+	Lossy string `json:"lossy,omitempty"`
+	// GeneratedKeys: keys are row numbers, so they can't repeat.
+	GeneratedKeys bool `json:"generatedKeys,omitempty"`
+	// Notes are what a user should know, as "float64 is converted to float32".
+	Notes []string `json:"notes,omitempty"`
+	// Inputs are the files, in row order. Empty for a server.
+	Inputs []Input `json:"inputs,omitempty"`
+}
+
+// Input is one file of a source.
+type Input struct {
+	Path  string `json:"path"`
+	Rows  int64  `json:"rows"`
+	Bytes int64  `json:"bytes"`
+}

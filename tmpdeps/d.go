@@ -1,0 +1,22 @@
+package tmpdeps
+import (
+ _ "go.temporal.io/sdk/client"
+ _ "go.temporal.io/sdk/worker"
+ _ "go.temporal.io/sdk/testsuite"
+ _ "go.temporal.io/sdk/contrib/envconfig"
+ _ "github.com/milvus-io/milvus-sdk-go/v2/client"
+ _ "gonum.org/v1/hdf5"
+ _ "github.com/DataIntelligenceCrew/go-faiss"
+ _ "gopkg.in/yaml.v3"
+ _ "github.com/zeebo/xxh3"
+ _ "github.com/spf13/cobra"
+ _ "github.com/invopop/jsonschema"
+ _ "github.com/compose-spec/compose-go/v2/loader"
+ _ "pgregory.net/rapid"
+ _ "github.com/google/go-cmp/cmp"
+ _ "github.com/prometheus/client_golang/prometheus/promhttp"
+ _ "golang.org/x/sync/errgroup"
+ _ "golang.org/x/term"
+ _ "go.opentelemetry.io/otel/exporters/prometheus"
+ _ "go.temporal.io/sdk/contrib/opentelemetry"
+)
