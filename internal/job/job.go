@@ -160,6 +160,11 @@ type Copy struct {
 	AllowLossy bool `json:"allowLossy,omitempty" yaml:"allow_lossy"`
 	// Prescan reads and checks every row before anything is written.
 	Prescan bool `json:"prescan,omitempty" yaml:"prescan"`
+	// WriteTimeout is how long the server may take for one batch (1s to 10m). A write that took longer may still have
+	// happened: it is sent again as an upsert.
+	WriteTimeout time.Duration `json:"writeTimeout" yaml:"write_timeout"`
+	// HeartbeatTimeout is how soon a lost worker is noticed and its work given to another.
+	HeartbeatTimeout time.Duration `json:"heartbeatTimeout" yaml:"heartbeat_timeout"`
 	// GiveUpAfter bounds the wait for a server that went away after the first write; 0 waits for ever.
 	GiveUpAfter time.Duration `json:"giveUpAfter,omitempty" yaml:"give_up_after"`
 }
