@@ -1,0 +1,105 @@
+package transfer
+
+import "context"
+
+// Sink is one target collection. Every step may be repeated: it is a no-op when its result already stands, and never
+// undoes what a later step did.
+//
+// A sink is opened for one activity and closed at its end.
+type Sink interface {
+	// Inspect says what stands in the target and what would become of it. It changes nothing, and refuses with a fault
+	// whatever can be known to fail.
+	Inspect(ctx context.Context, from *Description) (*TargetPlan, error)
+	// Prepare makes what the plan says: collection, partition. It returns what to write into.
+	Prepare(ctx context.Context, plan *TargetPlan) (*Target, error)
+	// Adopt checks that a target which an earlier run prepared still stands and is ours: fault.NotFound when it does not.
+	Adopt(ctx context.Context, t *Target) error
+	// Open makes a writer. With insert, rows are sent without looking for their keys: right only when none of them can
+	// have been sent before.
+	Open(ctx context.Context, t *Target, insert bool) (Writer, error)
+	// Finalize does one of the target's steps, which end in "done" or in a reason why it can't be had (Outcome.Missing).
+	// report is called with what is being waited for.
+	Finalize(ctx context.Context, t *Target, step string, report func(string)) (Outcome, error)
+	// Count returns how many rows the target holds: of the partition, where there is one.
+	Count(ctx context.Context, t *Target) (int64, error)
+	// CountKeys returns how many rows have one of the batch's keys, over all partitions or over the target's alone.
+	CountKeys(ctx context.Context, t *Target, b *Batch, allPartitions bool) (int64, error)
+	// Publish puts the target in its final place, dropping what it replaces.
+	Publish(ctx context.Context, t *Target) error
+	// Discard drops what Prepare made and Publish has not put in place; what belongs to others it never touches.
+	Discard(ctx context.Context, t *Target) error
+	Close() error
+}
+
+// Writer writes batches into a target. It may be used by several goroutines.
+type Writer interface {
+	// Write returns nil when the target has acknowledged the whole batch, which makes it durable. After an error the batch may
+	// have been written wholly, partly or not at all. It keeps nothing of b.
+	Write(ctx context.Context, b *Batch) error
+	Close() error
+}
+
+// Action is what becomes of a target.
+type Action string
+
+const (
+	ActionCreate    Action = "create"    // it is not there: made under a staging name and renamed at the end
+	ActionReplace   Action = "replace"   // it is there and is replaced, at the end, by what was staged
+	ActionAppend    Action = "append"    // rows are added to what is there
+	ActionPartition Action = "partition" // a new partition is made in a collection that is there
+	ActionRefill    Action = "refill"    // a partition is dropped, made anew and filled
+	ActionSkip      Action = "skip"      // it is there and is left alone
+)
+
+// TargetPlan is what Inspect found and what Prepare is to make.
+type TargetPlan struct {
+	Action Action `json:"action"`
+	// Place names the target for a person, as "127.0.0.1:19530/default/articles".
+	Place string `json:"place"`
+	// LockID is the same for whatever would write into the same collection.
+	LockID     string `json:"lockId"`
+	Collection string `json:"collection"`
+	Partition  string `json:"partition,omitempty"`
+	// StagingName is the collection's name until it is published, "" where rows go into the final place at once.
+	StagingName string `json:"stagingName,omitempty"`
+	// OldID is the ID of the collection (for ActionRefill: of the partition) that is replaced.
+	OldID int64 `json:"oldId,omitempty,string"`
+	// CollectionID is the ID of the collection that is there, 0 if there is none.
+	CollectionID int64 `json:"collectionId,omitempty,string"`
+	// Rows is how many rows stand in the target, -1 when that is not known (the collection is not loaded).
+	Rows int64 `json:"rows,string"`
+	// Schema is the collection's: as it is, or as it will be made.
+	Schema Schema `json:"schema"`
+	Index  Index  `json:"index"`
+	// Loaded says whether the collection was loaded; KeepLoaded how it is left.
+	Loaded     bool     `json:"loaded,omitempty"`
+	KeepLoaded bool     `json:"keepLoaded,omitempty"`
+	Server     string   `json:"server"`
+	Notes      []string `json:"notes,omitempty"`
+}
+
+// Index is the index that a vector field has or will have.
+type Index struct {
+	Field  string            `json:"field"`
+	Type   string            `json:"type"`
+	Metric string            `json:"metric"`
+	Params map[string]string `json:"params,omitempty"`
+}
+
+// Target is a prepared target.
+type Target struct {
+	Plan TargetPlan `json:"plan"`
+	// Name is the collection that rows are written into: the staging name, or the final one.
+	Name         string `json:"name"`
+	CollectionID int64  `json:"collectionId,string"`
+	// Fresh: the collection was made by this job, holds nothing else and nobody else knows its name.
+	Fresh bool `json:"fresh,omitempty"`
+	// Steps are what Finalize has to do, in order.
+	Steps []string `json:"steps"`
+}
+
+// Outcome is the end of a finalizing step.
+type Outcome struct {
+	// Missing says why the step's result can't be had on this server; the job goes on and says so.
+	Missing string `json:"missing,omitempty"`
+}
