@@ -1,0 +1,93 @@
+package activities
+
+import (
+	"time"
+
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// Ref names the job that an activity works for.
+type Ref struct {
+	Job job.Job `json:"job"`
+	// Owner is the job's workflow ID. Stage is the same for runs that continue each other.
+	Owner string `json:"owner"`
+	Stage string `json:"stage"`
+}
+
+// Plan is what ReadMetadata found and what would be done about it.
+type Plan struct {
+	Source transfer.Description `json:"source"`
+	Target transfer.TargetPlan  `json:"target"`
+	// RangeRows is about how many rows one CopyRange copies; Ranges is how many there will be.
+	RangeRows int64 `json:"rangeRows,string"`
+	Ranges    int   `json:"ranges"`
+	// Memory is what the worker needs at most for this job, in bytes; TargetMemory what the server needs to load it.
+	Memory       int64    `json:"memory,string"`
+	TargetMemory int64    `json:"targetMemory,string"`
+	Notes        []string `json:"notes,omitempty"`
+}
+
+// PlanRangesInput is what PlanRanges needs.
+type PlanRangesInput struct {
+	Ref
+	Identity  string `json:"identity"`
+	RangeRows int64  `json:"rangeRows,string"`
+}
+
+// Ranges is PlanRanges' answer.
+type Ranges struct {
+	Ranges []transfer.Range `json:"ranges"`
+	// Superseded is how many rows a later row of the same key replaces; they are not copied.
+	Superseded int64 `json:"superseded,omitempty,string"`
+}
+
+// TargetInput names a prepared target.
+type TargetInput struct {
+	Ref
+	Target transfer.Target `json:"target"`
+	// Step is FinalizeTarget's.
+	Step string `json:"step,omitempty"`
+}
+
+// PrepareInput is what PrepareTarget needs.
+type PrepareInput struct {
+	Ref
+	Plan transfer.TargetPlan `json:"plan"`
+}
+
+// RangeInput names a range of a source and the target it goes to.
+type RangeInput struct {
+	Ref
+	Target   transfer.Target     `json:"target"`
+	Identity string              `json:"identity"`
+	Range    transfer.Range      `json:"range"`
+	From     transfer.Checkpoint `json:"from"`
+	// Insert: nothing behind From has ever been sent, so that the first attempt may insert.
+	Insert bool `json:"insert,omitempty"`
+}
+
+// CopyResult is CopyRange's answer: how far it came, and why no further.
+type CopyResult struct {
+	Reached transfer.Checkpoint `json:"reached"`
+	Done    bool                `json:"done"`
+	// Lost is how many attempts before this one ended without an answer.
+	Lost int `json:"lost,omitempty"`
+}
+
+// CheckResult is CheckRange's answer.
+type CheckResult struct {
+	// Wrong is how many rows were in batches whose keys did not stand exactly once; they were written again.
+	Wrong int64 `json:"wrong,string"`
+}
+
+// Heartbeat is what a running activity tells of itself. It is also what the next attempt goes on from.
+type Heartbeat struct {
+	Reached transfer.Checkpoint `json:"reached"`
+	// Rows and Bytes are what was gained since the activity was scheduled.
+	Rows  int64 `json:"rows,string"`
+	Bytes int64 `json:"bytes,string"`
+	// Waiting says what is waited for, Since when.
+	Waiting string    `json:"waiting,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+}

@@ -1,0 +1,98 @@
+package milvus
+
+import (
+	"context"
+	"slices"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// collection is what a server says of one of its collections.
+type collection struct {
+	ID         int64
+	Name       string
+	Schema     transfer.Schema
+	Aliases    []string
+	Properties map[string]string
+	Shards     int32
+}
+
+// describe returns the collection, or nil when there is none of that name. An alias is answered with its collection.
+func (c *conn) describe(ctx context.Context, name string) (*collection, error) {
+	resp, err := c.raw.DescribeCollection(ctx, &milvuspb.DescribeCollectionRequest{CollectionName: name})
+	if err := check(resp.GetStatus(), err); err != nil {
+		if kindOf(err) == fault.NotFound {
+			return nil, nil
+		}
+		return nil, wrap(err, "describe collection %s", name)
+	}
+	out := &collection{
+		ID: resp.GetCollectionID(), Name: resp.GetSchema().GetName(), Schema: transfer.Schema{CollectionSchema: resp.GetSchema()},
+		Aliases: resp.GetAliases(), Shards: resp.GetShardsNum(), Properties: map[string]string{},
+	}
+	if n := resp.GetCollectionName(); n != "" {
+		out.Name = n
+	}
+	for _, kv := range resp.GetProperties() {
+		out.Properties[kv.GetKey()] = kv.GetValue()
+	}
+	return out, nil
+}
+
+// partitionID returns the ID of a collection's partition, or 0 when there is none of that name.
+func (c *conn) partitionID(ctx context.Context, collection, partition string) (int64, error) {
+	resp, err := c.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: collection})
+	if err := check(resp.GetStatus(), err); err != nil {
+		return 0, wrap(err, "list partitions of %s", collection)
+	}
+	if i := slices.Index(resp.GetPartitionNames(), partition); i >= 0 && i < len(resp.GetPartitionIDs()) {
+		return resp.GetPartitionIDs()[i], nil
+	}
+	return 0, nil
+}
+
+// loaded reports whether the whole collection is loaded.
+func (c *conn) loaded(ctx context.Context, name string) (bool, error) {
+	resp, err := c.raw.GetLoadState(ctx, &milvuspb.GetLoadStateRequest{CollectionName: name})
+	if err := check(resp.GetStatus(), err); err != nil {
+		return false, wrap(err, "load state of %s", name)
+	}
+	return resp.GetState() == commonpb.LoadState_LoadStateLoaded, nil
+}
+
+// indexes returns the descriptions of a collection's indexes, none where it has none.
+func (c *conn) indexes(ctx context.Context, name string) ([]*milvuspb.IndexDescription, error) {
+	resp, err := c.raw.DescribeIndex(ctx, &milvuspb.DescribeIndexRequest{CollectionName: name})
+	if err := check(resp.GetStatus(), err); err != nil {
+		if kindOf(err) == fault.NotFound {
+			return nil, nil
+		}
+		return nil, wrap(err, "describe the indexes of %s", name)
+	}
+	return resp.GetIndexDescriptions(), nil
+}
+
+// setProperty sets one property of a collection and leaves the others.
+func (c *conn) setProperty(ctx context.Context, name, key, value string) error {
+	st, err := c.raw.AlterCollection(ctx, &milvuspb.AlterCollectionRequest{CollectionName: name, Properties: keyValues(map[string]string{key: value})})
+	return wrap(check(st, err), "set property %s of %s", key, name)
+}
+
+// keyValues turns a map into the wire's pairs, sorted by key.
+func keyValues(m map[string]string) []*commonpb.KeyValuePair {
+	var out []*commonpb.KeyValuePair
+	for k, v := range m {
+		out = append(out, &commonpb.KeyValuePair{Key: k, Value: v})
+	}
+	slices.SortFunc(out, func(a, b *commonpb.KeyValuePair) int {
+		if a.Key < b.Key {
+			return -1
+		}
+		return 1
+	})
+	return out
+}

@@ -1,0 +1,101 @@
+package milvus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+func (s *sink) Count(ctx context.Context, t *transfer.Target) (int64, error) {
+	name, err := s.currentName(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	return s.count(ctx, name, "", partitions(t.Plan.Partition))
+}
+
+// currentName is where the target's rows stand: the staging name, or the final one once it is published.
+func (s *sink) currentName(ctx context.Context, t *transfer.Target) (string, error) {
+	for _, name := range []string{t.Name, t.Plan.Collection} {
+		there, err := s.describe(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if there != nil && there.ID == t.CollectionID {
+			return name, nil
+		}
+	}
+	return "", fault.New(fault.Conflict, "collection %s (ID %d) is gone: it was dropped or made anew by somebody else", t.Name, t.CollectionID)
+}
+
+func partitions(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
+}
+
+// CountKeys asks for the keys as an interval where they are one, which is much cheaper than a list; an interval that holds
+// nothing answers for the list as well.
+func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys []int64, allPartitions bool) (int64, error) {
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	name, err := s.currentName(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	within := partitions(t.Plan.Partition)
+	if allPartitions {
+		within = nil
+	}
+	pk := t.Plan.Schema.PrimaryKey().GetName()
+	low, high := slices.Min(keys), slices.Max(keys)
+	n, err := s.count(ctx, name, interval(pk, low, high), within)
+	if err != nil || n == 0 || uint64(high)-uint64(low) == uint64(len(keys)-1) {
+		return n, err
+	}
+	list := make([]byte, 0, 8*len(keys))
+	for i, k := range keys {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, k, 10)
+	}
+	return s.count(ctx, name, fmt.Sprintf("%s in [%s]", pk, list), within)
+}
+
+// interval is the expression low <= pk <= high; the lowest int64 can't be written as a literal.
+func interval(pk string, low, high int64) string {
+	upper := fmt.Sprintf("%s <= %d", pk, high)
+	if low == -1<<63 {
+		if high == -1<<63 {
+			return fmt.Sprintf("%s < %d", pk, low+1)
+		}
+		return upper
+	}
+	return fmt.Sprintf("%s >= %d and %s", pk, low, upper)
+}
+
+// count counts rows with Strong consistency: all that was acknowledged before is in. A key that was inserted twice counts
+// twice, which no other query shows.
+func (c *conn) count(ctx context.Context, name, expr string, partitions []string) (int64, error) {
+	resp, err := c.raw.Query(ctx, &milvuspb.QueryRequest{CollectionName: name, Expr: expr, PartitionNames: partitions,
+		OutputFields: []string{"count(*)"}, ConsistencyLevel: commonpb.ConsistencyLevel_Strong})
+	if err := check(resp.GetStatus(), err); err != nil {
+		return 0, wrap(err, "count the rows of %s", name)
+	}
+	for _, f := range resp.GetFieldsData() {
+		if v := f.GetScalars().GetLongData().GetData(); len(v) == 1 {
+			return v[0], nil
+		}
+	}
+	return 0, fault.New(fault.Internal, "count the rows of %s: the server's answer holds no count", name)
+}

@@ -1,0 +1,125 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-sdk-go/v2/merr"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, report func(string)) (transfer.Outcome, error) {
+	name, err := s.currentName(ctx, t)
+	if err != nil {
+		return transfer.Outcome{}, err
+	}
+	switch step {
+	case stepFlush:
+		return transfer.Outcome{}, s.flush(ctx, name, report)
+	case stepIndex:
+		return transfer.Outcome{}, s.buildIndex(ctx, name, t.Plan.Index, report)
+	case stepLoad:
+		return s.load(ctx, name, report)
+	case stepRelease:
+		return transfer.Outcome{}, s.release(ctx, name)
+	}
+	return transfer.Outcome{}, fault.New(fault.Internal, "no step %q", step)
+}
+
+// flush seals what was written and waits until it stands in storage.
+func (s *sink) flush(ctx context.Context, name string, report func(string)) error {
+	resp, err := s.raw.Flush(ctx, &milvuspb.FlushRequest{CollectionNames: []string{name}})
+	if err := check(resp.GetStatus(), err); err != nil {
+		return wrap(err, "flush %s", name)
+	}
+	segments := resp.GetCollSegIDs()[name].GetData()
+	err = wait(ctx, func() (bool, error) {
+		report(fmt.Sprintf("flushing %d segments", len(segments)))
+		state, err := s.raw.GetFlushState(ctx, &milvuspb.GetFlushStateRequest{SegmentIDs: segments,
+			FlushTs: resp.GetCollFlushTs()[name], CollectionName: name})
+		return state.GetFlushed(), check(state.GetStatus(), err)
+	})
+	return wrap(err, "flush %s", name)
+}
+
+// buildIndex makes the index where the field has none, and waits until every sealed row is in it.
+func (s *sink) buildIndex(ctx context.Context, name string, ix transfer.Index, report func(string)) error {
+	existing, err := s.indexes(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !indexed(existing, ix.Field) {
+		if err := s.createIndex(ctx, name, ix); err != nil {
+			return err
+		}
+	}
+	return wait(ctx, func() (bool, error) {
+		descriptions, err := s.indexes(ctx, name)
+		if err != nil {
+			return false, err
+		}
+		for _, d := range descriptions {
+			if d.GetState() == commonpb.IndexState_Failed {
+				return false, fault.New(fault.Unsupported, "build index %s of %s: %s", d.GetIndexName(), name, d.GetIndexStateFailReason())
+			}
+			if d.GetState() != commonpb.IndexState_Finished || d.GetPendingIndexRows() > 0 {
+				report(fmt.Sprintf("indexed %d of %d rows", d.GetIndexedRows(), d.GetTotalRows()))
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+func indexed(descriptions []*milvuspb.IndexDescription, field string) bool {
+	for _, d := range descriptions {
+		if d.GetFieldName() == field {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sink) createIndex(ctx context.Context, name string, ix transfer.Index) error {
+	params, err := indexParams(ix)
+	if err != nil {
+		return err
+	}
+	st, err := s.raw.CreateIndex(ctx, &milvuspb.CreateIndexRequest{CollectionName: name, FieldName: ix.Field, ExtraParams: params})
+	err = check(st, err)
+	if err != nil && kindOf(err) == fault.Internal {
+		// what the server has against the parameters comes without a code of its own
+		return fault.New(fault.Config, "target.milvus.index: the server refuses %s with metric %s and %v: %w", ix.Type, ix.Metric, ix.Params, err)
+	}
+	return wrap(err, "create index %s on %s of %s", ix.Type, ix.Field, name)
+}
+
+// load loads the collection and waits for it. A server without the memory for it is an outcome, not an error: the rows
+// are there all the same.
+func (s *sink) load(ctx context.Context, name string, report func(string)) (transfer.Outcome, error) {
+	st, err := s.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: 1})
+	err = check(st, err)
+	if err == nil {
+		err = wait(ctx, func() (bool, error) {
+			p, err := s.raw.GetLoadingProgress(ctx, &milvuspb.GetLoadingProgressRequest{CollectionName: name})
+			report(fmt.Sprintf("loaded %d %%", p.GetProgress()))
+			return p.GetProgress() == 100, check(p.GetStatus(), err)
+		})
+	}
+	if err != nil && (errors.Is(err, merr.ErrServiceMemoryLimitExceeded) || strings.Contains(err.Error(), "insufficient memory") ||
+		strings.Contains(err.Error(), "OOM")) {
+		return transfer.Outcome{Missing: "the server has not the memory to load it: " + err.Error()}, nil
+	}
+	return transfer.Outcome{}, wrap(err, "load %s", name)
+}
+
+func (s *sink) release(ctx context.Context, name string) error {
+	st, err := s.raw.ReleaseCollection(ctx, &milvuspb.ReleaseCollectionRequest{CollectionName: name})
+	return wrap(check(st, err), "release %s", name)
+}

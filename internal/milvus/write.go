@@ -1,0 +1,86 @@
+package milvus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	grpc_retry "github.com/grpc-ecosystem/go-grpc-middleware/retry"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+type writer struct {
+	*sink
+	target *transfer.Target
+	insert bool
+	report func(string)
+}
+
+func (s *sink) Open(_ context.Context, t *transfer.Target, insert bool, report func(string)) (transfer.Writer, error) {
+	if insert && !t.Fresh {
+		return nil, fault.New(fault.Internal, "rows of %s can't be inserted unseen: it holds others", t.Name)
+	}
+	return &writer{s, t, insert, report}, nil
+}
+
+func (w *writer) Close() error { return nil }
+
+// Write sends one Insert or Upsert. A refusal for load is repeated, since nothing was written then; nothing else is.
+func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		if ctx.Err() != nil {
+			return transfer.ErrNotSent
+		}
+		err := w.send(context.WithoutCancel(ctx), b)
+		if fault.KindOf(err) != fault.Throttled {
+			return err
+		}
+		w.report("Milvus asks to wait: " + err.Error())
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// send makes the one call, with a deadline: after it the outcome is unknown.
+func (w *writer) send(ctx context.Context, b *transfer.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, w.copy.WriteTimeout)
+	defer cancel()
+	verb := "upsert"
+	var resp *milvuspb.MutationResult
+	var err error
+	if w.insert {
+		verb = "insert"
+		resp, err = w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
+			FieldsData: b.Fields, NumRows: uint32(b.Rows)}, grpc_retry.Disable())
+	} else {
+		resp, err = w.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
+			FieldsData: b.Fields, NumRows: uint32(b.Rows)}, grpc_retry.Disable())
+	}
+	if err := check(resp.GetStatus(), err); err != nil {
+		return wrap(err, "%s %d rows (%s) into %s", verb, b.Rows, b.Place(0), w.target.Name)
+	}
+	if err := acknowledged(resp, b.Rows, w.insert); err != nil {
+		return fault.New(fault.Internal, "%s %d rows (%s) into %s: %w", verb, b.Rows, b.Place(0), w.target.Name, err)
+	}
+	return nil
+}
+
+// acknowledged checks that the server says of every row that it was written.
+func acknowledged(resp *milvuspb.MutationResult, rows int, insert bool) error {
+	if n := len(resp.GetErrIndex()); n > 0 {
+		return fmt.Errorf("the server refused %d rows, the first is row %d of the batch", n, resp.GetErrIndex()[0])
+	}
+	n := resp.GetUpsertCnt()
+	if insert {
+		n = resp.GetInsertCnt()
+	}
+	if n != int64(rows) {
+		return fmt.Errorf("the server says it wrote %d rows", n)
+	}
+	return nil
+}

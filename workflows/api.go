@@ -1,0 +1,142 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// Input starts a direction's workflow.
+type Input struct {
+	Job  job.Job `json:"job"`
+	Hash string  `json:"hash"`
+	// Resume is what the job's last run left behind; nil starts anew.
+	Resume *State `json:"resume,omitempty"`
+	// StateAttribute: the search attribute is registered and is kept up to date. Upserting one that isn't would block the workflow.
+	StateAttribute bool `json:"stateAttribute,omitempty"`
+}
+
+// Phase is what a job is doing.
+type Phase string
+
+const (
+	PhaseReading   Phase = "reading metadata"
+	PhasePlanning  Phase = "checking keys"
+	PhasePreparing Phase = "preparing the target"
+	PhaseScanning  Phase = "scanning the source"
+	PhaseCopying   Phase = "copying"
+	PhasePaused    Phase = "paused"
+	PhaseFlush     Phase = "flush" // this and the next two are the target's own steps
+	PhaseIndex     Phase = "index"
+	PhaseLoad      Phase = "load"
+	PhaseCounting  Phase = "counting"
+	PhaseRepairing Phase = "repairing"
+	PhasePublish   Phase = "publishing"
+	PhaseDone      Phase = "done"
+	PhaseFailed    Phase = "failed"
+	PhaseCancelled Phase = "cancelled"
+)
+
+// Status is the answer to StatusQuery.
+type Status struct {
+	Phase  Phase     `json:"phase"`
+	Since  time.Time `json:"since"` // when the phase began
+	Source string    `json:"source"`
+	Target string    `json:"target"`
+	// Child is the workflow ID of the CopyCollection that does the work, once there is one. Ask it for the exact status;
+	// heartbeats of its pending activities (activities.Heartbeat) add what they gained since they were scheduled.
+	Child string `json:"child,omitempty"`
+	// Rows and Bytes are what the workflow knows to be acknowledged; TotalRows and TotalBytes are what there is to copy.
+	Rows       int64 `json:"rows,string"`
+	TotalRows  int64 `json:"totalRows,string"`
+	Bytes      int64 `json:"bytes,string"`
+	TotalBytes int64 `json:"totalBytes,string"`
+	RangesDone int   `json:"rangesDone"`
+	Ranges     int   `json:"ranges"`
+	// Lost is how many attempts at a range were lost, and the rest of the range sent again.
+	Lost int `json:"lost,omitempty"`
+	// Resumed is how many rows an earlier run had copied.
+	Resumed int64    `json:"resumed,omitempty,string"`
+	Paused  bool     `json:"paused,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// Result is what a finished job answers.
+type Result struct {
+	// Outcome is "verified" (counted, every row once), "not counted" (copied, but the server could not load it) or "skipped"
+	// (the target was there and the mode is skip).
+	Outcome string `json:"outcome"`
+	Source  string `json:"source"`
+	Target  string `json:"target"`
+	// Rows were copied, Counted stand in the target (of the partition, where there is one), Bytes were sent.
+	Rows    int64 `json:"rows,string"`
+	Counted int64 `json:"counted,string"`
+	Bytes   int64 `json:"bytes,string"`
+	// Sum is the order-free content sum of what was copied.
+	Sum     string        `json:"sum,omitempty"`
+	Took    time.Duration `json:"took"`
+	Copying time.Duration `json:"copying"`
+	// Repaired is how many rows were written again because they counted double or not at all.
+	Repaired int64    `json:"repaired,omitempty,string"`
+	Lost     int      `json:"lost,omitempty"`
+	Resumed  int64    `json:"resumed,omitempty,string"`
+	Index    string   `json:"index,omitempty"`
+	Loaded   bool     `json:"loaded,omitempty"`
+	Report   string   `json:"report,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+}
+
+const (
+	OutcomeVerified   = "verified"
+	OutcomeNotCounted = "not counted"
+	OutcomeSkipped    = "skipped"
+)
+
+// State is what a run that failed or was cancelled leaves for the next one. It travels in the details of the workflow's
+// failure.
+type State struct {
+	Hash     string          `json:"hash"`
+	Identity string          `json:"identity"`
+	Stage    string          `json:"stage"`
+	Target   transfer.Target `json:"target"`
+	Ranges   []RangeState    `json:"ranges"`
+	// LateUntil is when a write that was lost can arrive no more.
+	LateUntil time.Time `json:"lateUntil,omitzero"`
+	Lost      int       `json:"lost,omitempty"`
+}
+
+// RangeState is one range and how far it has come.
+type RangeState struct {
+	Range transfer.Range      `json:"range"`
+	Reach transfer.Checkpoint `json:"reach"`
+	Done  bool                `json:"done,omitempty"`
+	// Touched: rows behind Reach may have been sent, so the rest can't be inserted unseen.
+	Touched bool `json:"touched,omitempty"`
+}
+
+// Rows is how many rows the state covers.
+func (s *State) Rows() int64 {
+	var n int64
+	for _, r := range s.Ranges {
+		n += r.Reach.Rows
+	}
+	return n
+}
+
+// StateOf takes the state out of the error that a run ended with; nil if it holds none.
+func StateOf(err error) *State {
+	var s State
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.HasDetails() && app.Details(&s) == nil && s.Hash != "" {
+		return &s
+	}
+	var canceled *temporal.CanceledError
+	if errors.As(err, &canceled) && canceled.HasDetails() && canceled.Details(&s) == nil && s.Hash != "" {
+		return &s
+	}
+	return nil
+}

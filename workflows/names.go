@@ -1,0 +1,39 @@
+package workflows
+
+import "milvusdm/internal/job"
+
+// TaskQueue is where workflows run, and activities that any worker can do.
+const TaskQueue = "milvusdm"
+
+// HostQueue is the task queue of one machine's workers, for files that only that machine has.
+func HostQueue(host string) string { return TaskQueue + "@" + host }
+
+// Names of workflow types, as the Web UI shows them. Each direction's is also what job.Direction answers.
+const (
+	FaissToMilvusName  = "FaissToMilvus"
+	HDF5ToMilvusName   = "HDF5ToMilvus"
+	CopyCollectionName = "CopyCollection"
+	PlanJobName        = "PlanJob"
+)
+
+// Names of queries and updates.
+const (
+	StatusQuery  = "status" // answers Status
+	PauseUpdate  = "pause"  // no argument; accepted once the job runs
+	ResumeUpdate = "resume"
+)
+
+// StateAttribute is the search attribute that holds a job's Phase.
+const StateAttribute = "MilvusDMState"
+
+// HashMemo is the memo key that holds the job's hash, JobMemo the one that holds the job.
+const (
+	HashMemo = "jobHash"
+	JobMemo  = "job"
+)
+
+// WorkflowID is the workflow ID of a job: its name, so that a job runs once at a time.
+func WorkflowID(j *job.Job) string { return j.Name }
+
+// PlanID is the workflow ID of a dry run.
+func PlanID(j *job.Job, nonce string) string { return j.Name + "/plan/" + nonce }
