@@ -1,0 +1,190 @@
+package faiss
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"milvusdm/internal/fault"
+)
+
+// Index is a Faiss index file, open for reading by row number: a row's number is its position in the file, which for
+// inverted lists means list by list. Only its structure is in memory, and codebooks and matrices. Several goroutines may
+// read at once.
+type Index struct {
+	Info
+	root *node
+	file io.Closer
+}
+
+// Info is what an index file says of itself.
+type Info struct {
+	// Kind names the indexes from the outermost in, as "IDMap over IVFFlat".
+	Kind string
+	Rows int64
+	Dim  int // in bits for a binary index
+	// Binary: vectors are packed bits, Dim/8 bytes each; else float32.
+	Binary bool
+	Metric Metric
+	// Lossy says why vectors come out only approximately as they went in; "" when they are exact.
+	Lossy string
+	// IDs: the file holds ids. Else row i has id i.
+	IDs bool
+	// Normalized: the index scaled vectors to unit length before it stored them.
+	Normalized bool
+}
+
+// RowBytes is the size of a vector as it is read.
+func (i Info) RowBytes() int {
+	if i.Binary {
+		return i.Dim / 8
+	}
+	return i.Dim * 4
+}
+
+// OpenIndex reads the structure of an index file.
+//
+// Errors: fault.NotFound, fault.Denied, fault.Corrupt when it is not a sound index file, and fault.Unsupported with the
+// kind's four-character code when it holds what this package does not read.
+func OpenIndex(path string) (*Index, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+	}
+	x, err := openFile(f, path)
+	if err != nil {
+		f.Close() // nothing was written to it
+		return nil, err
+	}
+	x.file = f
+	return x, nil
+}
+
+func openFile(f *os.File, path string) (*Index, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fault.New(fault.Config, "%s: not a regular file; a Faiss index is read by offset", path)
+	}
+	return parse(f, path, st.Size())
+}
+
+func fileFault(err error) fault.Kind {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.NotFound
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Denied
+	}
+	return fault.Internal
+}
+
+// parse reads the structure of the index in r, which is size bytes long.
+func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
+	d := &decoder{input: &input{r: r, name: name, size: size}}
+	if size == 0 {
+		return nil, fault.New(fault.Corrupt, "%s: the file is empty; write it anew with faiss.write_index", name)
+	}
+	root := d.file()
+	if d.err == nil && d.left() > 0 {
+		d.corrupt(d.off, "the index ends here, but %d bytes follow it", d.left())
+	}
+	if d.err != nil {
+		if fault.KindOf(d.err) == fault.Corrupt {
+			return nil, fmt.Errorf("%w; the file is truncated, damaged or not a Faiss index: copy it again or write it anew with faiss.write_index", d.err)
+		}
+		return nil, d.err
+	}
+	info := root.Info
+	info.Lossy = strings.Join(root.losses, "; ")
+	return &Index{Info: info, root: root}, nil
+}
+
+// Close closes the file.
+func (x *Index) Close() error { return x.file.Close() }
+
+// ReadFloats fills dst with the vectors of rows [first, first+len(dst)/Dim), which must exist, of a float index.
+func (x *Index) ReadFloats(first int64, dst []float32) error {
+	return x.root.rows.vectors(first, floatBytes(dst))
+}
+
+// ReadBits fills dst with the packed vectors of rows [first, first+len(dst)*8/Dim), which must exist, of a binary index.
+func (x *Index) ReadBits(first int64, dst []byte) error { return x.root.rows.vectors(first, dst) }
+
+// ReadIDs fills dst with the ids of rows [first, first+len(dst)), which must exist.
+func (x *Index) ReadIDs(first int64, dst []int64) error { return x.root.rows.ids(first, dst) }
+
+// node is an index together with those nested in it.
+type node struct {
+	Info
+	losses []string
+	rows   table
+}
+
+// table gives rows by number. The ranges asked for exist. Tables may be used by several goroutines.
+type table interface {
+	// vectors fills dst with the vectors of consecutive rows from first on, as Faiss would reconstruct them. dst holds
+	// float32 values, aligned, unless the index is binary.
+	vectors(first int64, dst []byte) error
+	// ids fills dst with ids: the row numbers, where the index has none of its own.
+	ids(first int64, dst []int64) error
+}
+
+// over makes a node for an index that adds nothing to the rows of another.
+func over(outer Info, name string, inner *node) *node {
+	n := &node{Info: inner.Info, losses: inner.losses, rows: inner.rows}
+	n.Kind, n.Metric = name+" over "+inner.Kind, outer.Metric
+	return n
+}
+
+// header reads what every float index begins with, behind its kind.
+func (d *decoder) header() Info {
+	at := d.off
+	n := Info{Dim: int(d.int32("the dimension")), Rows: d.int64("the number of rows")}
+	d.skip(16, "unused fields")
+	d.bool("is_trained")
+	n.Metric = Metric(d.int32("the metric"))
+	if n.Metric > MetricL2 {
+		d.skip(4, "the metric's argument")
+	}
+	d.check(at, n)
+	return n
+}
+
+// binaryHeader reads what every binary index begins with, behind its kind.
+func (d *decoder) binaryHeader() Info {
+	at := d.off
+	n := Info{Binary: true, Dim: int(d.int32("the dimension"))}
+	size := int(d.int32("the code size"))
+	n.Rows = d.int64("the number of rows")
+	d.bool("is_trained")
+	n.Metric = Metric(d.int32("the metric"))
+	if d.check(at, n); d.err == nil && (n.Dim%8 != 0 || size != n.Dim/8) {
+		d.corrupt(at, "a binary index of dimension %d with codes of %d bytes", n.Dim, size)
+	}
+	return n
+}
+
+func (d *decoder) check(at int64, n Info) {
+	switch {
+	case d.err != nil:
+	case n.Dim < 1 || n.Dim > maxDim:
+		d.corrupt(at, "dimension %d is not in 1 to %d", n.Dim, maxDim)
+	case n.Rows < 0:
+		d.corrupt(at, "number of rows %d is negative", n.Rows)
+	case !n.Metric.known():
+		d.corrupt(at, "metric %d is not one of Faiss's", n.Metric)
+	}
+}
+
+// same checks that an index nested in n holds the same rows as n.
+func (d *decoder) same(at int64, n Info, inner *node) {
+	if d.err == nil && (inner.Rows != n.Rows || inner.Dim != n.Dim) {
+		d.corrupt(at, "%d rows of dimension %d, but %s in it holds %d of dimension %d", n.Rows, n.Dim, inner.Kind, inner.Rows, inner.Dim)
+	}
+}
