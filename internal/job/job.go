@@ -2,42 +2,58 @@
 //
 // A [Job] is frozen when it is started: paths are absolute, `${env:NAME}` is replaced, defaults are filled in. Secrets
 // are the exception: a job only names them, and the worker looks them up when it connects.
+//
+// The keys, their rules and their defaults are the tags of the types in job.go (own form) and milvusdm2.go; the tags'
+// meaning is told by package strict. The comments on fields are also the texts that editors show.
 package job
 
 import "time"
 
+//go:generate go test -run TestSchema -update .
+
 // Job is one transfer, as it travels to the workflow.
 type Job struct {
-	// Name identifies the job; the workflow ID is made from it.
-	Name   string `json:"name" yaml:"name"`
-	Source Source `json:"source" yaml:"source"`
-	Target Target `json:"target" yaml:"target"`
-	Copy   Copy   `json:"copy" yaml:"copy"`
+	// Identifies the job, also to Temporal. Without it, the name of the file.
+	Name string `json:"name" yaml:"name" rule:"is=name"`
+	// What is read.
+	Source Source `json:"source" yaml:"source" rule:"required,one"`
+	// What is written.
+	Target Target `json:"target" yaml:"target" rule:"required,one"`
+	// How rows are moved.
+	Copy Copy `json:"copy" yaml:"copy"`
 }
 
 // Source is what is read: exactly one of its fields is set.
 type Source struct {
-	HDF5  *HDF5Source  `json:"hdf5,omitempty" yaml:"hdf5"`
+	// HDF5 files.
+	HDF5 *HDF5Source `json:"hdf5,omitempty" yaml:"hdf5"`
+	// Faiss index files.
 	Faiss *FaissSource `json:"faiss,omitempty" yaml:"faiss"`
 }
 
 // Target is what is written: exactly one of its fields is set.
 type Target struct {
+	// A collection on a Milvus server.
 	Milvus *MilvusTarget `json:"milvus,omitempty" yaml:"milvus"`
 }
 
 // Files are the input files of one collection, in row order, all of the same schema.
 type Files struct {
-	// Paths names files and directories. A directory stands for the files of the format in it, not below it, by name.
-	Paths []string `json:"paths" yaml:"paths"`
-	// Rows takes a part of the rows, counted over all files.
+	// Files and directories, in row order. A directory stands for the files of the format in it, not below it, by name.
+	// Relative paths start at the job file's directory.
+	Paths []string `json:"paths" yaml:"paths" rule:"required,is=path"`
+	// Name of the machine that has the files, where not every worker does: the host name its worker was started with.
+	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
+	// Takes only a part of the rows, counted over all files.
 	Rows RowSlice `json:"rows,omitzero" yaml:"rows"`
 }
 
 // RowSlice is rows [First, First+Count); Count 0 means to the end.
 type RowSlice struct {
-	First int64 `json:"first,omitempty" yaml:"first"`
-	Count int64 `json:"count,omitempty" yaml:"count"`
+	// Number of the first row to take, from 0.
+	First int64 `json:"first,omitempty" yaml:"first" rule:"min=0"`
+	// How many rows to take. Without it, all to the end.
+	Count int64 `json:"count,omitempty" yaml:"count" rule:"min=1"`
 }
 
 // HDF5Layout names a way in which an HDF5 file holds rows.
@@ -54,27 +70,31 @@ const (
 
 // HDF5Source says how to read HDF5 files.
 type HDF5Source struct {
-	Files  `yaml:",inline"`
-	Layout HDF5Layout `json:"layout" yaml:"layout"`
-	// Object is the path of the group or dataset inside the file, "" for the layout's own ("/", "/train", ...).
+	Files `yaml:",inline"`
+	// How the file holds rows. "auto" finds out.
+	Layout HDF5Layout `json:"layout" yaml:"layout" rule:"is=layout,default=auto"`
+	// Path of the group or dataset inside the file, as /packages. Without it, the layout's own.
 	Object string `json:"object,omitempty" yaml:"object"`
-	// KeyField and VectorField name the target's fields where the layout has no names of its own: "id" and "embedding".
-	KeyField    string `json:"keyField,omitempty" yaml:"key_field"`
-	VectorField string `json:"vectorField,omitempty" yaml:"vector_field"`
-	// Key names the dataset, member or column that holds the primary keys: "ids" or "id" where there is one. "none"
-	// numbers the rows instead.
+	// Name of the target's primary key where the layout has no names of its own.
+	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field,default=id"`
+	// Name of the target's vector field where the layout has no names of its own.
+	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field,default=embedding"`
+	// Dataset, member or column that holds the primary keys. Without it, ids or id where there is one. "none" numbers the
+	// rows instead.
 	Key string `json:"key,omitempty" yaml:"key"`
-	// Vector is a vector type the data is to be taken for, as "BinaryVector" for a uint8 dataset in a group; "" detects.
-	Vector string `json:"vector,omitempty" yaml:"vector"`
-	// JSON names string datasets that hold JSON.
+	// Vector type that the data is to be taken for, as BinaryVector for a uint8 dataset in a group. Without it, detected.
+	Vector string `json:"vector,omitempty" yaml:"vector" rule:"is=vector"`
+	// Datasets of strings that hold JSON.
 	JSON []string `json:"json,omitempty" yaml:"json"`
 }
 
 // FaissSource says how to read Faiss index files.
 type FaissSource struct {
-	Files       `yaml:",inline"`
-	KeyField    string `json:"keyField,omitempty" yaml:"key_field"`
-	VectorField string `json:"vectorField,omitempty" yaml:"vector_field"`
+	Files `yaml:",inline"`
+	// Name of the target's primary key.
+	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field,default=id"`
+	// Name of the target's vector field.
+	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field,default=embedding"`
 }
 
 // Mode says what to do with a target collection or partition that exists; the meaning is MilvusDM's.
@@ -89,82 +109,101 @@ const (
 // MilvusTarget names a collection on a Milvus server and how it is to be.
 type MilvusTarget struct {
 	MilvusServer `yaml:",inline"`
-	Collection   string `json:"collection" yaml:"collection"`
-	Partition    string `json:"partition,omitempty" yaml:"partition"`
-	Mode         Mode   `json:"mode" yaml:"mode"`
-	// Dimension, when not 0, is what the data's dimension must be.
-	Dimension int64 `json:"dimension,omitempty" yaml:"dimension"`
-	// Description is the collection's, when it is created.
+	// Collection to write. It is created when it does not exist.
+	Collection string `json:"collection" yaml:"collection" rule:"required,is=collection"`
+	// Partition to write. Without it, the default partition.
+	Partition string `json:"partition,omitempty" yaml:"partition" rule:"is=partition"`
+	// What to do with a collection (with a partition named: a partition) that exists: write into it (append), leave it alone
+	// (skip) or replace it (overwrite).
+	Mode Mode `json:"mode" yaml:"mode" rule:"is=mode,default=append"`
+	// What the data's dimension must be. Without it, the data decides.
+	Dimension int64 `json:"dimension,omitempty" yaml:"dimension" rule:"min=1,max=262144"`
+	// Description of a collection that is created.
 	Description string `json:"description,omitempty" yaml:"description"`
-	// Shards is the number of shards of a collection that is created; 0 is the server's default.
-	Shards int32 `json:"shards,omitempty" yaml:"shards"`
-	Index  Index `json:"index" yaml:"index"`
-	// Load says whether the collection is left loaded: "keep" (loaded if it was, new ones are), "yes" or "no".
-	Load string `json:"load" yaml:"load"`
+	// Number of shards of a collection that is created. Without it, the server's default.
+	Shards int32 `json:"shards,omitempty" yaml:"shards" rule:"min=1,max=64"`
+	// Index of the vector field.
+	Index Index `json:"index" yaml:"index"`
+	// Whether the collection is left loaded. "keep": if it was before; a new one is.
+	Load string `json:"load" yaml:"load" rule:"is=load,default=keep"`
 }
 
 // Index is the index of the vector field.
 type Index struct {
-	// Type is Milvus's, as HNSW, IVF_FLAT, FLAT, AUTOINDEX, BIN_FLAT; "" is a default that fits the vector type.
-	Type string `json:"type,omitempty" yaml:"type"`
-	// Metric is L2, IP, COSINE, HAMMING, JACCARD, ...; "" is the source's, else L2 or HAMMING.
-	Metric string            `json:"metric,omitempty" yaml:"metric"`
+	// Index type. Without it, a default that fits the vector type.
+	Type string `json:"type,omitempty" yaml:"type" rule:"is=index"`
+	// Metric type. Without it, the source's, else L2, and HAMMING for binary vectors.
+	Metric string `json:"metric,omitempty" yaml:"metric" rule:"is=metric"`
+	// Parameters of the index type, as M and efConstruction for HNSW.
 	Params map[string]string `json:"params,omitempty" yaml:"params"`
 }
 
 // MilvusServer says how to reach a Milvus server.
 type MilvusServer struct {
-	// Address is host:port, optionally behind tcp://, http:// or https:// (TLS).
-	Address  string `json:"address" yaml:"address"`
-	Database string `json:"database,omitempty" yaml:"database"`
-	User     string `json:"user,omitempty" yaml:"user"`
-	Password Secret `json:"password,omitzero" yaml:"password"`
-	Token    Secret `json:"token,omitzero" yaml:"token"`
-	TLS      *TLS   `json:"tls,omitempty" yaml:"tls"`
-	// ConnectTimeout is how long the server may be away before the first write.
-	ConnectTimeout time.Duration `json:"connectTimeout" yaml:"connect_timeout"`
+	// Address of the server: host:port, optionally behind tcp://, http:// or https:// (TLS).
+	Address string `json:"address" yaml:"address" rule:"required,is=address"`
+	// Database. Without it, the default one.
+	Database string `json:"database,omitempty" yaml:"database" rule:"is=database"`
+	// User to log in as, with a password.
+	User string `json:"user,omitempty" yaml:"user" rule:"is=user,retunable"`
+	// Password of the user, by reference.
+	Password Secret `json:"password,omitzero" yaml:"password" rule:"retunable"`
+	// Token or API key, by reference, instead of user and password.
+	Token Secret `json:"token,omitzero" yaml:"token" rule:"retunable"`
+	// TLS settings. Their presence turns TLS on.
+	TLS *TLS `json:"tls,omitempty" yaml:"tls" rule:"retunable"`
+	// How long the server may be away before the first write.
+	ConnectTimeout time.Duration `json:"connectTimeout" yaml:"connect_timeout" rule:"min=1s,max=1h,default=30s,retunable"`
 }
 
 // TLS holds the paths of PEM files on the worker's machine.
 type TLS struct {
-	CA         string `json:"ca,omitempty" yaml:"ca"`
-	Cert       string `json:"cert,omitempty" yaml:"cert"`
-	Key        string `json:"key,omitempty" yaml:"key"`
+	// PEM file of the certificate authority. Without it, the system's.
+	CA string `json:"ca,omitempty" yaml:"ca" rule:"is=path"`
+	// PEM file of the client certificate.
+	Cert string `json:"cert,omitempty" yaml:"cert" rule:"is=path"`
+	// PEM file of the client certificate's key.
+	Key string `json:"key,omitempty" yaml:"key" rule:"is=path"`
+	// Name that the server's certificate must have. Without it, the address's host.
 	ServerName string `json:"serverName,omitempty" yaml:"server_name"`
-}
-
-// Secret names a secret; it never holds one.
-type Secret struct {
-	Env  string `json:"env,omitempty"`  // `${env:NAME}`: an environment variable of the worker
-	File string `json:"file,omitempty"` // `password_file: PATH`: a file on the worker's machine, its last newline left out
-	// Key, with File, names the key of the YAML file that holds the secret (a MilvusDM 2.0 file).
-	Key string `json:"key,omitempty"`
 }
 
 // Copy says how rows are moved.
 type Copy struct {
-	// BatchRows and BatchBytes bound what is sent at once.
-	BatchRows  int `json:"batchRows" yaml:"batch_rows"`
-	BatchBytes int `json:"batchBytes" yaml:"batch_bytes"`
-	// RangeRows is about how many rows one activity copies; 0 chooses by the size of a row.
-	RangeRows int64 `json:"rangeRows,omitempty" yaml:"range_rows"`
-	// Parallel is how many ranges are copied at once, Writers how many batches of a range are under way at once.
-	Parallel int `json:"parallel" yaml:"parallel"`
-	Writers  int `json:"writers" yaml:"writers"`
-	// OnDuplicate is for keys that stand more than once in the source: "fail", or "last" (by file order and row).
-	OnDuplicate string `json:"onDuplicate" yaml:"on_duplicate"`
-	// OnExisting is for keys that mode append finds in the target: "fail", "replace" or "keep".
-	OnExisting string `json:"onExisting" yaml:"on_existing"`
-	// AllowNaN passes NaN and infinite vector elements on; AllowLossy takes sources that hold only an approximation.
-	AllowNaN   bool `json:"allowNaN,omitempty" yaml:"allow_nan"`
-	AllowLossy bool `json:"allowLossy,omitempty" yaml:"allow_lossy"`
-	// Prescan reads and checks every row before anything is written.
-	Prescan bool `json:"prescan,omitempty" yaml:"prescan"`
-	// WriteTimeout is how long the server may take for one batch (1s to 10m). A write that took longer may still have
-	// happened: it is sent again as an upsert.
-	WriteTimeout time.Duration `json:"writeTimeout" yaml:"write_timeout"`
-	// HeartbeatTimeout is how soon a lost worker is noticed and its work given to another.
-	HeartbeatTimeout time.Duration `json:"heartbeatTimeout" yaml:"heartbeat_timeout"`
-	// GiveUpAfter bounds the wait for a server that went away after the first write; 0 waits for ever.
-	GiveUpAfter time.Duration `json:"giveUpAfter,omitempty" yaml:"give_up_after"`
+	// Most rows sent at once.
+	BatchRows int `json:"batchRows" yaml:"batch_rows" rule:"min=1,max=16384,default=8000,retunable"`
+	// Most bytes sent at once; the server takes less than 64 MiB.
+	BatchBytes int `json:"batchBytes" yaml:"batch_bytes" rule:"bytes,min=64KiB,max=48MiB,default=8MiB,retunable"`
+	// About how many rows one activity copies. Without it, chosen by the size of a row.
+	RangeRows int64 `json:"rangeRows,omitempty" yaml:"range_rows" rule:"min=1"`
+	// How many ranges of rows are copied at once.
+	Parallel int `json:"parallel" yaml:"parallel" rule:"min=1,max=64,default=2,retunable"`
+	// How many batches of a range are under way at once.
+	Writers int `json:"writers" yaml:"writers" rule:"min=1,max=16,default=2,retunable"`
+	// For keys that stand more than once in the source: refuse (fail), or take the last by file order and row (last).
+	OnDuplicate string `json:"onDuplicate" yaml:"on_duplicate" rule:"is=on_duplicate,default=fail"`
+	// For keys that mode append finds in the target: refuse (fail), write the source's row (replace) or leave the target's
+	// (keep).
+	OnExisting string `json:"onExisting" yaml:"on_existing" rule:"is=on_existing,default=fail"`
+	// Passes NaN and infinite vector elements on, instead of refusing them.
+	AllowNaN bool `json:"allowNaN,omitempty" yaml:"allow_nan" rule:"retunable"`
+	// Takes sources that hold only an approximation of the vectors.
+	AllowLossy bool `json:"allowLossy,omitempty" yaml:"allow_lossy" rule:"retunable"`
+	// Reads and checks every row before anything is written.
+	Prescan bool `json:"prescan,omitempty" yaml:"prescan" rule:"retunable"`
+	// How long the server may take for one batch. A batch that took longer may have been written all the same: it is sent
+	// again as an upsert.
+	WriteTimeout time.Duration `json:"writeTimeout" yaml:"write_timeout" rule:"min=1s,max=10m,default=30s,retunable"`
+	// How soon a lost worker is noticed and its work given to another.
+	HeartbeatTimeout time.Duration `json:"heartbeatTimeout" yaml:"heartbeat_timeout" rule:"min=2s,max=10m,default=30s,retunable"`
+	// Bounds the wait for a server that went away after the first write. Without it, the job waits for ever.
+	GiveUpAfter time.Duration `json:"giveUpAfter,omitempty" yaml:"give_up_after" rule:"min=1s,retunable"`
+}
+
+// Direction names the workflow that runs the job: "HDF5ToMilvus" or "FaissToMilvus".
+func (j *Job) Direction() string {
+	if j.Source.Faiss != nil {
+		return "FaissToMilvus"
+	}
+	return "HDF5ToMilvus"
 }

@@ -1,0 +1,86 @@
+package job
+
+import (
+	"slices"
+	"strings"
+
+	"milvusdm/internal/job/strict"
+)
+
+// Check refuses a path that is there twice: its rows would be read twice.
+func (f *Files) Check(keys strict.Keys) { checkPaths(keys, "paths", f.Paths) }
+
+func checkPaths(keys strict.Keys, key string, paths []string) {
+	seen := map[string]bool{}
+	for _, p := range paths {
+		if p != "" && seen[p] {
+			keys.Errorf(key, "%s is there twice; leave one out", strict.Quote(p))
+		}
+		seen[p] = true
+	}
+}
+
+// Check refuses ways to log in that contradict each other.
+func (s *MilvusServer) Check(keys strict.Keys) {
+	password := keys.Has("password") || keys.Has("password_file")
+	token := keys.Has("token") || keys.Has("token_file")
+	switch {
+	case token && keys.Has("user"):
+		keys.Errorf("user", "contradicts the token; write user and password, or token")
+	case token && password:
+		keys.Errorf("password", "contradicts the token; write user and password, or token")
+	case keys.Has("user") && !password:
+		keys.Errorf("user", "has no password; write password: ${env:NAME} or password_file: PATH beside it")
+	case password && !keys.Has("user"):
+		keys.Errorf("user", "is missing beside the password; write user: NAME")
+	}
+	if s.TLS != nil && strings.HasPrefix(s.Address, "http://") {
+		keys.Errorf("tls", "contradicts the address, which starts with http://; write https://, or leave tls out")
+	}
+}
+
+// Check refuses half a client certificate.
+func (t *TLS) Check(keys strict.Keys) {
+	if keys.Has("cert") && !keys.Has("key") {
+		keys.Errorf("key", "is missing beside cert; write the path of the certificate's key")
+	}
+	if keys.Has("key") && !keys.Has("cert") {
+		keys.Errorf("cert", "is missing beside key; write the path of the certificate")
+	}
+}
+
+// Check refuses an index type that its metric type can't have in any version of Milvus 2.x.
+func (i *Index) Check(keys strict.Keys) {
+	for misplaced, key := range map[string]string{"metric_type": "metric", "index_type": "type"} {
+		if _, ok := i.Params[misplaced]; ok {
+			keys.Errorf("params."+misplaced, "is misplaced; write it as %s, beside params", key)
+		}
+	}
+	if clash := i.clash(); clash != "" {
+		keys.Errorf("type", "%s", clash)
+	}
+}
+
+// clash says how type and metric contradict each other, or "".
+func (i *Index) clash() string {
+	if i.Type == "" || i.Metric == "" {
+		return ""
+	}
+	binary := strings.HasPrefix(i.Type, "BIN_") || i.Type == "MINHASH_LSH"
+	switch {
+	case binary && slices.Contains(floatMetrics, i.Metric):
+		return i.Type + " is for binary vectors, and metric " + i.Metric + " is not; write a type for float vectors, as HNSW"
+	case strings.HasSuffix(i.Metric, "STRUCTURE") && i.Type != "BIN_FLAT":
+		return i.Type + " can't have metric " + i.Metric + "; write BIN_FLAT"
+	case (i.Metric == "MHJACCARD") != (i.Type == "MINHASH_LSH"):
+		return i.Type + " can't have metric " + i.Metric + "; MINHASH_LSH and MHJACCARD go together only"
+	}
+	return ""
+}
+
+// checkOnExisting refuses on_existing where it would mean nothing. Both keys are named by their path.
+func checkOnExisting(keys strict.Keys, m Mode, mode, onExisting string) {
+	if keys.Has(onExisting) && (m == Skip || m == Overwrite) {
+		keys.Errorf(onExisting, "is for mode append, and %s is %s; leave it out", mode, m)
+	}
+}

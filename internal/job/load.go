@@ -1,0 +1,124 @@
+package job
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job/strict"
+)
+
+// Warning is what is worth knowing about a job's file and does not stop the job.
+type Warning = strict.Problem
+
+// Options say what a job's file is read against. The zero Options are this process.
+type Options struct {
+	// Dir is the working directory, "" for the process's.
+	Dir string
+	// Env looks an environment variable up; nil is os.LookupEnv.
+	Env func(name string) (string, bool)
+}
+
+// maxFile bounds a job's file.
+const maxFile = 1 << 20
+
+// Load reads a job from a file in either form. It does not look whether the paths in it exist: another machine may be meant.
+//
+// The error lists all that is wrong, one line for each, in the file's order: "file:line:column: key.path: what is wrong;
+// what to write". Its kind is Config, NotFound without such a file, and Unsupported for what this program can't do yet.
+func Load(path string, opts Options) (*Job, []Warning, error) {
+	data, err := readBounded(path, maxFile)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil, fault.Wrap(fault.NotFound, err, "read the job")
+	case err != nil:
+		return nil, nil, fault.Wrap(fault.Config, err, "read the job %s", path)
+	}
+	return Parse(path, data, opts)
+}
+
+// Parse is Load of data that was read from path.
+func Parse(path string, data []byte, opts Options) (*Job, []Warning, error) {
+	if opts.Env == nil {
+		opts.Env = os.LookupEnv
+	}
+	dir, err := filepath.Abs(opts.Dir)
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Config, err, "find the working directory")
+	}
+	root, err := document(path, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &strict.Decoder{File: path, Env: opts.Env}
+	decode := decodeOwn
+	if isMilvusDM2(root) {
+		decode = decodeMilvusDM2
+	}
+	j, err := decode(d, root, dir)
+	d.Warnings.Sort()
+	if err != nil {
+		return nil, d.Warnings, err
+	}
+	if len(d.Errors) > 0 {
+		d.Errors.Sort()
+		return nil, d.Warnings, fault.New(fault.Config, "%w", d.Errors)
+	}
+	return j, d.Warnings, nil
+}
+
+// document parses the one YAML document of a file and returns its root.
+func document(path string, data []byte) (*yaml.Node, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, next yaml.Node
+	err := dec.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		return nil, wrong(path, 1, 1, "the file is empty; write a job, as in examples/")
+	}
+	if err == nil {
+		err = dec.Decode(&next)
+		if err == nil {
+			return nil, wrong(path, next.Line, next.Column, "a second document starts here; write one job per file")
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return nil, syntaxError(path, data, err)
+	}
+	return doc.Content[0], nil
+}
+
+var (
+	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	leadTab  = regexp.MustCompile(`(?m)^ *\t`)
+)
+
+// syntaxError gives what the YAML parser says a position. The parser says nothing of columns, and tabs are the usual cause.
+func syntaxError(path string, data []byte, err error) error {
+	text := err.Error()
+	line := 1
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		text = text[len(m[0]):]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = max(n, 1)
+		}
+	}
+	if at := leadTab.FindIndex(data); at != nil {
+		before := data[:at[1]]
+		return wrong(path, bytes.Count(before, []byte("\n"))+1, at[1]-at[0], "a tab; indent with spaces")
+	}
+	return wrong(path, line, 1, fmt.Sprintf("not YAML: %s; mend the line, or the one before it", strings.TrimSpace(text)))
+}
+
+// wrong is the error of a file with one fault that stops everything else.
+func wrong(path string, line, column int, text string) error {
+	return fault.New(fault.Config, "%w", strict.Problems{{File: path, Line: max(line, 1), Column: max(column, 1), Text: text}})
+}

@@ -1,0 +1,169 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"milvusdm/internal/job/strict"
+)
+
+// Metric types of Milvus 2.x for the vectors that files can hold.
+var (
+	floatMetrics  = []string{"L2", "IP", "COSINE"}
+	binaryMetrics = []string{"HAMMING", "JACCARD", "SUBSTRUCTURE", "SUPERSTRUCTURE", "MHJACCARD"}
+)
+
+// Metric types of Milvus 1.x that 2.x has no more. Tanimoto's distance there is -log2(1 - Jaccard's), which grows with it.
+var goneMetrics = map[string]string{
+	"TANIMOTO": "is not in Milvus since 2.3; write JACCARD, which ranks neighbours in the same order",
+}
+
+// Index types of Milvus 2.x for such vectors.
+var indexTypes = []string{
+	"AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "SCANN", "DISKANN",
+	"GPU_CAGRA", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_BRUTE_FORCE", "BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH",
+}
+
+// rules are the named rules of the types' tags. Relative paths start at dir.
+func rules(dir string) map[string]strict.Rule {
+	partition := identifier("my_partition")
+	partition.Check = orEmpty(partition.Check)
+	partition.Pattern = `^([A-Za-z_][A-Za-z0-9_]{0,254})?$`
+	return map[string]strict.Rule{
+		"name":         {Check: checkName, Pattern: namePattern, Example: "my-job"},
+		"collection":   identifier("my_collection"),
+		"partition":    partition,
+		"field":        identifier("embedding"),
+		"database":     identifier("my_database"),
+		"user":         {Check: notEmpty, Example: "root"},
+		"address":      {Check: checkAddress, Example: "127.0.0.1:19530", Pattern: `^((tcp|http|https)://)?[^/@ ]+$`},
+		"host":         {Check: checkHost, Example: "127.0.0.1"},
+		"path":         {Check: absolute(dir), Example: "data/vectors.h5"},
+		"secret":       {Check: checkSecret, Example: "${env:NAME}", Pattern: `^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$`, Secret: true},
+		"layout":       {Values: []string{"auto", "milvusdm", "ann-benchmarks", "group", "compound", "pandas"}},
+		"vector":       {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
+		"mode":         {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
+		"on_duplicate": {Values: []string{"fail", "last"}},
+		"on_existing":  {Values: []string{"fail", "replace", "keep"}},
+		"load":         {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
+		"index":        {Values: indexTypes},
+		"metric":       {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
+	}
+}
+
+var identifierRule = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
+
+// identifier is the rule of Milvus's names.
+func identifier(example string) strict.Rule {
+	check := func(s string) (string, error) {
+		if !identifierRule.MatchString(s) {
+			return "", fmt.Errorf("%s is no name that Milvus takes; write at most 255 letters, digits and underscores, no digit first", strict.Quote(s))
+		}
+		return s, nil
+	}
+	return strict.Rule{Check: check, Pattern: identifierRule.String(), Example: example}
+}
+
+func orEmpty(check func(string) (string, error)) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if s == "" {
+			return "", nil
+		}
+		return check(s)
+	}
+}
+
+func notEmpty(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("is empty; write text, or leave the key out")
+	}
+	return s, nil
+}
+
+const namePattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`
+
+var nameRule = regexp.MustCompile(namePattern)
+
+func checkName(s string) (string, error) {
+	if !nameRule.MatchString(s) {
+		return "", fmt.Errorf("%s can't be a job's name; write at most 128 letters, digits, dots, underscores and hyphens, a letter or digit first", strict.Quote(s))
+	}
+	return s, nil
+}
+
+// checkAddress returns the address with its port. It does not show what may hold a password.
+func checkAddress(s string) (string, error) {
+	const want = "write host:port, optionally behind tcp://, http:// or https://"
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found {
+		scheme, rest = "", s
+	}
+	switch {
+	case strings.Contains(rest, "@"):
+		return "", errors.New("holds a user or password; write them as user and password")
+	case strings.ContainsAny(rest, "/?#"):
+		return "", errors.New("has something behind the port; " + want + ", and a database as database")
+	case found && scheme != "tcp" && scheme != "http" && scheme != "https":
+		return "", fmt.Errorf("has the unknown scheme %s; %s", strict.Quote(scheme), want)
+	}
+	u, err := url.Parse("//" + rest)
+	if err != nil || u.Hostname() == "" {
+		return "", fmt.Errorf("%s is no address; %s", strict.Quote(s), want)
+	}
+	if _, err := checkHost(u.Hostname()); err != nil {
+		return "", fmt.Errorf("%s is no address; %s", strict.Quote(s), want)
+	}
+	port := u.Port()
+	if port == "" && scheme == "https" {
+		port = "443"
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "", fmt.Errorf("%s has no port from 1 to 65535; write %s (did you mean %q?)", strict.Quote(s), "host:port", net.JoinHostPort(u.Hostname(), "19530"))
+	}
+	address := net.JoinHostPort(u.Hostname(), port)
+	if found {
+		address = scheme + "://" + address
+	}
+	return address, nil
+}
+
+var hostRule = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?$`)
+
+func checkHost(s string) (string, error) {
+	if net.ParseIP(s) == nil && !hostRule.MatchString(s) {
+		return "", fmt.Errorf("%s is no host; write a name or an IP address, without scheme and port", strict.Quote(s))
+	}
+	return s, nil
+}
+
+func absolute(dir string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		switch {
+		case s == "":
+			return "", errors.New("is empty; write a path")
+		case strings.ContainsRune(s, 0):
+			return "", errors.New("holds a NUL byte; write a path without it")
+		case s == "~" || strings.HasPrefix(s, "~/"):
+			return "", errors.New("starts with ~, which is not replaced; write ${env:HOME} instead")
+		case filepath.IsAbs(s):
+			return filepath.Clean(s), nil
+		}
+		return filepath.Join(dir, s), nil
+	}
+}
+
+// checkSecret returns the variable's name. What is there instead may be the secret: it is not shown.
+func checkSecret(s string) (string, error) {
+	name, ok := strict.EnvName(s)
+	if !ok {
+		return "", errors.New("is not a reference, and a secret in a job could be read by whoever sees it in Temporal; " +
+			"write ${env:NAME} with the name of a variable of the worker, or name a file that holds it with the key that ends in _file")
+	}
+	return name, nil
+}
