@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# check.sh [GO BUILD FLAGS] runs what can be said about the code without a server. It prints what is wrong, and one line
+# for each step.
+source "$(dirname "$0")/lib.sh"
+cd "$root"
+
+step() { # DESCRIPTION COMMAND...
+  local what=$1 start=$SECONDS
+  shift
+  "$@" || die "$what"
+  say "ok  $what ($((SECONDS - start)) s)"
+}
+
+formatted() {
+  local files
+  files=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0r ls -d 2>/dev/null | xargs -r gofmt -l)
+  [ -z "$files" ] || { say "$files"; return 1; }
+}
+
+# The starter runs where no C library is, and no connector may slip into it by way of another package.
+starter_without_cgo() {
+  local linked
+  CGO_ENABLED=0 go build -o /dev/null ./starter
+  linked=$(go list -deps ./starter | grep -xE 'milvusdm/internal/(milvus|hdf5|faiss|gofaiss)(/.*)?' || true)
+  [ -z "$linked" ] || { say "the starter links $linked"; return 1; }
+}
+
+step "gofmt" formatted
+step "go vet" go vet "$@" ./...
+step "golangci-lint" "$golangci_lint" run --build-tags gofaiss ./...
+step "starter builds without cgo, without connectors" starter_without_cgo
+step "workflowcheck" "$workflowcheck" ./workflows/...
+step "go test -race -short" go test -race -short "$@" ./...

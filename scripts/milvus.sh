@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# A Milvus standalone server of its own (embedded etcd, RocksMQ and local files).
+#
+#   milvus.sh start STATE NAME PORT   starts it and waits until it is healthy; PORT to PORT+12 are its own
+#   milvus.sh stop  STATE NAME
+#
+# lib.sh tells what is kept where. The configuration names only what differs from Milvus's defaults.
+source "$(dirname "$0")/lib.sh"
+
+configure() { # DIR PORT
+  local dir=$1 port=$2
+  mkdir -p "$dir/configs" "$dir/logs"
+  cp "$milvus_dist/glog.conf" "$dir/configs/"
+  # The session's time to live decides how soon a killed server can start again; a graceful stop can hang in this
+  # version. Every service's port is set: two servers would else meet on the defaults.
+  cat >"$dir/configs/milvus.yaml" <<YAML
+etcd:
+  endpoints: 127.0.0.1:$((port + 11))
+  use: {embed: true}
+  data: {dir: $dir/etcd}
+  config: {path: $dir/configs/etcd.yaml}
+  log: {level: error, path: $dir/logs/etcd.log}
+localStorage: {path: $dir/data}
+mq: {type: rocksmq}
+rocksmq: {path: $dir/rocksmq}
+proxy: {ip: 127.0.0.1, port: $port, internalPort: $((port + 1))}
+rootCoord: {ip: 127.0.0.1, port: $((port + 2))}
+queryCoord: {ip: 127.0.0.1, port: $((port + 3))}
+queryNode: {ip: 127.0.0.1, port: $((port + 4))}
+indexNode: {ip: 127.0.0.1, port: $((port + 5))}
+dataCoord: {ip: 127.0.0.1, port: $((port + 6))}
+dataNode: {ip: 127.0.0.1, port: $((port + 7))}
+log: {level: warn, stdout: false, file: {rootPath: $dir/logs, maxSize: 50, maxBackups: 2}}
+common:
+  storageType: local
+  gracefulStopTimeout: 10
+  session: {ttl: 5}
+YAML
+  cat >"$dir/configs/etcd.yaml" <<YAML
+name: default
+data-dir: $dir/etcd
+log-level: error
+listen-client-urls: http://127.0.0.1:$((port + 11))
+advertise-client-urls: http://127.0.0.1:$((port + 11))
+listen-peer-urls: http://127.0.0.1:$((port + 12))
+initial-advertise-peer-urls: http://127.0.0.1:$((port + 12))
+initial-cluster: default=http://127.0.0.1:$((port + 12))
+YAML
+}
+
+start() { # STATE NAME PORT
+  local state=$1 name=$2 port=$3
+  running_pid "$state" "$name" >/dev/null && return
+  [ -x "$milvus_dist/bin/milvus" ] || die "Milvus is not installed; run scripts/install.sh servers"
+  need_ports "$name" "${PORT_VARIABLE:-PORT}" "$port" $((port + 12))
+  configure "$state/$name" "$port"
+  launch "$state" "$name" env DEPLOY_MODE=STANDALONE METRICS_PORT=$((port + 10)) \
+    LD_LIBRARY_PATH="$milvus_dist/bin" "$milvus_dist/bin/milvus" run standalone
+  await "$state" "$name" 120 http_ok $((port + 10)) /healthz OK
+}
+
+command=${1-}
+[ $# -ge 3 ] || die "usage: milvus.sh start STATE NAME PORT | stop STATE NAME"
+mkdir -p "$2"
+state=$(cd "$2" && pwd)
+case $command in
+  start) start "$state" "$3" "$4" ;;
+  # This version seldom ends by itself. What it acknowledged is in its log on disk, so killing it loses nothing.
+  stop) stop "$state" "$3" 5 ;;
+  *) die "milvus.sh: unknown command $command" ;;
+esac
