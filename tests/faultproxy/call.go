@@ -122,7 +122,8 @@ func decode(d protoreflect.MessageDescriptor, raw []byte) (proto.Message, error)
 	return m, proto.Unmarshal(raw, m)
 }
 
-// Reply is the server's decoded answer, from the moment Replied on; nil when it answered an error or is unknown.
+// Reply is the server's decoded answer, from the moment Replied on; nil when it answered an error or
+// what can't be decoded.
 func (c *Call) Reply() proto.Message {
 	method := c.descriptor()
 	reply := c.reply.Load()
@@ -228,6 +229,9 @@ func (c *Call) judge(a answer) error {
 		return a.err
 	}
 	reply := c.Reply()
+	if reply == nil && c.descriptor() != nil {
+		return fmt.Errorf("the server's answer to %s can't be decoded", c.Method)
+	}
 	s, ok := reply.(*commonpb.Status)
 	if r, has := reply.(interface{ GetStatus() *commonpb.Status }); has {
 		s, ok = r.GetStatus(), true

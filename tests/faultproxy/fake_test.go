@@ -146,7 +146,11 @@ func dial(t *testing.T, addr string) milvuspb.MilvusServiceClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return milvuspb.NewMilvusServiceClient(conn)
 }
 

@@ -56,8 +56,11 @@ func TestForwardsMethodsItDoesNotKnow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		return conn.Invoke(t.Context(), "/other.Service/Do", &milvuspb.FlushRequest{}, &milvuspb.FlushResponse{}).Error()
+		err = conn.Invoke(t.Context(), "/other.Service/Do", &milvuspb.FlushRequest{}, &milvuspb.FlushResponse{})
+		if err == nil || conn.Close() != nil {
+			t.Fatal("the server has no such method")
+		}
+		return err.Error()
 	}
 	if direct, proxied := call(m.addr), call(p.Addr()); direct != proxied {
 		t.Errorf("direct %q, through the proxy %q", direct, proxied)
