@@ -15,9 +15,10 @@ import (
 
 // The steps of Finalize.
 const (
-	stepFlush = "flush"
-	stepIndex = "index"
-	stepLoad  = "load"
+	stepFlush   = "flush"
+	stepIndex   = "index"
+	stepLoad    = "load"
+	stepRelease = transfer.StepRelease
 )
 
 func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfer.Target, error) {
@@ -197,27 +198,22 @@ func (s *sink) createPartition(ctx context.Context, collection, partition string
 	return wrap(check(st, err), "create partition %s of %s", partition, collection)
 }
 
-func (s *sink) Adopt(ctx context.Context, t *transfer.Target) error {
-	there, err := s.describe(ctx, t.Name)
-	if err != nil {
-		return err
+func (s *sink) Adopt(ctx context.Context, t *transfer.Target) (*transfer.Target, error) {
+	now := *t
+	var err error
+	if now.Name, err = s.currentName(ctx, t); err != nil {
+		return nil, err
 	}
-	switch {
-	case there == nil && t.Fresh:
-		// it may have been published already
-		if there, err = s.describe(ctx, t.Plan.Collection); err != nil {
-			return err
+	if t.Fresh {
+		there, err := s.describe(ctx, now.Name)
+		if err != nil {
+			return nil, err
 		}
-		if there == nil || there.ID != t.CollectionID {
-			return fault.New(fault.NotFound, "collection %s, which an earlier run was filling, is gone", t.Name)
+		if there == nil || there.Properties[ownerProperty] != s.owner.Job {
+			return nil, fault.New(fault.Conflict, "collection %s is not this job's any more", now.Name)
 		}
-	case there == nil || there.ID != t.CollectionID:
-		return fault.New(fault.NotFound, "collection %s is gone or was made anew", t.Name)
 	}
-	if t.Fresh && there.Properties[ownerProperty] != s.owner.Job {
-		return fault.New(fault.Conflict, "collection %s is not this job's any more", t.Name)
-	}
-	return nil
+	return &now, nil
 }
 
 func (s *sink) Discard(ctx context.Context, t *transfer.Target) error {

@@ -86,8 +86,6 @@ func (c *Copier) Run(ctx context.Context, from Checkpoint) (reached Checkpoint, 
 		}
 	})
 	prefix := prefix{reached: from, record: c.Record, pending: map[int]Checkpoint{}}
-	// a write under way is not cut off: whether it happened would be unknown
-	send := context.WithoutCancel(ctx)
 	for range max(c.Writers, 1) {
 		writing.Go(func() {
 			for p := range work {
@@ -95,7 +93,11 @@ func (c *Copier) Run(ctx context.Context, from Checkpoint) (reached Checkpoint, 
 					return
 				}
 				if p.batch.Rows > 0 {
-					if err := c.Writer.Write(send, p.batch); err != nil {
+					err := c.Writer.Write(stop, p.batch)
+					if errors.Is(err, ErrNotSent) {
+						return
+					}
+					if err != nil {
 						fail(err)
 						return
 					}

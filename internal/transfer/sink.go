@@ -1,6 +1,9 @@
 package transfer
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Sink is one target collection. Every step may be repeated: it is a no-op when its result already stands, and never
 // undoes what a later step did.
@@ -12,18 +15,19 @@ type Sink interface {
 	Inspect(ctx context.Context, from *Description) (*TargetPlan, error)
 	// Prepare makes what the plan says: collection, partition. It returns what to write into.
 	Prepare(ctx context.Context, plan *TargetPlan) (*Target, error)
-	// Adopt checks that a target which an earlier run prepared still stands and is ours: fault.NotFound when it does not.
-	Adopt(ctx context.Context, t *Target) error
+	// Adopt checks that a target which an earlier run prepared still stands and is ours, and returns it as it is now:
+	// fault.NotFound or fault.Conflict when it is gone or somebody else's.
+	Adopt(ctx context.Context, t *Target) (*Target, error)
 	// Open makes a writer. With insert, rows are sent without looking for their keys: right only when none of them can
-	// have been sent before.
-	Open(ctx context.Context, t *Target, insert bool) (Writer, error)
+	// have been sent before. report is called with what a write waits for.
+	Open(ctx context.Context, t *Target, insert bool, report func(string)) (Writer, error)
 	// Finalize does one of the target's steps, which end in "done" or in a reason why it can't be had (Outcome.Missing).
 	// report is called with what is being waited for.
 	Finalize(ctx context.Context, t *Target, step string, report func(string)) (Outcome, error)
 	// Count returns how many rows the target holds: of the partition, where there is one.
 	Count(ctx context.Context, t *Target) (int64, error)
-	// CountKeys returns how many rows have one of the batch's keys, over all partitions or over the target's alone.
-	CountKeys(ctx context.Context, t *Target, b *Batch, allPartitions bool) (int64, error)
+	// CountKeys returns how many rows have one of the given distinct keys, over all partitions or in the target's alone.
+	CountKeys(ctx context.Context, t *Target, keys []int64, allPartitions bool) (int64, error)
 	// Publish puts the target in its final place, dropping what it replaces.
 	Publish(ctx context.Context, t *Target) error
 	// Discard drops what Prepare made and Publish has not put in place; what belongs to others it never touches.
@@ -33,11 +37,15 @@ type Sink interface {
 
 // Writer writes batches into a target. It may be used by several goroutines.
 type Writer interface {
-	// Write returns nil when the target has acknowledged the whole batch, which makes it durable. After an error the batch may
-	// have been written wholly, partly or not at all. It keeps nothing of b.
+	// Write returns nil when the target has acknowledged the whole batch, which makes it durable. When ctx ends before the
+	// batch was sent it returns ErrNotSent; a call under way it does not cut off. After any other error the batch may have
+	// been written wholly, partly or not at all. It keeps nothing of b.
 	Write(ctx context.Context, b *Batch) error
 	Close() error
 }
+
+// ErrNotSent says that a write was given up before anything was sent.
+var ErrNotSent = errors.New("not sent")
 
 // Action is what becomes of a target.
 type Action string
@@ -97,6 +105,10 @@ type Target struct {
 	// Steps are what Finalize has to do, in order.
 	Steps []string `json:"steps"`
 }
+
+// StepRelease is the one step that is not in Target.Steps: it puts back the load state of a target that was loaded only to
+// be counted.
+const StepRelease = "release"
 
 // Outcome is the end of a finalizing step.
 type Outcome struct {

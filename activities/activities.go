@@ -1,0 +1,63 @@
+// Package activities holds what the workflows have done by a worker: read metadata, plan ranges, make collections and
+// partitions, copy ranges in fixed-size batches, index, load, count, repair, publish. Each is thin: it opens a source or a
+// sink, calls it, and tells Temporal how it goes.
+//
+// Every activity may be run again at any point; what it did before then still stands or is done again without harm.
+package activities
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/temporal"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// Activities are the activities, and how they reach the connectors, of which they know none.
+type Activities struct {
+	// OpenSource opens the source that a job names.
+	OpenSource func(ctx context.Context, s *job.Source) (transfer.Source, error)
+	// OpenSink connects to the target that a job names, on behalf of owner and stage (see Ref).
+	OpenSink func(ctx context.Context, j *job.Job, owner, stage string) (transfer.Sink, error)
+	// ReportDir is where the reports of finished jobs are written.
+	ReportDir string
+	// Version is the program's, for reports.
+	Version string
+}
+
+// withSource opens the job's source for the time of f and checks that it still is what was planned.
+func (a *Activities) withSource(ctx context.Context, ref *Ref, identity string, f func(transfer.Source, *transfer.Description) error) error {
+	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	if d.Identity != identity {
+		return fault.New(fault.SourceChanged, "the source changed since the job was planned (%s); run the job again", d.Format)
+	}
+	return f(src, d)
+}
+
+// withSink connects to the job's target for the time of f.
+func (a *Activities) withSink(ctx context.Context, ref *Ref, f func(transfer.Sink) error) error {
+	sink, err := a.OpenSink(ctx, &ref.Job, ref.Owner, ref.Stage)
+	if err != nil {
+		return err
+	}
+	defer sink.Close()
+	return f(sink)
+}
+
+// ended turns an activity's error into Temporal's: one of a cancelled activity is its cancellation.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return temporal.NewCanceledError()
+	}
+	return fault.ToTemporal(err)
+}

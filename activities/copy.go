@@ -1,0 +1,110 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.temporal.io/sdk/activity"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// CopyRange copies a range from a checkpoint on, in fixed-size batches. It ends early when the worker stops, the workflow
+// cancels it, or its time has lapsed: then what it answers covers all that it sent. A retry goes on from the last heartbeat,
+// and upserts, since how far the lost attempt came is unknown.
+func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult, error) {
+	info := activity.GetInfo(ctx)
+	from, insert := in.From, in.Insert && info.Attempt == 1
+	if activity.HasHeartbeatDetails(ctx) {
+		var last Heartbeat
+		if err := activity.GetHeartbeatDetails(ctx, &last); err != nil {
+			return nil, fault.ToTemporal(fault.New(fault.Internal, "read the last heartbeat: %w", err))
+		}
+		from, insert = last.Reached, false
+	}
+	pulse, stop := startPulse(ctx, in.Job.Copy.WriteTimeout, in.From, from)
+	defer stop()
+	out := &CopyResult{Reached: from, Lost: int(info.Attempt) - 1}
+	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
+		return a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error {
+			reader, err := src.Open(ctx, in.Range, from.Cursor, limit(&in.Ref))
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			w, err := sink.Open(ctx, &in.Target, insert, pulse.waiting)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			c := transfer.Copier{Reader: reader, Writer: guarded{w, pulse}, Writers: in.Job.Copy.Writers, Range: in.Range,
+				Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
+			if !in.Job.Copy.AllowNaN {
+				c.Check = transfer.CheckFinite
+			}
+			out.Reached, out.Done, err = c.Run(ctx, from)
+			return err
+		})
+	})
+	if err != nil && ctx.Err() != nil && out.Reached == from {
+		return out, nil // cancelled before anything was sent
+	}
+	return out, fault.ToTemporal(err, out)
+}
+
+func limit(ref *Ref) transfer.BatchLimit {
+	return transfer.BatchLimit{Rows: ref.Job.Copy.BatchRows, Bytes: ref.Job.Copy.BatchBytes}
+}
+
+// ScanRange reads and checks a range without writing it.
+func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
+	pulse, stop := startPulse(ctx, in.Job.Copy.WriteTimeout, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	return ended(ctx, a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
+		if in.Job.Copy.AllowNaN {
+			return nil
+		}
+		return transfer.CheckFinite(b)
+	}))
+}
+
+// eachBatch reads a range from its beginning, superseded rows left out.
+func (a *Activities) eachBatch(ctx context.Context, in *RangeInput, pulse *pulse, f func(*transfer.Batch) error) error {
+	return a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
+		reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		skip, err := in.Range.Skip.Rows(in.Range.Rows)
+		if err != nil {
+			return err
+		}
+		for {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			b, err := reader.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			first := b.First - in.Range.From.Int
+			if err := b.Keep(func(i int) bool { return len(in.Range.Skip) == 0 || !skip(first+int64(i)) }); err != nil {
+				return err
+			}
+			pulse.waiting(fmt.Sprintf("checked up to %v", b.After))
+			if b.Rows == 0 {
+				continue
+			}
+			if err := f(b); err != nil {
+				return err
+			}
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// bytesPerRange is about what one CopyRange moves: some seconds of work, so that progress shows and little hangs on one attempt.
+const bytesPerRange = 128 << 20
+
+// maxRanges bounds what a workflow has to remember.
+const maxRanges = 4000
+
+// maxSkips bounds the deflated sets of superseded rows, which travel with the ranges in one answer of at most 2 MiB.
+const maxSkips = 1 << 20
+
+// ReadMetadata reads what the source says of itself and looks at the target. It changes nothing, and refuses what can be
+// known to fail.
+func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
+	_, stop := startPulse(ctx, ref.Job.Target.Milvus.ConnectTimeout+time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	p := &Plan{}
+	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	defer src.Close()
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	p.Source = *d
+	if d.Lossy != "" && !ref.Job.Copy.AllowLossy {
+		return nil, ended(ctx, fault.New(fault.Config, "%s holds only an approximation of the vectors (%s); write allow_lossy: true under copy to take it", d.Format, d.Lossy))
+	}
+	err = a.withSink(ctx, &ref, func(sink transfer.Sink) error {
+		t, err := sink.Inspect(ctx, d)
+		if err == nil {
+			p.Target = *t
+		}
+		return err
+	})
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	rowBytes := max(d.Bytes/max(d.Rows, 1), 1)
+	p.RangeRows = ref.Job.Copy.RangeRows
+	if p.RangeRows == 0 {
+		p.RangeRows = max(bytesPerRange/rowBytes, 1000)
+	}
+	p.RangeRows = max(p.RangeRows, d.Rows/maxRanges+1)
+	ranges, err := src.Plan(ctx, p.RangeRows)
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	if p.Ranges = len(ranges); p.Ranges > maxRanges {
+		return nil, ended(ctx, fault.New(fault.Unsupported, "the source has %d parts, more than %d; split the job into several", p.Ranges, maxRanges))
+	}
+	c := ref.Job.Copy
+	p.Memory = 64<<20 + int64(c.Parallel)*int64(c.Writers+3)*min(int64(c.BatchBytes), int64(c.BatchRows)*rowBytes)
+	p.TargetMemory = d.Bytes
+	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
+	return p, nil
+}
+
+// PlanRanges cuts the source into ranges, and finds keys that stand more than once before anything is written.
+func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Ranges, error) {
+	pulse, stop := startPulse(ctx, time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	out := &Ranges{}
+	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, d *transfer.Description) error {
+		var err error
+		if out.Ranges, err = src.Plan(ctx, in.RangeRows); err != nil {
+			return err
+		}
+		scanner, ok := src.(transfer.KeyScanner)
+		if d.GeneratedKeys || !ok {
+			return nil
+		}
+		repeats, err := transfer.FindRepeats(ctx, heard{scanner, pulse})
+		if err != nil || len(repeats.Keys) == 0 {
+			return err
+		}
+		if in.Job.Copy.OnDuplicate != "last" {
+			return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; write on_duplicate: last under copy to take the last row of each",
+				len(repeats.Keys), len(repeats.Superseded), repeats.First)
+		}
+		out.Superseded = int64(len(repeats.Superseded))
+		return skip(out.Ranges, repeats.Superseded)
+	})
+	return out, ended(ctx, err)
+}
+
+// skip gives each range the superseded rows (ascending) that lie in it.
+func skip(ranges []transfer.Range, rows []int64) error {
+	size, at := 0, 0
+	for i := range ranges {
+		r := &ranges[i]
+		var inside []int64
+		for ; at < len(rows) && rows[at] < r.To.Int; at++ {
+			inside = append(inside, rows[at]-r.From.Int)
+		}
+		r.Skip = transfer.NewRowSet(inside, r.Rows)
+		if size += len(r.Skip); size > maxSkips {
+			return fault.New(fault.Unsupported, "%d rows are superseded by later ones, too many to be left out on the way; remove them from the source first", len(rows))
+		}
+	}
+	return nil
+}
+
+// heard is a key scan whose progress keeps the activity alive.
+type heard struct {
+	transfer.KeyScanner
+	pulse *pulse
+}
+
+func (h heard) ScanKeys(ctx context.Context, yield func(int64, []int64) error) error {
+	return h.KeyScanner.ScanKeys(ctx, func(first int64, keys []int64) error {
+		h.pulse.waiting(fmt.Sprintf("checking keys: row %d", first))
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return yield(first, keys)
+	})
+}

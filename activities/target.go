@@ -1,0 +1,128 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// stepPatience is how long a single call of a finalizing step may take without a word.
+const stepPatience = 2 * time.Minute
+
+// PrepareTarget makes the collection and the partition that rows are written into.
+func (a *Activities) PrepareTarget(ctx context.Context, in PrepareInput) (*transfer.Target, error) {
+	_, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	var t *transfer.Target
+	err := a.withSink(ctx, &in.Ref, func(sink transfer.Sink) (err error) {
+		t, err = sink.Prepare(ctx, &in.Plan)
+		return err
+	})
+	return t, ended(ctx, err)
+}
+
+// AdoptTarget checks that the target of an earlier run still stands and is ours, and returns it as it is now.
+func (a *Activities) AdoptTarget(ctx context.Context, in TargetInput) (*transfer.Target, error) {
+	var t *transfer.Target
+	err := a.onTarget(ctx, &in, func(sink transfer.Sink, _ *pulse) (err error) {
+		t, err = sink.Adopt(ctx, &in.Target)
+		return err
+	})
+	return t, err
+}
+
+// FinalizeTarget does one finalizing step: flush, index, load.
+func (a *Activities) FinalizeTarget(ctx context.Context, in TargetInput) (transfer.Outcome, error) {
+	var out transfer.Outcome
+	err := a.onTarget(ctx, &in, func(sink transfer.Sink, p *pulse) (err error) {
+		out, err = sink.Finalize(ctx, &in.Target, in.Step, p.waiting)
+		return err
+	})
+	return out, err
+}
+
+// CountTarget counts the rows of the target.
+func (a *Activities) CountTarget(ctx context.Context, in TargetInput) (int64, error) {
+	var n int64
+	err := a.onTarget(ctx, &in, func(sink transfer.Sink, _ *pulse) (err error) {
+		n, err = sink.Count(ctx, &in.Target)
+		return err
+	})
+	return n, err
+}
+
+// PublishTarget puts the target in its final place.
+func (a *Activities) PublishTarget(ctx context.Context, in TargetInput) error {
+	return a.onTarget(ctx, &in, func(sink transfer.Sink, _ *pulse) error { return sink.Publish(ctx, &in.Target) })
+}
+
+// DiscardTarget drops what the job made and did not publish.
+func (a *Activities) DiscardTarget(ctx context.Context, in TargetInput) error {
+	return a.onTarget(ctx, &in, func(sink transfer.Sink, _ *pulse) error { return sink.Discard(ctx, &in.Target) })
+}
+
+func (a *Activities) onTarget(ctx context.Context, in *TargetInput, f func(transfer.Sink, *pulse) error) error {
+	pulse, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	return ended(ctx, a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error { return f(sink, pulse) }))
+}
+
+// CheckExisting refuses keys of the range that stand in the target already.
+func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
+	pulse, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	return ended(ctx, a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error {
+		return a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
+			keys, err := keysOf(b, &in.Target)
+			if err != nil {
+				return err
+			}
+			n, err := sink.CountKeys(ctx, &in.Target, keys, true)
+			if err == nil && n > 0 {
+				err = fault.New(fault.Conflict, "%d of the %d keys from %s on stand in %s already; write on_existing: replace or keep under copy, or mode: overwrite under target",
+					n, len(keys), b.Place(0), in.Target.Plan.Place)
+			}
+			return err
+		})
+	}))
+}
+
+// CheckRange counts the keys of the range in the target, batch by batch, and writes again those batches that do not stand
+// exactly once: an upsert leaves one row of each key.
+func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResult, error) {
+	pulse, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	out := &CheckResult{}
+	err := a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error {
+		w, err := sink.Open(ctx, &in.Target, false, pulse.waiting)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		return a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
+			keys, err := keysOf(b, &in.Target)
+			if err != nil {
+				return err
+			}
+			n, err := sink.CountKeys(ctx, &in.Target, keys, true)
+			if err != nil || n == int64(len(keys)) {
+				return err
+			}
+			out.Wrong += int64(b.Rows)
+			return guarded{w, pulse}.Write(ctx, b)
+		})
+	})
+	return out, ended(ctx, err)
+}
+
+// keysOf returns a batch's primary keys.
+func keysOf(b *transfer.Batch, t *transfer.Target) ([]int64, error) {
+	name := t.Plan.Schema.PrimaryKey().GetName()
+	keys := b.Field(name).GetScalars().GetLongData().GetData()
+	if len(keys) != b.Rows {
+		return nil, fault.New(fault.Internal, "%s: the batch has %d rows and %d keys in field %q", b.Place(0), b.Rows, len(keys), name)
+	}
+	return keys, nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"milvusdm/activities"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/version"
+	"milvusdm/workflows"
+)
+
+// settings are the command line's.
+type settings struct {
+	taskQueue   string
+	host        string
+	reports     string
+	metrics     string
+	activities  int
+	stopTimeout time.Duration
+	memory      int64
+	logLevel    slog.Level
+	logJSON     bool
+}
+
+func parse(args []string) (*settings, error) {
+	s := &settings{}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "host name: %w", err)
+	}
+	f := flag.NewFlagSet("milvusdm-worker", flag.ContinueOnError)
+	f.StringVar(&s.taskQueue, "task-queue", workflows.TaskQueue, "Temporal task queue to listen on")
+	f.StringVar(&s.host, "host", hostname, "name that jobs give in source.*.host to have this machine's files read")
+	f.StringVar(&s.reports, "reports", filepath.Join(".milvusdm", "reports"), "directory of the jobs' report.json files")
+	f.StringVar(&s.metrics, "metrics", "", "address to serve Prometheus metrics on, as 127.0.0.1:9464; none by default")
+	f.IntVar(&s.activities, "activities", 8, "how many activities run at once; each CopyRange holds some batches in memory")
+	f.DurationVar(&s.stopTimeout, "stop-timeout", time.Minute, "how long to wait on SIGTERM for writes under way; should be longer than a job's write_timeout")
+	f.Int64Var(&s.memory, "memory-limit-mib", 192, "soft limit of the Go heap in MiB; 0 sets none")
+	f.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
+	f.BoolVar(&s.logJSON, "log-json", false, "log as JSON")
+	showVersion := f.Bool("version", false, "print the version and exit")
+	if err := f.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			os.Exit(fault.ExitOK)
+		}
+		return nil, fault.New(fault.Config, "%w", err)
+	}
+	if *showVersion {
+		os.Stdout.WriteString("milvusdm-worker " + version.Version + "\n")
+		os.Exit(fault.ExitOK)
+	}
+	if f.NArg() > 0 {
+		return nil, fault.New(fault.Config, "unexpected argument %q", f.Arg(0))
+	}
+	s.reports, err = filepath.Abs(s.reports)
+	return s, err
+}
+
+func run(ctx context.Context, args []string) error {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if s.memory > 0 {
+		debug.SetMemoryLimit(s.memory << 20)
+	}
+	logger := newLogger(s)
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return fault.New(fault.Config, "Temporal settings: %w", err)
+	}
+	options.Logger = log.NewStructuredLogger(logger)
+	if s.metrics != "" {
+		handler, stop, err := serveMetrics(s.metrics)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		options.MetricsHandler = handler
+	}
+	c, err := dial(ctx, options, logger)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+
+	main := worker.New(c, s.taskQueue, s.options())
+	register(main, s)
+	hostOptions := s.options()
+	hostOptions.DisableWorkflowWorker = true
+	host := worker.New(c, s.taskQueue+"@"+s.host, hostOptions)
+	host.RegisterActivity(s.newActivities())
+
+	if err := main.Start(); err != nil {
+		return fault.New(fault.Unavailable, "start on task queue %s: %w", s.taskQueue, err)
+	}
+	defer main.Stop()
+	if err := host.Start(); err != nil {
+		return fault.New(fault.Unavailable, "start on task queue %s@%s: %w", s.taskQueue, s.host, err)
+	}
+	defer host.Stop()
+	logger.Info("worker started", "version", version.Version, "taskQueue", s.taskQueue, "host", s.host, "namespace", options.Namespace, "temporal", options.HostPort)
+
+	interrupted, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	<-interrupted.Done()
+	logger.Info("stopping: nothing new is sent, writes under way are waited for", "timeout", s.stopTimeout)
+	return nil
+}
+
+// dial waits for a Temporal that is not up yet: a worker is started with its machine, and restarted by nobody.
+func dial(ctx context.Context, options client.Options, logger *slog.Logger) (client.Client, error) {
+	deadline := time.Now().Add(2 * time.Minute)
+	for {
+		c, err := client.DialContext(ctx, options)
+		if err == nil {
+			return c, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, fault.New(fault.Unavailable, "Temporal at %s does not answer (set TEMPORAL_ADDRESS): %w", options.HostPort, err)
+		}
+		logger.Warn("waiting for Temporal", "address", options.HostPort, "error", err)
+		time.Sleep(2 * time.Second)
+	}
+}
+
+func (s *settings) options() worker.Options {
+	return worker.Options{
+		MaxConcurrentActivityExecutionSize: s.activities,
+		// a heartbeat is the checkpoint: what a lost worker has to send again is what it sent since
+		DefaultHeartbeatThrottleInterval: time.Second,
+		MaxHeartbeatThrottleInterval:     time.Second,
+		WorkerStopTimeout:                s.stopTimeout,
+	}
+}
+
+func (s *settings) newActivities() *activities.Activities {
+	return &activities.Activities{OpenSource: openSource, OpenSink: openSink, ReportDir: s.reports, Version: version.Version}
+}
+
+func register(w worker.Worker, s *settings) {
+	for name, f := range map[string]any{
+		workflows.HDF5ToMilvusName:   workflows.HDF5ToMilvus,
+		workflows.FaissToMilvusName:  workflows.FaissToMilvus,
+		workflows.CopyCollectionName: workflows.CopyCollection,
+		workflows.PlanJobName:        workflows.PlanJob,
+	} {
+		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
+	}
+	w.RegisterActivity(s.newActivities())
+}
+
+func newLogger(s *settings) *slog.Logger {
+	o := &slog.HandlerOptions{Level: s.logLevel}
+	if s.logJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}

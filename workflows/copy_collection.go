@@ -1,0 +1,265 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"milvusdm/activities"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// copyInput is what CopyCollection starts with, and what it continues as new with.
+type copyInput struct {
+	activities.Ref
+	Hash string          `json:"hash"`
+	Plan activities.Plan `json:"plan"`
+	// State is what an earlier run of the job, or of this chain of runs, left; nil begins.
+	State  *State `json:"state,omitempty"`
+	Paused bool   `json:"paused,omitempty"`
+	// Started is when the job began; the others are carried along the chain.
+	Started time.Time `json:"started"`
+	Chained bool      `json:"chained,omitempty"`
+	Resumed int64     `json:"resumed,omitempty,string"`
+	CopyAt  time.Time `json:"copyAt,omitzero"`
+}
+
+// collectionCopy is one run of CopyCollection.
+type collectionCopy struct {
+	copyInput
+	board  *board
+	result Result
+	told   time.Time // when the parent was last told
+}
+
+// CopyCollection copies a source into one target collection: plan ranges, create, copy all ranges, flush, index, load, count,
+// repair, publish, put back the load state. It is the child of a direction's workflow.
+func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
+	c := &collectionCopy{copyInput: in, board: newBoard(ctx, false)}
+	c.board.started = in.Started
+	c.board.planned(ctx, &in.Plan)
+	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (Status, error) { return c.board.Status, nil }); err != nil {
+		return nil, err
+	}
+	err := c.run(ctx)
+	if workflow.IsContinueAsNewError(err) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, c.giveUp(ctx, err)
+	}
+	return &c.result, nil
+}
+
+func (c *collectionCopy) run(ctx workflow.Context) error {
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	c.phase(ctx, PhaseCopying)
+	if c.CopyAt.IsZero() {
+		c.CopyAt = workflow.Now(ctx)
+	}
+	if err := c.copyRanges(ctx); err != nil {
+		return err
+	}
+	c.result = Result{Source: c.Plan.Source.Format, Target: c.Plan.Target.Place, Copying: workflow.Now(ctx).Sub(c.CopyAt),
+		Lost: c.State.Lost, Resumed: c.Resumed, Notes: c.board.Notes,
+		Index: c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric}
+	sum := c.total()
+	c.result.Rows, c.result.Bytes, c.result.Sum = sum.Sum.Rows, sum.Bytes, sum.Sum.String()
+	missing, err := c.finalize(ctx)
+	if err != nil {
+		return err
+	}
+	if missing != "" {
+		c.result.Outcome = OutcomeNotCounted
+		c.result.Notes = append(c.result.Notes, "not counted: "+missing)
+		c.result.Took = c.board.took(ctx)
+		return c.publish(ctx)
+	}
+	if err := c.count(ctx); err != nil {
+		return err
+	}
+	if err := c.publish(ctx); err != nil {
+		return err
+	}
+	if c.State.Lost > 0 {
+		// a lost write that arrived after the count is found now: under the final name none can arrive any more
+		if err := c.count(ctx); err != nil {
+			return err
+		}
+	}
+	if c.result.Loaded = c.Plan.Target.KeepLoaded; !c.result.Loaded {
+		if _, err := c.step(ctx, transfer.StepRelease, "release: the collection was not loaded before"); err != nil {
+			return err
+		}
+	}
+	c.result.Outcome = OutcomeVerified
+	c.result.Took = c.board.took(ctx)
+	c.phase(ctx, PhaseDone)
+	return nil
+}
+
+// begin makes the ranges and the target, or takes over those of an earlier run.
+func (c *collectionCopy) begin(ctx workflow.Context) error {
+	if c.Chained {
+		return nil
+	}
+	if c.State != nil {
+		ok, err := c.adopt(ctx)
+		if err != nil || ok {
+			return err
+		}
+		c.State = nil
+	}
+	state := &State{Hash: c.Hash, Identity: c.Plan.Source.Identity, Stage: c.Stage}
+	c.phase(ctx, PhasePlanning)
+	var ranges activities.Ranges
+	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "plan ranges, check keys"), acts.PlanRanges,
+		activities.PlanRangesInput{Ref: c.Ref, Identity: state.Identity, RangeRows: c.Plan.RangeRows}).Get(ctx, &ranges)
+	if err != nil {
+		return err
+	}
+	if ranges.Superseded > 0 {
+		c.note(ctx, "%d rows are left out: a later row has the same key (on_duplicate: last)", ranges.Superseded)
+	}
+	for _, r := range ranges.Ranges {
+		state.Ranges = append(state.Ranges, RangeState{Range: r})
+	}
+	c.board.Ranges = len(state.Ranges)
+	if c.Job.Copy.Prescan {
+		c.phase(ctx, PhaseScanning)
+		if err := c.eachRange(ctx, state.Ranges, "scan", acts.ScanRange, nil); err != nil {
+			return err
+		}
+	}
+	c.phase(ctx, PhasePreparing)
+	err = workflow.ExecuteActivity(looking(ctx, &c.Job, "prepare "+c.Plan.Target.Place), acts.PrepareTarget,
+		activities.PrepareInput{Ref: c.Ref, Plan: c.Plan.Target}).Get(ctx, &state.Target)
+	if err != nil {
+		return err
+	}
+	c.State = state
+	return c.checkExisting(ctx)
+}
+
+// adopt goes on from what an earlier run left, if source and target still are what they were.
+func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
+	if c.State.Hash != c.Hash || c.State.Identity != c.Plan.Source.Identity {
+		c.note(ctx, "begun anew: the job or its source changed since the last run")
+		return false, nil
+	}
+	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "take over "+c.State.Target.Name), acts.AdoptTarget, c.target("")).Get(ctx, &c.State.Target)
+	if kind, text := fault.FromTemporal(err); err != nil && (kind == fault.NotFound || kind == fault.Conflict) {
+		c.note(ctx, "begun anew: %s", text)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.Plan.Target = c.State.Target.Plan
+	c.Resumed = c.State.Rows()
+	c.board.Resumed, c.board.Ranges = c.Resumed, len(c.State.Ranges)
+	return true, nil
+}
+
+// checkExisting refuses keys that the target holds already, before anything is written.
+func (c *collectionCopy) checkExisting(ctx workflow.Context) error {
+	t := &c.State.Target
+	empty := t.Plan.Action == transfer.ActionAppend && t.Plan.Rows == 0
+	if t.Fresh || empty || c.Job.Copy.OnExisting != "fail" {
+		return nil
+	}
+	for _, step := range t.Steps[1:] { // index and load: keys can be looked up in a loaded collection only
+		out, err := c.step(ctx, step, step+", to look for existing keys")
+		if err != nil {
+			return err
+		}
+		if out.Missing != "" {
+			return fault.New(fault.Unsupported, "existing keys can't be looked for: %s; write on_existing: replace under copy to write without looking", out.Missing)
+		}
+	}
+	return c.eachRange(ctx, c.State.Ranges, "look for existing keys", acts.CheckExisting, nil)
+}
+
+// finalize does the target's steps: flush, index, load. missing says why the target can't be counted.
+func (c *collectionCopy) finalize(ctx workflow.Context) (missing string, err error) {
+	for _, step := range c.State.Target.Steps {
+		out, err := c.step(ctx, step, step+" "+c.State.Target.Name)
+		if err != nil || out.Missing != "" {
+			return out.Missing, err
+		}
+	}
+	if wait := c.State.LateUntil.Sub(workflow.Now(ctx)); wait > 0 {
+		c.phase(ctx, PhaseCounting)
+		c.note(ctx, "an attempt was lost: the count waits until none of its writes can arrive any more")
+		return "", workflow.Sleep(ctx, wait)
+	}
+	return "", nil
+}
+
+func (c *collectionCopy) step(ctx workflow.Context, step, summary string) (transfer.Outcome, error) {
+	c.phase(ctx, Phase(step))
+	var out transfer.Outcome
+	err := workflow.ExecuteActivity(working(ctx, &c.Job, summary), acts.FinalizeTarget, c.target(step)).Get(ctx, &out)
+	return out, err
+}
+
+// publish puts the target in its place. From then on its rows stand under the final name.
+func (c *collectionCopy) publish(ctx workflow.Context) error {
+	c.phase(ctx, PhasePublish)
+	t := &c.State.Target
+	if err := workflow.ExecuteActivity(working(ctx, &c.Job, "publish "+t.Plan.Place), acts.PublishTarget, c.target("")).Get(ctx, nil); err != nil {
+		return err
+	}
+	t.Name = t.Plan.Collection
+	return nil
+}
+
+// target is the input of an activity on the target.
+func (c *collectionCopy) target(step string) activities.TargetInput {
+	return activities.TargetInput{Ref: c.Ref, Target: c.State.Target, Step: step}
+}
+
+// total adds up the checkpoints.
+func (c *collectionCopy) total() transfer.Checkpoint {
+	var t transfer.Checkpoint
+	for _, r := range c.State.Ranges {
+		t.Rows += r.Reach.Rows
+		t.Bytes += r.Reach.Bytes
+		t.Sum.Add(r.Reach.Sum)
+	}
+	return t
+}
+
+// giveUp ends a run that failed or was cancelled. What was made is dropped where nothing was copied into it, or where what
+// was copied is of no use because the source is at fault; else it is kept, with the state that the next run goes on from.
+func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	kind, text := fault.FromTemporal(cause)
+	if temporal.IsCanceledError(cause) {
+		kind = ""
+	}
+	useless := kind == fault.Config || kind == fault.Corrupt || kind == fault.Unsupported || kind == fault.SourceChanged
+	if c.State == nil || c.State.Target.Name == "" {
+		return failure(cause, nil)
+	}
+	made := c.State.Target.Fresh || c.State.Target.Plan.Action == transfer.ActionPartition
+	if published := c.State.Target.Fresh && c.State.Target.Name == c.State.Target.Plan.Collection; published {
+		return failure(cause, c.State)
+	}
+	if made && (useless || c.State.Rows() == 0) {
+		err := workflow.ExecuteActivity(looking(ctx, &c.Job, "drop "+c.State.Target.Name), acts.DiscardTarget, c.target("")).Get(ctx, nil)
+		if err == nil {
+			return failure(cause, nil)
+		}
+		_, why := fault.FromTemporal(err)
+		c.note(ctx, "%s could not be dropped: %s", c.State.Target.Name, why)
+	}
+	if kind != "" && !made && c.State.Rows() > 0 {
+		cause = fault.New(kind, "%s (%d rows of this job stand in %s; run the job again to go on)", text, c.State.Rows(), c.State.Target.Plan.Place)
+	}
+	return failure(cause, c.State)
+}

@@ -1,0 +1,31 @@
+// Package workflows holds one workflow for each direction, all over the same engine: the direction's workflow looks at
+// source and target and keeps the report; CopyCollection, its child, does the copying. The child's ID names the target
+// collection, so that Temporal itself sees to it that no two jobs write into one collection.
+//
+// Rows never pass through a workflow: ranges, cursors, counts and sums do.
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"milvusdm/activities"
+)
+
+// acts names the activities' methods; it is never called.
+var acts *activities.Activities
+
+// HDF5ToMilvus copies HDF5 files into a Milvus collection.
+func HDF5ToMilvus(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
+
+// FaissToMilvus copies Faiss index files into a Milvus collection.
+func FaissToMilvus(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
+
+// PlanJob is the dry run of any direction: it reads metadata and writes nothing.
+func PlanJob(ctx workflow.Context, in Input) (*activities.Plan, error) {
+	var p activities.Plan
+	ref := activities.Ref{Job: in.Job, Owner: WorkflowID(&in.Job), Stage: "plan"}
+	if err := workflow.ExecuteActivity(looking(ctx, &in.Job, "read metadata"), acts.ReadMetadata, ref).Get(ctx, &p); err != nil {
+		return nil, failure(err, nil)
+	}
+	return &p, nil
+}

@@ -1,0 +1,305 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"milvusdm/activities"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// rangeLoop schedules CopyRange for all ranges, a window of them at a time.
+type rangeLoop struct {
+	*collectionCopy
+	// ctx outlives the workflow's cancellation, so that what the drained activities answer is still heard.
+	ctx     workflow.Context
+	acts    workflow.Context // of the running activities
+	stop    workflow.CancelFunc
+	running int
+	next    []int // indexes of ranges to be scheduled
+	failed  error
+	cancel  bool // the workflow was cancelled
+	drain   bool // the history is long: continue as new
+}
+
+// copyRanges copies all ranges. Pausing and cancelling drain the running activities: they send nothing new, wait for what
+// is under way, and answer how far they came.
+func (c *collectionCopy) copyRanges(ctx workflow.Context) error {
+	l := &rangeLoop{collectionCopy: c}
+	l.ctx, _ = workflow.NewDisconnectedContext(ctx)
+	l.acts, l.stop = workflow.WithCancel(l.ctx)
+	for i, r := range c.State.Ranges {
+		if !r.Done {
+			l.next = append(l.next, i)
+		}
+	}
+	s := workflow.NewSelector(l.ctx)
+	// a closed channel is always ready: the selector would never block again
+	cancelled := workflow.NewBufferedChannel(l.ctx, 1)
+	workflow.Go(l.ctx, func(g workflow.Context) {
+		ctx.Done().Receive(g, nil)
+		cancelled.SendAsync(true)
+	})
+	s.AddReceive(cancelled, func(ch workflow.ReceiveChannel, _ bool) {
+		ch.Receive(l.ctx, nil)
+		l.cancel = true
+		l.stop()
+	})
+	s.AddReceive(workflow.GetSignalChannel(l.ctx, pauseSignal), func(ch workflow.ReceiveChannel, _ bool) {
+		ch.Receive(l.ctx, &l.Paused)
+		if l.Paused {
+			l.stop()
+		}
+	})
+	for {
+		l.schedule(s)
+		l.update(ctx)
+		switch {
+		case l.running > 0:
+		case l.failed != nil:
+			return l.failed
+		case l.cancel:
+			return temporal.NewCanceledError()
+		case len(l.next) == 0:
+			return nil
+		case l.drain:
+			return l.continueAsNew(ctx)
+		}
+		s.Select(l.ctx)
+	}
+}
+
+// schedule fills the window.
+func (l *rangeLoop) schedule(s workflow.Selector) {
+	if workflow.GetInfo(l.ctx).GetContinueAsNewSuggested() {
+		l.drain = true
+	}
+	if l.Paused || l.cancel || l.drain || l.failed != nil {
+		return
+	}
+	if l.acts.Err() != nil { // after a pause
+		l.acts, l.stop = workflow.WithCancel(l.ctx)
+	}
+	for l.running < l.Job.Copy.Parallel && len(l.next) > 0 {
+		i := l.next[0]
+		l.next = l.next[1:]
+		r := &l.State.Ranges[i]
+		summary := fmt.Sprintf("range %d of %d: %v to %v", i+1, len(l.State.Ranges), r.Range.From, r.Range.To)
+		in := activities.RangeInput{Ref: l.Ref, Target: l.State.Target, Identity: l.State.Identity, Range: r.Range, From: r.Reach,
+			Insert: l.State.Target.Fresh && !r.Touched}
+		l.running++
+		s.AddFuture(workflow.ExecuteActivity(working(l.acts, &l.Job, summary), acts.CopyRange, in), func(f workflow.Future) {
+			l.running--
+			l.ended(i, f)
+		})
+	}
+}
+
+// ended takes over what an activity answered.
+func (l *rangeLoop) ended(i int, f workflow.Future) {
+	r := &l.State.Ranges[i]
+	var out activities.CopyResult
+	err := f.Get(l.ctx, &out)
+	switch {
+	case err == nil:
+	case temporal.IsCanceledError(err), isTimeout(err):
+		// cancelled while no attempt was there to answer: how far the last one came is unknown
+		out = activities.CopyResult{Reached: lastReached(err, r.Reach), Lost: 1}
+		if !l.cancel && !l.Paused && l.failed == nil {
+			l.failed = err
+			l.stop()
+		}
+	default:
+		out = activities.CopyResult{Reached: r.Reach}
+		var app *temporal.ApplicationError
+		if errors.As(err, &app) && app.HasDetails() {
+			if app.Details(&out) != nil {
+				out.Reached = r.Reach
+			}
+		}
+		out.Done, out.Lost = false, max(out.Lost, 1)
+		if l.failed == nil {
+			l.failed = err
+			l.stop()
+		}
+	}
+	r.Reach, r.Done = out.Reached, out.Done
+	if out.Lost > 0 {
+		r.Touched = true
+		l.State.Lost += out.Lost
+		// a write of the lost attempt was sent before now, and has its deadline
+		l.State.LateUntil = workflow.Now(l.ctx).Add(l.Job.Copy.WriteTimeout + 2*time.Second)
+	}
+	if !r.Done {
+		l.next = append(l.next, i)
+	}
+}
+
+func isTimeout(err error) bool {
+	var t *temporal.TimeoutError
+	return errors.As(err, &t)
+}
+
+// lastReached is the checkpoint of an activity's last heartbeat, where the error tells it.
+func lastReached(err error, otherwise transfer.Checkpoint) transfer.Checkpoint {
+	var beat activities.Heartbeat
+	var t *temporal.TimeoutError
+	if errors.As(err, &t) && t.HasLastHeartbeatDetails() && t.LastHeartbeatDetails(&beat) == nil {
+		return beat.Reached
+	}
+	return otherwise
+}
+
+// update shows how far the copy is.
+func (l *rangeLoop) update(ctx workflow.Context) {
+	total := l.total()
+	done := 0
+	for _, r := range l.State.Ranges {
+		if r.Done {
+			done++
+		}
+	}
+	phase := PhaseCopying
+	if l.Paused && l.running == 0 {
+		phase = PhasePaused
+	}
+	b := l.board
+	changed := b.Rows != total.Rows || b.RangesDone != done || b.Phase != phase || b.Paused != l.Paused
+	b.Rows, b.Bytes, b.RangesDone, b.Lost, b.Paused = total.Rows, total.Bytes, done, l.State.Lost, l.Paused
+	if changed {
+		l.phase(ctx, phase)
+	}
+}
+
+func (l *rangeLoop) continueAsNew(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	in := l.copyInput
+	in.Chained = true
+	return workflow.NewContinueAsNewError(ctx, CopyCollectionName, in)
+}
+
+// eachRange runs an activity over whole ranges, a window of them at a time; each is called with every answer.
+func (c *collectionCopy) eachRange(ctx workflow.Context, ranges []RangeState, what string, activity any, each func(activities.CheckResult)) error {
+	ctx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	options := working
+	if c.State == nil || c.State.Rows() == 0 {
+		options = looking
+	}
+	var failed error
+	running := 0
+	s := workflow.NewSelector(ctx)
+	for i := range ranges {
+		if running == c.Job.Copy.Parallel {
+			s.Select(ctx)
+		}
+		if failed != nil {
+			break
+		}
+		r := ranges[i].Range
+		in := activities.RangeInput{Ref: c.Ref, Identity: c.Plan.Source.Identity, Range: r}
+		if c.State != nil {
+			in.Target = c.State.Target
+		}
+		running++
+		summary := fmt.Sprintf("%s, range %d of %d", what, i+1, len(ranges))
+		s.AddFuture(workflow.ExecuteActivity(options(ctx, &c.Job, summary), activity, in), func(f workflow.Future) {
+			running--
+			var out activities.CheckResult
+			if err := f.Get(ctx, &out); err != nil && failed == nil {
+				failed = err
+				stop()
+			}
+			if each != nil {
+				each(out)
+			}
+		})
+	}
+	for running > 0 {
+		s.Select(ctx)
+	}
+	return failed
+}
+
+// maxRepairs is how often rows that count wrong are written again before the job fails.
+const maxRepairs = 2
+
+// count compares the target with what was copied, and repairs it.
+func (c *collectionCopy) count(ctx workflow.Context) error {
+	t := &c.State.Target
+	copied := c.total().Sum.Rows
+	expected, byTotal := c.expected(copied)
+	for repairs := 0; ; repairs++ {
+		c.phase(ctx, PhaseCounting)
+		if err := workflow.ExecuteActivity(working(ctx, &c.Job, "count "+t.Name), acts.CountTarget, c.target("")).Get(ctx, &c.result.Counted); err != nil {
+			return err
+		}
+		if byTotal && c.result.Counted == expected {
+			return nil
+		}
+		c.phase(ctx, PhaseRepairing)
+		var wrong int64
+		err := c.eachRange(ctx, c.State.Ranges, "count by key", acts.CheckRange, func(r activities.CheckResult) { wrong += r.Wrong })
+		if err != nil {
+			return err
+		}
+		c.result.Repaired += wrong
+		if wrong == 0 && !t.Fresh {
+			return nil // every key stands once; what else is there is not ours
+		}
+		if repairs == maxRepairs {
+			return fault.New(fault.Conflict, "%s holds %d rows, %d were copied into it, and writing %d of them again did not mend it: does somebody else write there?",
+				t.Plan.Place, c.result.Counted, copied, c.result.Repaired)
+		}
+	}
+}
+
+// expected is how many rows the target must hold, where that can be said: a target that nobody else writes into, or one
+// whose rows were counted before and have none of our keys. Otherwise keys are counted one by one.
+func (c *collectionCopy) expected(copied int64) (int64, bool) {
+	t := &c.State.Target
+	switch {
+	case t.Fresh:
+		return copied, true
+	case c.Job.Copy.OnExisting != "fail":
+		return 0, false
+	case t.Plan.Action == transfer.ActionPartition, t.Plan.Action == transfer.ActionRefill:
+		return copied, true
+	case t.Plan.Partition == "" && t.Plan.Rows >= 0:
+		return t.Plan.Rows + copied, true
+	}
+	return 0, false
+}
+
+// tellEvery is how often the parent is told of progress.
+const tellEvery = 5 * time.Second
+
+// phase enters a phase and tells the parent.
+func (c *collectionCopy) phase(ctx workflow.Context, p Phase) {
+	changed := c.board.Phase != p
+	c.board.phase(ctx, p)
+	c.tell(ctx, changed)
+}
+
+func (c *collectionCopy) note(ctx workflow.Context, format string, args ...any) {
+	c.board.Notes = append(c.board.Notes, fmt.Sprintf(format, args...))
+	c.tell(ctx, true)
+}
+
+// tell signals the status to the parent; a parent that is gone is no reason to stop.
+func (c *collectionCopy) tell(ctx workflow.Context, now bool) {
+	parent := workflow.GetInfo(ctx).ParentWorkflowExecution
+	if parent == nil || !now && workflow.Now(ctx).Sub(c.told) < tellEvery {
+		return
+	}
+	c.told = workflow.Now(ctx)
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	workflow.SignalExternalWorkflow(ctx, parent.ID, "", statusSignal, c.board.Status)
+}
