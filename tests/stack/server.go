@@ -1,0 +1,112 @@
+package stack
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// Server is a Temporal or a Milvus server. It keeps its address and its state when it is stopped or killed.
+type Server struct {
+	Process
+	// Address is host:port of its gRPC interface.
+	Address string
+
+	script string
+	port   int
+}
+
+// milvusPorts is how many ports in a row a Milvus server takes.
+const milvusPorts = 13
+
+var servers = struct {
+	sync.Mutex
+	byName map[string]*Server
+}{byName: map[string]*Server{}}
+
+// Temporal returns the shared Temporal server, running.
+func Temporal(t testing.TB) *Server {
+	t.Helper()
+	return shared(t, "temporal", "temporal.sh", 1)
+}
+
+// Milvus returns the i-th of the shared Milvus servers, running.
+func Milvus(t testing.TB, i int) *Server {
+	t.Helper()
+	return shared(t, fmt.Sprintf("milvus-%d", i), "milvus.sh", milvusPorts)
+}
+
+// shared returns the server of that name: a new one the first time, then the same, started again if a test left it dead.
+func shared(t testing.TB, name, script string, ports int) *Server {
+	t.Helper()
+	state := Dir(t)
+	servers.Lock()
+	defer servers.Unlock()
+	if server := servers.byName[name]; server != nil {
+		server.Start(t)
+		return server
+	}
+	// Between the look for free ports and the start, somebody may have taken one.
+	var err error
+	for range 3 {
+		server := &Server{Process: Process{state, name}, script: script, port: freePorts(ports)}
+		server.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(server.port))
+		if err = server.start(); err == nil {
+			servers.byName[name] = server
+			return server
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// Start starts the server on its state, unless it runs, and returns when it answers.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Server) start() error {
+	root, err := root()
+	if err != nil {
+		return err
+	}
+	return script(root, s.script, "start", s.state, s.name, strconv.Itoa(s.port))
+}
+
+// Stop stops the server as make down does: it is asked to end, and killed when it takes too long.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	if err := script(Root(t), s.script, "stop", s.state, s.name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freePorts returns the first of n ports in a row that nothing listens on. They are below the range from which Linux
+// takes the ports of outgoing connections.
+func freePorts(n int) int {
+	for {
+		first := 10_000 + rand.IntN(22_000-n)
+		if allFree(first, n) {
+			return first
+		}
+	}
+}
+
+func allFree(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		if err != nil {
+			return false
+		}
+		if listener.Close() != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,93 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Worker is a milvusdm-worker process that a test started.
+type Worker struct {
+	Process
+	path string
+	env  []string
+	done chan error // takes the end of the running process
+}
+
+var workers atomic.Int64
+
+// StartWorker builds the worker and starts one that is connected to the shared Temporal server. Further settings are
+// given as NAME=value. It is killed at the end of the test; when the test failed, the end of its log is shown.
+func StartWorker(t testing.TB, env ...string) *Worker {
+	t.Helper()
+	address := Temporal(t).Address
+	w := newWorker(t, BuildWorker(t), append([]string{"TEMPORAL_ADDRESS=" + address}, env...))
+	w.Start(t)
+	return w
+}
+
+func newWorker(t testing.TB, path string, env []string) *Worker {
+	t.Helper()
+	name := fmt.Sprintf("worker-%d", workers.Add(1))
+	w := &Worker{Process: Process{Dir(t), name}, path: path, env: env}
+	if err := os.Mkdir(filepath.Join(w.state, name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, running := w.PID(); running {
+			w.Kill9(t)
+		}
+		if t.Failed() {
+			lines := strings.Split(w.Log(), "\n")
+			t.Logf("the end of the log of %s:\n%s", name, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+		}
+	})
+	return w
+}
+
+// Start starts a worker that has ended; it does not wait for it to take up work.
+func (w *Worker) Start(t testing.TB) {
+	t.Helper()
+	if pid, running := w.PID(); running {
+		t.Fatalf("%s runs already as process %d", w.name, pid)
+	}
+	log, err := os.OpenFile(filepath.Join(w.state, "log", w.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close() //nolint:errcheck // the worker has its own descriptor
+	cmd := exec.Command(w.path)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(w.state, w.name), log, log
+	cmd.Env = append(os.Environ(), w.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.done = make(chan error, 1)
+	go func(done chan<- error) { done <- cmd.Wait() }(w.done)
+	if err := os.WriteFile(w.pidFile(), []byte(strconv.Itoa(cmd.Process.Pid)+"\n"), 0o644); err != nil {
+		t.Fatal(errors.Join(err, cmd.Process.Kill()))
+	}
+}
+
+// Term asks the worker to end (SIGTERM) and waits. A worker that ends with a failure, or not in time, fails the test.
+func (w *Worker) Term(t testing.TB, limit time.Duration) {
+	t.Helper()
+	w.signal(t, syscall.SIGTERM)
+	select {
+	case err := <-w.done:
+		if err != nil {
+			t.Fatalf("%s after SIGTERM: %v", w.name, err)
+		}
+	case <-time.After(limit):
+		t.Fatalf("%s still runs %v after SIGTERM", w.name, limit)
+	}
+}
