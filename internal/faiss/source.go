@@ -1,0 +1,266 @@
+// Package faiss reads Faiss index files as a source of rows.
+//
+// Files are read by offset, so that memory is bounded by a batch and a copy goes on from any row at once. Kinds of index
+// that this package does not read can be left to a [Helper] that runs Faiss itself.
+package faiss
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// Helper reads float indexes with Faiss itself, for kinds that this package does not know. It loads a whole index to do
+// so, in a process of its own.
+type Helper interface {
+	// Describe loads an index and says what it holds. Errors are fault.Unsupported for a kind that can't be read
+	// faithfully in this way either, and fault.Corrupt when Faiss refuses the file or dies of it.
+	Describe(ctx context.Context, path string) (Info, error)
+	// Open streams count rows from row first on: their ids, where the index has any, and vectors if asked for.
+	Open(ctx context.Context, path string, first, count int64, vectors bool) (Stream, error)
+}
+
+// Stream yields rows one after another.
+type Stream interface {
+	// Read fills ids, where the index has any, with the next len(ids) ids, and vectors, if asked for, with as many
+	// vectors. When ctx ends the stream does.
+	Read(ctx context.Context, vectors []float32, ids []int64) error
+	Close() error
+}
+
+// source is a set of index files as one sequence of rows.
+type source struct {
+	keyField, vectorField string
+	parts                 []*part // at least one
+	first, end            int64   // the rows that the job takes, numbered over all files
+}
+
+// Open opens the index files that a job names. helper may be nil.
+//
+// Rows are numbered over all files, those that the job leaves out included; that number is the key of a row in a file
+// without ids. So a row has the same key whatever part of the rows a job takes.
+//
+// The returned source is a transfer.KeyScanner too.
+func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.Source, error) {
+	paths, err := expand(src.Paths)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{keyField: src.KeyField, vectorField: src.VectorField}
+	if s.keyField == "" {
+		s.keyField = "id"
+	}
+	if s.vectorField == "" {
+		s.vectorField = "embedding"
+	}
+	for _, path := range paths {
+		p, err := openPart(ctx, path, helper)
+		if err == nil {
+			p.first, s.end = s.end, s.end+p.info.Rows
+			s.parts = append(s.parts, p)
+			err = agree(s.parts[0], p)
+		}
+		if err != nil {
+			s.Close() // nothing was written
+			return nil, err
+		}
+	}
+	if err := s.take(src.Rows); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// agree refuses files that do not fit one collection.
+func agree(a, b *part) error {
+	if a.info.shape() != b.info.shape() {
+		return fault.New(fault.Config, "%s holds %s and %s holds %s; name them in a job each", a.path, a.info.shape(), b.path, b.info.shape())
+	}
+	return nil
+}
+
+func (i Info) shape() string {
+	if i.Binary {
+		return fmt.Sprintf("binary vectors of dimension %d", i.Dim)
+	}
+	return fmt.Sprintf("float vectors of dimension %d for %v", i.Dim, i.Metric)
+}
+
+// take applies the job's part of the rows.
+func (s *source) take(rows job.RowSlice) error {
+	total := s.end
+	switch {
+	case total == 0:
+		return fault.New(fault.Corrupt, "%s: the index holds no rows; add the vectors to it before it is written", s.parts[0].path)
+	case rows.First < 0 || rows.Count < 0:
+		return fault.New(fault.Config, "source.faiss.rows: first and count can't be negative: %d, %d", rows.First, rows.Count)
+	case rows.First >= total:
+		return fault.New(fault.Config, "source.faiss.rows.first is %d, and there are %d rows", rows.First, total)
+	}
+	s.first = rows.First
+	if rows.Count > 0 && rows.Count < total-rows.First {
+		s.end = rows.First + rows.Count
+	}
+	return nil
+}
+
+func (s *source) Close() error {
+	var first error
+	for _, p := range s.parts {
+		if err := p.close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (s *source) Describe(context.Context) (*transfer.Description, error) {
+	shape := s.parts[0].info
+	vector := transfer.VectorField(s.vectorField, schemapb.DataType_FloatVector, int64(shape.Dim))
+	if shape.Binary {
+		vector.DataType = schemapb.DataType_BinaryVector
+	}
+	d := &transfer.Description{
+		Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{
+			Fields: []*schemapb.FieldSchema{transfer.KeyField(s.keyField), vector}}},
+		Rows:          s.end - s.first,
+		Inputs:        s.taken(),
+		GeneratedKeys: !slices.ContainsFunc(s.parts, func(p *part) bool { return p.info.IDs }),
+	}
+	var err error
+	if d.Identity, err = s.identity(); err != nil {
+		return nil, err
+	}
+	for _, in := range d.Inputs {
+		d.Bytes += in.Bytes
+	}
+	d.Format = "Faiss, " + s.gather(" and ", func(p *part) string { return p.kind() })
+	d.Lossy = s.gather("; ", func(p *part) string { return p.info.Lossy })
+	s.describeMetric(d)
+	s.describeKeys(d)
+	return d, nil
+}
+
+// taken is the files with the rows that are taken of them.
+func (s *source) taken() []transfer.Input {
+	out := make([]transfer.Input, len(s.parts))
+	for i, p := range s.parts {
+		rows := max(min(p.end(), s.end)-max(p.first, s.first), 0)
+		out[i] = transfer.Input{Path: p.path, Rows: rows, Bytes: rows * int64(p.info.RowBytes()+8)}
+	}
+	return out
+}
+
+// gather joins what of says of the files, each text once.
+func (s *source) gather(sep string, of func(*part) string) string {
+	var out string
+	seen := map[string]bool{"": true}
+	for _, p := range s.parts {
+		if text := of(p); !seen[text] {
+			if seen[text] = true; out != "" {
+				out += sep
+			}
+			out += text
+		}
+	}
+	return out
+}
+
+func (s *source) describeMetric(d *transfer.Description) {
+	info := s.parts[0].info // all are of one metric
+	if info.Binary {
+		d.Metric = "HAMMING"
+		return
+	}
+	d.Metric = info.Metric.Milvus()
+	switch {
+	case d.Metric == "":
+		d.Notes = append(d.Notes, fmt.Sprintf("the index was made for %v, which Milvus does not have: choose another with index.metric", info.Metric))
+	case d.Metric == "IP" && info.Normalized:
+		d.Notes = append(d.Notes, "the index normalizes vectors and takes their inner product, which is cosine similarity: set index.metric: COSINE for queries that are not normalized")
+	case d.Metric == "IP":
+		d.Notes = append(d.Notes, "Faiss does not record whether inner product stands for cosine similarity: set index.metric: COSINE if it does")
+	}
+}
+
+func (s *source) describeKeys(d *transfer.Description) {
+	with := 0
+	for _, p := range s.parts {
+		if p.info.IDs {
+			with++
+		}
+	}
+	switch {
+	case with == 0:
+		d.Notes = append(d.Notes, "the files hold no ids: keys are row numbers, counted over all files")
+	case with < len(s.parts):
+		d.Notes = append(d.Notes, fmt.Sprintf("%d of %d files hold ids; in the others keys are row numbers, counted over all files, which may repeat those ids", with, len(s.parts)))
+	}
+}
+
+// Plan cuts the rows into ranges that do not cross from one file to the next.
+func (s *source) Plan(_ context.Context, rowsPerRange int64) ([]transfer.Range, error) {
+	if rowsPerRange < 1 {
+		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
+	}
+	ranges := transfer.RowRanges(s.taken(), rowsPerRange)
+	for i := range ranges {
+		ranges[i].From.Int += s.first
+		ranges[i].To.Int += s.first
+	}
+	return ranges, nil
+}
+
+// scanKeys is how many keys are handed out at once.
+const scanKeys = 1 << 16
+
+// ScanKeys implements transfer.KeyScanner.
+func (s *source) ScanKeys(ctx context.Context, yield func(first int64, keys []int64) error) error {
+	keys := make([]int64, min(scanKeys, s.end-s.first))
+	for row := s.first; row < s.end; {
+		p := s.partOf(row)
+		to := min(s.end, p.end())
+		if err := p.scan(ctx, row, to, keys, yield); err != nil {
+			return err
+		}
+		row = to
+	}
+	return nil
+}
+
+// Place implements transfer.KeyScanner.
+func (s *source) Place(row int64) string {
+	if row < s.first || row >= s.end {
+		return fmt.Sprintf("row %d", row)
+	}
+	return s.partOf(row).place(row)
+}
+
+// partOf returns the part that holds a row.
+func (s *source) partOf(row int64) *part {
+	return s.parts[sort.Search(len(s.parts), func(i int) bool { return s.parts[i].end() > row })]
+}
+
+func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+	if from.IsZero() {
+		from = r.From
+	}
+	for _, c := range []transfer.Cursor{r.From, r.To, from} {
+		if c.Kind != transfer.RowCursor || c.Int < s.first || c.Int > s.end {
+			return nil, fault.New(fault.SourceChanged, "%v is not within the rows %d to %d of these files", c, s.first, s.end)
+		}
+	}
+	if from.Int < r.From.Int || from.Int > r.To.Int {
+		return nil, fault.New(fault.Internal, "%v is not in the range from %v to %v", from, r.From, r.To)
+	}
+	rowBytes := s.parts[0].info.RowBytes() + 8
+	return &reader{source: s, row: from.Int, end: r.To.Int, rows: int64(max(min(limit.Rows, limit.Bytes/rowBytes), 1))}, nil
+}
