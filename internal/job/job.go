@@ -75,10 +75,10 @@ type HDF5Source struct {
 	Layout HDF5Layout `json:"layout" yaml:"layout" rule:"is=layout,default=auto"`
 	// Path of the group or dataset inside the file, as /packages. Without it, the layout's own.
 	Object string `json:"object,omitempty" yaml:"object"`
-	// Name of the target's primary key where the layout has no names of its own.
-	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field,default=id"`
-	// Name of the target's vector field where the layout has no names of its own.
-	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field,default=embedding"`
+	// Name of the target's primary key. Without it, the name in the file, else id.
+	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field"`
+	// Name of the target's vector field. Without it, the name in the file, else embedding.
+	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field"`
 	// Dataset, member or column that holds the primary keys. Without it, ids or id where there is one. "none" numbers the
 	// rows instead.
 	Key string `json:"key,omitempty" yaml:"key"`

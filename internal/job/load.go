@@ -41,7 +41,7 @@ func Load(path string, opts Options) (*Job, []Warning, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, nil, fault.Wrap(fault.NotFound, err, "read the job")
 	case err != nil:
-		return nil, nil, fault.Wrap(fault.Config, err, "read the job %s", path)
+		return nil, nil, fault.Wrap(fault.Config, err, "read the job")
 	}
 	return Parse(path, data, opts)
 }
@@ -69,9 +69,8 @@ func Parse(path string, data []byte, opts Options) (*Job, []Warning, error) {
 	if err != nil {
 		return nil, d.Warnings, err
 	}
-	if len(d.Errors) > 0 {
-		d.Errors.Sort()
-		return nil, d.Warnings, fault.New(fault.Config, "%w", d.Errors)
+	if err := d.Err(); err != nil {
+		return nil, d.Warnings, fault.New(fault.Config, "%w", err)
 	}
 	return j, d.Warnings, nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job/strict"
@@ -114,6 +115,39 @@ func TestNameOfTheFileMustDo(t *testing.T) {
 	_, _, err = Parse("my job.yaml", text, testOptions)
 	if err == nil || !strings.Contains(err.Error(), "my job.yaml:1:1: name: is missing") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestHostileFiles holds that files of the largest size are refused soon, with an error of bounded length.
+func TestHostileFiles(t *testing.T) {
+	keys := &strings.Builder{}
+	for i := range 80_000 {
+		fmt.Fprintf(keys, "soruce%d: 1\n", i)
+	}
+	head := "version: 1\nsource: {hdf5: {paths: "
+	for name, text := range map[string]string{
+		"unknown keys": keys.String(),
+		"same keys":    strings.Repeat("mode: a\n", 120_000),
+		"bad paths":    head + "[" + strings.Repeat("~,", 500_000) + "]}}\n",
+		"same paths":   head + "[" + strings.Repeat("a,", 500_000) + "]}}\n",
+		"nested lists": strings.Repeat("[", 1_000_000),
+		"nested keys":  head + strings.Repeat("{a: ", 200_000),
+		"bomb":         "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nversion: *c\n",
+		"long key":     strings.Repeat("k", 1_000_000) + ": 1\n",
+		"long value":   "version: " + strings.Repeat("9", 1_000_000) + "\n",
+		"binary":       strings.Repeat("\x00\xff\x1b", 1000),
+	} {
+		start := time.Now()
+		_, _, err := Parse("hostile.yaml", []byte(text), testOptions)
+		if fault.KindOf(err) != fault.Config {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if n := len(err.Error()); n > 50_000 {
+			t.Errorf("%s: an error of %d bytes", name, n)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s: took %s", name, took)
+		}
 	}
 }
 

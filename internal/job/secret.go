@@ -126,7 +126,7 @@ func readBounded(path string, limit int64) (content []byte, err error) {
 	var b bytes.Buffer
 	n, err := io.Copy(&b, io.LimitReader(f, limit+1))
 	if err == nil && n > limit {
-		err = errTooLarge
+		err = &os.PathError{Op: "read", Path: path, Err: errTooLarge}
 	}
 	return b.Bytes(), err
 }

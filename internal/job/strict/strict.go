@@ -70,7 +70,7 @@ type Decoder struct {
 	Rules map[string]Rule
 	// Env looks an environment variable up, for ${env:NAME}.
 	Env func(name string) (string, bool)
-	// Errors and Warnings grow; [Problems.Sort] puts them in the file's order.
+	// Errors and Warnings are what was found so far.
 	Errors, Warnings Problems
 
 	seen  map[string]*yaml.Node // by key path: where to point at
@@ -90,9 +90,30 @@ func (d *Decoder) Decode(root *yaml.Node, into any) {
 	d.mapping(root, root, v, "", false)
 }
 
+// maxErrors bounds what is reported of a file that is not meant to be one of these at all.
+const maxErrors = 100
+
+func (d *Decoder) enough() bool { return len(d.Errors) > maxErrors }
+
+// Err returns the errors in the file's order, or nil.
+func (d *Decoder) Err() error {
+	if len(d.Errors) == 0 {
+		return nil
+	}
+	d.Errors.Sort()
+	if d.enough() {
+		last := d.Errors[maxErrors]
+		last.Key, last.Text = "", "there is more that is wrong from here on; mend the above first"
+		d.Errors = append(d.Errors[:maxErrors], last)
+	}
+	return d.Errors
+}
+
 // Errorf reports what is wrong at a node.
 func (d *Decoder) Errorf(at *yaml.Node, path, format string, args ...any) {
-	d.Errors = append(d.Errors, d.problem(at, path, fmt.Sprintf(format, args...)))
+	if !d.enough() {
+		d.Errors = append(d.Errors, d.problem(at, path, fmt.Sprintf(format, args...)))
+	}
 }
 
 func (d *Decoder) problem(at *yaml.Node, path, text string) Problem {
@@ -135,7 +156,7 @@ func (d *Decoder) mapping(at, n *yaml.Node, v reflect.Value, path string, one bo
 	fields := fieldsOf(v.Type())
 	found := map[int]*yaml.Node{} // by position in fields
 	written := 0
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !d.enough(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		f := d.lookup(fields, key, path)
 		if f < 0 {

@@ -83,6 +83,9 @@ func (d *Decoder) list(f field, v reflect.Value, n *yaml.Node, path string) {
 	item := f
 	item.typ = f.typ.Elem()
 	for i, n := range items {
+		if d.enough() {
+			return
+		}
 		at := path
 		if len(items) > 1 {
 			at = fmt.Sprintf("%s[%d]", path, i)
@@ -101,7 +104,7 @@ func (d *Decoder) texts(f field, v reflect.Value, n *yaml.Node, path string) {
 	}
 	v.Set(reflect.MakeMap(v.Type()))
 	lines := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !d.enough(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		at := join(path, shorten(key.Value))
 		switch {
