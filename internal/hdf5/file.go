@@ -1,0 +1,304 @@
+package hdf5
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"strings"
+
+	"gonum.org/v1/hdf5"
+
+	"milvusdm/internal/fault"
+)
+
+// file is an open HDF5 file. It is used on the library's thread.
+type file struct {
+	*hdf5.File
+	name string
+	size int64
+}
+
+// openHDF5 opens a file that checkFile has found fit.
+func openHDF5(name string, size int64) (*file, error) {
+	f, err := hdf5.OpenFile(name, hdf5.F_ACC_RDONLY)
+	if err != nil {
+		err = libraryError(err)
+		text := err.Error()
+		switch {
+		case strings.Contains(text, "lock file"), strings.Contains(text, "already open for"):
+			return nil, fault.New(fault.Conflict, "%s: another program has it open for writing, or was killed while it did: "+
+				"wait for it, or run `h5clear -s` on a file that nobody writes: %w", name, err)
+		case strings.Contains(text, "truncated file"):
+			return nil, fault.New(fault.Corrupt, "%s: is truncated: it has %d bytes and says itself that it has more; "+
+				"copy it again from where it is whole: %w", name, size, err)
+		}
+		return nil, fault.New(fault.Corrupt, "%s: begins like an HDF5 file and can't be opened as one; "+
+			"check it with `h5ls`, or copy it again: %w", name, err)
+	}
+	return &file{f, name, size}, nil
+}
+
+// maxObjects bounds how much of a group is listed.
+const maxObjects = 4096
+
+// entry is a member of a group.
+type entry struct {
+	name     string
+	group    bool // else a dataset, unless neither
+	dataset  bool
+	external bool // a link into another file
+}
+
+// list returns a group's members by name.
+func (f *file) list(group string) ([]entry, error) {
+	g, err := f.openGroup(group)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	n, err := g.NumObjects()
+	if err != nil {
+		return nil, f.corrupt(libraryError(err), "list group %s", group)
+	}
+	if n > maxObjects {
+		return nil, fault.New(fault.Unsupported, "%s: group %s holds %d objects; at most %d are looked at", f.name, group, n, maxObjects)
+	}
+	out := make([]entry, 0, n)
+	for i := range n {
+		name, err := g.ObjectNameByIndex(i)
+		if err != nil {
+			return nil, f.corrupt(libraryError(err), "list group %s", group)
+		}
+		kind, err := g.ObjectTypeByIndex(i)
+		if err != nil {
+			return nil, f.corrupt(libraryError(err), "list group %s: %q", group, name)
+		}
+		e := entry{name: name, group: kind == hdf5.H5G_GROUP, dataset: kind == hdf5.H5G_DATASET, external: kind == hdf5.H5G_UDLINK}
+		if kind == hdf5.H5G_LINK {
+			e.group, e.dataset = f.followLink(path.Join(group, name))
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// followLink says what a soft link leads to; a dangling one leads nowhere.
+func (f *file) followLink(object string) (group, dataset bool) {
+	if g, err := f.openGroup(object); err == nil {
+		g.Close()
+		return true, false
+	}
+	d, err := f.openDataset(object, nil)
+	if err == nil {
+		d.Close()
+	}
+	return false, err == nil
+}
+
+// openGroup opens a group that lies in this very file.
+func (f *file) openGroup(object string) (*hdf5.Group, error) {
+	g, err := f.File.OpenGroup(object)
+	if err != nil {
+		return nil, f.corrupt(libraryError(err), "open group %s", object)
+	}
+	if err := f.contains(g.Identifier, object); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// openDataset opens a dataset that lies in this very file. tune may set what it likes in the access list.
+func (f *file) openDataset(object string, tune func(*hdf5.PropList) error) (*hdf5.Dataset, error) {
+	access, err := hdf5.NewPropList(hdf5.P_DATASET_ACCESS)
+	if err != nil {
+		return nil, libraryError(err)
+	}
+	defer access.Close()
+	if err := denyExternal(access); err != nil {
+		return nil, err
+	}
+	if tune != nil {
+		if err := tune(access); err != nil {
+			return nil, libraryError(err)
+		}
+	}
+	d, err := f.File.OpenDatasetWith(object, access)
+	if err != nil {
+		return nil, f.corrupt(libraryError(err), "open dataset %s", object)
+	}
+	return d, nil
+}
+
+// contains refuses an object to which a link into another file has led.
+func (f *file) contains(object hdf5.Identifier, name string) error {
+	in := object.File()
+	if in == nil {
+		return f.corrupt(libraryError(errors.New("no file")), "open %s", name)
+	}
+	defer in.Close()
+	if in.FileName() != f.File.FileName() {
+		return externalLink(f.name, name)
+	}
+	return nil
+}
+
+func externalLink(file, object string) error {
+	return fault.New(fault.Unsupported, "%s: %s is a link into another file; name that file instead", file, object)
+}
+
+// locate finds an object by its path.
+func (f *file) locate(object string) (entry, error) {
+	here := entry{name: "/", group: true}
+	parent := "/"
+	for _, name := range strings.Split(strings.Trim(path.Clean("/"+object), "/"), "/") {
+		if name == "" {
+			return here, nil
+		}
+		var found *entry
+		if here.group {
+			members, err := f.list(parent)
+			if err != nil {
+				return here, err
+			}
+			for i := range members {
+				if members[i].name == name {
+					found = &members[i]
+				}
+			}
+		}
+		switch {
+		case found == nil:
+			return here, fault.New(fault.Config, "%s: holds no %s; it holds %s; set source.hdf5.object", f.name, object, f.contents())
+		case found.external:
+			return here, externalLink(f.name, path.Join(parent, name))
+		}
+		here, parent = *found, path.Join(parent, name)
+	}
+	return here, nil
+}
+
+// dataset is what a dataset is, without being open.
+type dataset struct {
+	path string
+	elem elemType
+	dims []int64 // empty for a single value
+	storage
+}
+
+func (d *dataset) rows() int64 {
+	if len(d.dims) == 0 {
+		return 0
+	}
+	return d.dims[0]
+}
+
+func (d *dataset) shape() string {
+	parts := make([]string, len(d.dims))
+	for i, n := range d.dims {
+		parts[i] = fmt.Sprint(n)
+	}
+	return strings.Join(parts, " x ")
+}
+
+func (d *dataset) String() string {
+	if len(d.dims) == 0 {
+		return fmt.Sprintf("%s (one %v)", d.path, d.elem)
+	}
+	return fmt.Sprintf("%s (%s %v)", d.path, d.shape(), d.elem)
+}
+
+// describe says what a dataset is; whether it can be read is for usable to say.
+func (f *file) describe(object string) (*dataset, error) {
+	d, err := f.openDataset(object, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	t, err := d.Datatype()
+	if err != nil {
+		return nil, f.corrupt(libraryError(err), "type of dataset %s", object)
+	}
+	out := &dataset{path: path.Clean("/" + object)}
+	if out.elem, err = describeType(t, 0); err != nil {
+		return nil, f.corrupt(err, "type of dataset %s", object)
+	}
+	// a virtual dataset's extent may depend on other files: see what it is first
+	if out.storage, err = storageOf(d); err != nil {
+		return nil, f.corrupt(err, "storage of dataset %s", object)
+	}
+	if !out.virtual {
+		out.dims, err = extent(d)
+	}
+	return out, f.corrupt(err, "extent of dataset %s", object)
+}
+
+// extent returns no dimensions for a single value and for none.
+func extent(d *hdf5.Dataset) ([]int64, error) {
+	space := d.Space()
+	if space == nil {
+		return nil, libraryError(errors.New("no dataspace"))
+	}
+	defer space.Close()
+	if space.SimpleExtentType() != hdf5.S_SIMPLE || space.SimpleExtentNDims() <= 0 {
+		return nil, nil // SimpleExtentDims panics on these
+	}
+	dims, _, err := space.SimpleExtentDims()
+	if err != nil {
+		return nil, libraryError(err)
+	}
+	out := make([]int64, len(dims))
+	for i, n := range dims {
+		if n > math.MaxInt64 {
+			return nil, fmt.Errorf("dimension %d is impossible: %d", i, n)
+		}
+		out[i] = int64(n)
+	}
+	return out, nil
+}
+
+// contents names what the file holds, for messages.
+func (f *file) contents() string {
+	const most = 20
+	var found []string
+	var walk func(group string, depth int)
+	walk = func(group string, depth int) {
+		members, err := f.list(group)
+		if err != nil {
+			return // the message that this is for says what matters
+		}
+		for _, m := range members {
+			object := path.Join(group, m.name)
+			switch {
+			case len(found) > most:
+				return
+			case m.group && depth < 4:
+				walk(object, depth+1)
+			case m.group:
+				found = append(found, object+"/")
+			case m.external:
+				found = append(found, object+" (a link into another file)")
+			case m.dataset:
+				if d, err := f.describe(object); err == nil {
+					found = append(found, d.String())
+				} else {
+					found = append(found, object+" (unreadable)")
+				}
+			}
+		}
+	}
+	walk("/", 0)
+	switch {
+	case len(found) == 0:
+		return "no datasets"
+	case len(found) > most:
+		return strings.Join(found[:most], ", ") + ", ..."
+	}
+	return strings.Join(found, ", ")
+}
+
+// corrupt gives err, nil or not, its place and its kind.
+func (f *file) corrupt(err error, format string, args ...any) error {
+	return fault.Wrap(fault.Corrupt, err, "%s: %s", f.name, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,184 @@
+package hdf5
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"milvusdm/internal/fault"
+)
+
+// extensions are those of a directory's files that are taken.
+var extensions = []string{".h5", ".hdf5", ".hdf"}
+
+// fileState is a file as it was found: it is no longer the same when size or modification time differ.
+type fileState struct {
+	name    string
+	size    int64
+	modTime time.Time
+	info    fs.FileInfo
+	header  [sha256.Size]byte // of the first bytes
+}
+
+// findFiles expands directories and looks at each file.
+func findFiles(paths []string) ([]fileState, error) {
+	if len(paths) == 0 {
+		return nil, fault.New(fault.Config, "source.hdf5.paths names no file")
+	}
+	var out []fileState
+	for _, path := range paths {
+		names, err := expand(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			state, err := stateOf(name)
+			if err != nil {
+				return nil, err
+			}
+			for _, other := range out {
+				if os.SameFile(other.info, state.info) {
+					return nil, fault.New(fault.Config, "source.hdf5.paths: %s and %s are the same file", other.name, name)
+				}
+			}
+			out = append(out, state)
+		}
+	}
+	return out, nil
+}
+
+// expand returns the HDF5 files of a directory by name, or the path itself.
+func expand(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, accessError(err, "source.hdf5.paths")
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, accessError(err, "source.hdf5.paths")
+	}
+	var out []string
+	for _, e := range entries {
+		hidden := strings.HasPrefix(e.Name(), ".")
+		if !e.IsDir() && !hidden && slices.Contains(extensions, strings.ToLower(filepath.Ext(e.Name()))) {
+			out = append(out, filepath.Join(path, e.Name()))
+		}
+	}
+	if len(out) == 0 {
+		return nil, fault.New(fault.NotFound, "%s: holds no HDF5 files (%s); directories in it are not looked into",
+			path, strings.Join(extensions, ", "))
+	}
+	return out, nil
+}
+
+// accessError gives a failure of the file system its kind.
+func accessError(err error, doing string) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.NotFound, "%s: %w", doing, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fault.New(fault.Denied, "%s: %w", doing, err)
+	}
+	return fault.New(fault.Internal, "%s: %w", doing, err)
+}
+
+// signature begins an HDF5 file, at 0 or, behind a block of the user's, at 512, 1024, 2048, ...
+const signature = "\x89HDF\r\n\x1a\n"
+
+// stateOf looks at a file and refuses what is no HDF5 file before the library sees it.
+func stateOf(name string) (fileState, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return fileState{}, accessError(err, "source.hdf5.paths")
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fileState{}, accessError(err, "source.hdf5.paths")
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return fileState{}, fault.New(fault.Config, "%s: is no regular file (%v)", name, info.Mode().Type())
+	case info.Size() == 0:
+		return fileState{}, fault.New(fault.Corrupt, "%s: is empty (0 bytes); copy it again from where it is whole", name)
+	}
+	const most = 64 << 10
+	header, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return fileState{}, accessError(err, "read the header")
+	}
+	if !hasSignature(f, info.Size()) {
+		return fileState{}, fault.New(fault.Corrupt, "%s: is no HDF5 file: %s", name, looksLike(header))
+	}
+	return fileState{name, info.Size(), info.ModTime(), info, sha256.Sum256(header)}, nil
+}
+
+func hasSignature(r io.ReaderAt, size int64) bool {
+	var at [len(signature)]byte
+	for offset := int64(0); offset < size; offset = max(512, 2*offset) {
+		if _, err := r.ReadAt(at[:], offset); err == nil && string(at[:]) == signature {
+			return true
+		}
+	}
+	return false
+}
+
+// looksLike guesses what a file is instead, from its beginning.
+func looksLike(header []byte) string {
+	for _, k := range []struct{ begins, is string }{
+		{"\x93NUMPY", "it is a NumPy array (.npy)"},
+		{"PK\x03\x04", "it is a ZIP or NumPy archive (.zip, .npz)"},
+		{"\x1f\x8b", "it is compressed with gzip; unpack it first"},
+		{"PAR1", "it is a Parquet file"},
+		{"CDF", "it is a netCDF-3 file"},
+		{"\x0e\x03\x13\x01", "it is an HDF4 file"},
+		{"version https://git-lfs", "it is a Git LFS pointer; run `git lfs pull`"},
+		{"Ix", "it may be a Faiss index; name it under source.faiss"},
+		{"Iw", "it may be a Faiss index; name it under source.faiss"},
+		{"IH", "it may be a Faiss index; name it under source.faiss"},
+		{"IB", "it may be a Faiss index; name it under source.faiss"},
+		{"<", "it looks like HTML or XML: perhaps an error page that was downloaded"},
+	} {
+		if bytes.HasPrefix(header, []byte(k.begins)) {
+			return k.is
+		}
+	}
+	if len(bytes.Trim(header, "\x00")) == 0 {
+		return "it begins with nothing but zeros, as after an interrupted copy"
+	}
+	return fmt.Sprintf("it begins with %q", header[:min(len(header), 8)])
+}
+
+// unchanged makes sure that the file is still the one that was found.
+func (s *fileState) unchanged() error {
+	info, err := os.Stat(s.name)
+	if err != nil {
+		return accessError(err, "read on")
+	}
+	if info.Size() != s.size || !info.ModTime().Equal(s.modTime) || !os.SameFile(info, s.info) {
+		return fault.New(fault.SourceChanged, "%s: changed while it was read: it had %d bytes of %v and has %d of %v",
+			s.name, s.size, s.modTime.Format(time.RFC3339Nano), info.Size(), info.ModTime().Format(time.RFC3339Nano))
+	}
+	return nil
+}
+
+// identity changes when the content of the files does, as far as sizes, times and headers tell.
+func identity(inputs []*input) string {
+	h := sha256.New()
+	for _, in := range inputs {
+		fmt.Fprintf(h, "%d %d %x\n", in.size, in.modTime.UnixNano(), in.header)
+	}
+	return "files:" + hex.EncodeToString(h.Sum(nil)[:16])
+}

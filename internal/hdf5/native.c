@@ -1,0 +1,156 @@
+#include "native.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+hid_t mdm_small_float(size_t exponent, size_t mantissa) {
+	hid_t t = H5Tcopy(H5T_IEEE_F32LE);
+	if (t < 0) return t;
+	if (H5Tset_fields(t, 15, mantissa, exponent, 0, mantissa) < 0 || H5Tset_size(t, 2) < 0 ||
+	    H5Tset_ebias(t, ((size_t)1 << (exponent - 1)) - 1) < 0) {
+		H5Tclose(t);
+		return -1;
+	}
+	return t;
+}
+
+int mdm_same_but_order(hid_t a, hid_t b) {
+	hid_t t = H5Tcopy(a);
+	if (t < 0) return 0;
+	int same = H5Tset_order(t, H5Tget_order(b)) >= 0 && H5Tequal(t, b) > 0;
+	H5Tclose(t);
+	return same;
+}
+
+int mdm_is_bool(hid_t type) {
+	if (H5Tget_size(type) != 1) return 0;
+	if (H5Tget_class(type) == H5T_BITFIELD) return 1;
+	if (H5Tget_class(type) != H5T_ENUM || H5Tget_nmembers(type) != 2) return 0;
+	signed char no = -1, yes = -1;
+	return H5Tenum_valueof(type, "FALSE", &no) >= 0 && H5Tenum_valueof(type, "TRUE", &yes) >= 0 && no == 0 && yes == 1;
+}
+
+static herr_t get_filters(hid_t create, mdm_storage *s) {
+	s->filters = H5Pget_nfilters(create);
+	if (s->filters < 0 || s->filters > MDM_MAX_FILTERS) return -1;
+	for (int i = 0; i < s->filters; i++) {
+		unsigned flags, config;
+		size_t values = 0;
+		H5Z_filter_t id = H5Pget_filter2(create, i, &flags, &values, NULL, sizeof s->filter_name[i], s->filter_name[i], &config);
+		if (id < 0) return -1;
+		s->filter_name[i][sizeof s->filter_name[i] - 1] = 0;
+		s->filter_id[i] = id;
+		s->filter_available[i] = H5Zfilter_avail(id) > 0;
+	}
+	return 0;
+}
+
+static herr_t count_chunks(hid_t dataset, mdm_storage *s) {
+	for (int i = 0; i < s->filters; i++)
+		if (!s->filter_available[i]) return 0;
+	hid_t space = H5Dget_space(dataset);
+	if (space < 0) return -1;
+	herr_t rc = H5Dget_num_chunks(dataset, space, &s->chunks);
+	H5Sclose(space);
+	return rc;
+}
+
+herr_t mdm_get_storage(hid_t dataset, mdm_storage *s) {
+	memset(s, 0, sizeof *s);
+	hid_t create = H5Dget_create_plist(dataset);
+	if (create < 0) return -1;
+	herr_t rc = -1;
+	s->layout = H5Pget_layout(create);
+	s->external = H5Pget_external_count(create);
+	if (s->layout < 0 || s->external < 0 || get_filters(create, s) < 0) goto done;
+	rc = 0;
+	if (s->layout == H5D_VIRTUAL || s->external) goto done;
+	s->size = H5Dget_storage_size(dataset);
+	if (s->layout != H5D_CHUNKED) goto done;
+	int rank = H5Pget_chunk(create, MDM_MAX_RANK, s->chunk); // may be more than asked for
+	if (rank < 0) rc = -1;
+	else if (rank <= MDM_MAX_RANK) rc = count_chunks(dataset, s);
+done:
+	H5Pclose(create);
+	return rc;
+}
+
+int mdm_attribute_string(hid_t object, const char *name, char *out, size_t cap) {
+	if (H5Aexists(object, name) <= 0) return 1;
+	int rc = -1;
+	char *variable = NULL;
+	hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = -1, space = -1;
+	if (attribute < 0 || (type = H5Aget_type(attribute)) < 0 || (space = H5Aget_space(attribute)) < 0) goto done;
+	rc = 1;
+	if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) goto done;
+	memset(out, 0, cap);
+	if (H5Tis_variable_str(type) > 0) {
+		rc = H5Aread(attribute, type, &variable) < 0 ? -1 : 0;
+		if (rc == 0 && variable) strncpy(out, variable, cap - 1);
+		if (rc == 0) H5free_memory(variable);
+	} else if (H5Tget_size(type) < cap) {
+		rc = H5Aread(attribute, type, out) < 0 ? -1 : 0;
+	}
+done:
+	if (space >= 0) H5Sclose(space);
+	if (type >= 0) H5Tclose(type);
+	if (attribute >= 0) H5Aclose(attribute);
+	return rc;
+}
+
+struct text {
+	char *s;
+	size_t len;
+};
+
+static herr_t add_error(unsigned n, const H5E_error2_t *e, void *data) {
+	struct text *t = data;
+	(void)n;
+	if (!e->desc || !*e->desc) return 0;
+	size_t add = strlen(e->desc);
+	if (t->len + add > 4096) return 0;
+	char *s = realloc(t->s, t->len + add + 3);
+	if (!s) return 0;
+	if (t->len) {
+		memcpy(s + t->len, ": ", 2);
+		t->len += 2;
+	}
+	memcpy(s + t->len, e->desc, add + 1);
+	t->len += add;
+	t->s = s;
+	return 0;
+}
+
+char *mdm_error(void) {
+	struct text t = {NULL, 0};
+	H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, add_error, &t);
+	return t.s;
+}
+
+static herr_t deny(const char *file, const char *group, const char *target, const char *object, unsigned *flags, hid_t fapl,
+                   void *data) {
+	(void)file, (void)group, (void)target, (void)object, (void)flags, (void)fapl, (void)data;
+	return -1;
+}
+
+herr_t mdm_deny_external(hid_t access_list) { return H5Pset_elink_cb(access_list, deny, NULL); }
+
+static void *arena_alloc(size_t size, void *info) {
+	mdm_arena *a = info;
+	if (size > a->cap - a->used) {
+		a->full = 1;
+		return NULL;
+	}
+	void *p = a->bytes + a->used;
+	a->used += size;
+	return p;
+}
+
+static void arena_free(void *p, void *info) { (void)p, (void)info; }
+
+herr_t mdm_read_strings(hid_t dataset, hid_t type, hid_t memspace, hid_t filespace, char **out, mdm_arena *arena) {
+	static hid_t transfer = -1; // kept: closing it would clear the error of a failed read
+	if (transfer < 0) transfer = H5Pcreate(H5P_DATASET_XFER);
+	if (transfer < 0 || H5Pset_vlen_mem_manager(transfer, arena_alloc, arena, arena_free, arena) < 0) return -1;
+	return H5Dread(dataset, type, memspace, filespace, transfer, out);
+}

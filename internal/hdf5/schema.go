@@ -1,0 +1,85 @@
+package hdf5
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/protobuf/proto"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// checkJob refuses values that no file makes right.
+func checkJob(j *job.HDF5Source) error {
+	layouts := []job.HDF5Layout{"", job.LayoutAuto, job.LayoutMilvusDM, job.LayoutANN, job.LayoutGroup, job.LayoutCompound, job.LayoutPandas}
+	if !slices.Contains(layouts, j.Layout) {
+		return fault.New(fault.Config, "source.hdf5.layout: %q is none of %q", j.Layout, layouts[1:])
+	}
+	if _, ok := vectorTypes[j.Vector]; j.Vector != "" && !ok {
+		return fault.New(fault.Config, "source.hdf5.vector: %q is none of FloatVector, BinaryVector, Float16Vector, BFloat16Vector", j.Vector)
+	}
+	return nil
+}
+
+// schemaOf is the table's schema.
+func (t *table) schemaOf() *schemapb.CollectionSchema {
+	s := &schemapb.CollectionSchema{}
+	if !t.hasKey {
+		s.Fields = append(s.Fields, transfer.KeyField(t.keyName))
+	}
+	for _, c := range t.columns {
+		s.Fields = append(s.Fields, proto.CloneOf(c.field))
+	}
+	return s
+}
+
+// mergeSchemas makes one schema of the files', which may differ only in how long texts are.
+func mergeSchemas(inputs []*input) (*schemapb.CollectionSchema, error) {
+	merged := inputs[0].table.schemaOf()
+	for _, in := range inputs[1:] {
+		first, other := inputs[0], in.table.schemaOf()
+		if first.table.hasKey != in.table.hasKey {
+			return nil, fault.New(fault.Config, "%s has %s and %s has %s: give both keys, or set source.hdf5.key to \"none\"",
+				first.name, keyText(first.table), in.name, keyText(in.table))
+		}
+		if len(other.Fields) != len(merged.Fields) {
+			return nil, fault.New(fault.Config, "%s has %d fields and %s has %d: files of one collection have the same",
+				first.name, len(merged.Fields), in.name, len(other.Fields))
+		}
+		for _, f := range merged.Fields {
+			if err := mergeField(f, transfer.Schema{CollectionSchema: other}.Field(f.Name), first.name, in.name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return merged, nil
+}
+
+func mergeField(f, other *schemapb.FieldSchema, file, otherFile string) error {
+	dim, maxLength := transfer.TypeParam(f, "dim"), transfer.TypeParam(f, "max_length")
+	switch {
+	case other == nil:
+		return fault.New(fault.Config, "%s has field %q and %s has none: files of one collection have the same", file, f.Name, otherFile)
+	case f.DataType != other.DataType:
+		return fault.New(fault.Config, "field %q is %v in %s and %v in %s", f.Name, f.DataType, file, other.DataType, otherFile)
+	case dim != transfer.TypeParam(other, "dim"):
+		return fault.New(fault.Config, "field %q has dimension %s in %s and %s in %s: vectors of one collection have the same",
+			f.Name, dim, file, transfer.TypeParam(other, "dim"), otherFile)
+	}
+	if maxLength != "" {
+		a, _ := strconv.Atoi(maxLength) // both are this package's own
+		b, _ := strconv.Atoi(transfer.TypeParam(other, "max_length"))
+		f.TypeParams[0].Value = strconv.Itoa(max(a, b))
+	}
+	return nil
+}
+
+func keyText(t *table) string {
+	if t.hasKey {
+		return "keys (" + t.columns[0].path + ")"
+	}
+	return "none"
+}

@@ -1,0 +1,198 @@
+// Package hdf5 reads vectors, and the fields beside them, from HDF5 files of several layouts.
+//
+// gonum.org/v1/hdf5 opens and describes what is in a file; native.c adds what it lacks. The rest is Go. All calls of the
+// library run on one thread ([do]): whatever touches an open file says so.
+package hdf5
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// source is some HDF5 files, none of them open: they are opened by the readers.
+type source struct {
+	inputs []*input
+	schema *schemapb.CollectionSchema
+	// first and end are the rows that the job takes, numbered over all files.
+	first, end int64
+	notes      []string
+}
+
+// input is one file.
+type input struct {
+	fileState
+	table *table
+	first int64 // its first row's number
+}
+
+// place names a row of the file for a person.
+func (in *input) place(row int64) string {
+	return fmt.Sprintf("%s: row %d of %s", in.name, row, in.table.object)
+}
+
+// Open finds the files, and what they hold. It reads no rows.
+// What is wrong with a file is told as fault.NotFound, Denied, Corrupt or Unsupported; what is wrong with how the job
+// sees it as Config.
+func Open(ctx context.Context, j *job.HDF5Source) (transfer.Source, error) {
+	if err := checkJob(j); err != nil {
+		return nil, err
+	}
+	states, err := findFiles(j.Paths)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{}
+	for _, state := range states {
+		in := &input{fileState: state, first: s.end}
+		if in.table, err = inspect(ctx, state, j); err != nil {
+			return nil, err
+		}
+		s.inputs = append(s.inputs, in)
+		s.end += in.table.rows
+	}
+	if s.schema, err = mergeSchemas(s.inputs); err != nil {
+		return nil, err
+	}
+	return s, s.takeRows(j.Rows)
+}
+
+// inspect describes what a file holds.
+func inspect(ctx context.Context, state fileState, j *job.HDF5Source) (*table, error) {
+	var t *table
+	err := do(ctx, func() error {
+		f, err := openHDF5(state.name, state.size)
+		if err != nil {
+			return err
+		}
+		t, err = detect(f, j)
+		return errors.Join(err, f.Close())
+	})
+	return t, err
+}
+
+// takeRows applies the job's part of the rows.
+func (s *source) takeRows(rows job.RowSlice) error {
+	total := s.end
+	switch {
+	case total == 0 && len(s.inputs) == 1:
+		return fault.New(fault.Corrupt, "%s: %s holds no rows", s.inputs[0].name, s.inputs[0].table.object)
+	case total == 0:
+		return fault.New(fault.Corrupt, "%s and %d more files hold no rows", s.inputs[0].name, len(s.inputs)-1)
+	case rows.First < 0 || rows.Count < 0:
+		return fault.New(fault.Config, "source.hdf5.rows: first and count can't be negative: %d, %d", rows.First, rows.Count)
+	case rows.First >= total:
+		return fault.New(fault.Config, "source.hdf5.rows.first is %d, and there are %d rows", rows.First, total)
+	}
+	s.first = rows.First
+	if rows.Count > 0 && rows.Count < total-rows.First {
+		s.end = rows.First + rows.Count
+	} else if rows.Count > total-rows.First {
+		s.notes = append(s.notes, fmt.Sprintf("source.hdf5.rows asks for %d rows from row %d on; there are %d", rows.Count, rows.First, total-rows.First))
+	}
+	return nil
+}
+
+func (s *source) Describe(context.Context) (*transfer.Description, error) {
+	d := &transfer.Description{
+		Format: "HDF5, " + s.inputs[0].table.format, Schema: transfer.Schema{CollectionSchema: s.schema},
+		Rows: s.end - s.first, Inputs: s.taken(), Metric: s.inputs[0].table.metric, GeneratedKeys: !s.inputs[0].table.hasKey,
+		Identity: identity(s.inputs), Notes: slices.Clone(s.notes),
+	}
+	for i, in := range s.inputs {
+		d.Bytes += d.Inputs[i].Rows * int64(in.table.rowBytes())
+		if in.table.metric != d.Metric {
+			return nil, fault.New(fault.Config, "%s was made for metric %q and %s for %q: name files of one metric",
+				s.inputs[0].name, d.Metric, in.name, in.table.metric)
+		}
+		for _, note := range in.table.notes {
+			if !slices.Contains(d.Notes, note) {
+				d.Notes = append(d.Notes, note)
+			}
+		}
+	}
+	return d, nil
+}
+
+// taken is the files with the rows that are taken of them.
+func (s *source) taken() []transfer.Input {
+	out := make([]transfer.Input, len(s.inputs))
+	for i, in := range s.inputs {
+		from, to := max(in.first, s.first), min(in.first+in.table.rows, s.end)
+		out[i] = transfer.Input{Path: in.name, Rows: max(to-from, 0), Bytes: in.size}
+	}
+	return out
+}
+
+func (s *source) Plan(_ context.Context, rowsPerRange int64) ([]transfer.Range, error) {
+	if rowsPerRange < 1 {
+		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
+	}
+	ranges := transfer.RowRanges(s.taken(), rowsPerRange)
+	for i := range ranges {
+		ranges[i].From.Int += s.first
+		ranges[i].To.Int += s.first
+	}
+	return ranges, nil
+}
+
+func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+	if from.IsZero() {
+		from = r.From
+	}
+	for _, c := range []transfer.Cursor{r.From, r.To, from} {
+		if c.Kind != transfer.RowCursor || c.Int < s.first || c.Int > s.end {
+			return nil, fault.New(fault.SourceChanged, "%v is not within the rows %d to %d of these files", c, s.first, s.end)
+		}
+	}
+	if from.Int < r.From.Int || from.Int > r.To.Int {
+		return nil, fault.New(fault.Internal, "%v is not in the range from %v to %v", from, r.From, r.To)
+	}
+	return &reader{source: s, row: from.Int, end: r.To.Int, limit: limit}, nil
+}
+
+// ScanKeys implements transfer.KeyScanner.
+func (s *source) ScanKeys(ctx context.Context, yield func(first int64, keys []int64) error) error {
+	const rows = 128 << 10
+	r := &reader{source: s, row: s.first, end: s.end, limit: transfer.BatchLimit{Rows: rows, Bytes: math.MaxInt}, onlyKeys: true}
+	for {
+		batch, err := r.Next(ctx)
+		if err == io.EOF {
+			return r.Close()
+		}
+		if err == nil {
+			err = yield(batch.First, batch.Fields[0].GetScalars().GetLongData().GetData())
+		}
+		if err != nil {
+			return errors.Join(err, r.Close())
+		}
+	}
+}
+
+// Place implements transfer.KeyScanner.
+func (s *source) Place(row int64) string {
+	if row < 0 || row >= s.inputs[len(s.inputs)-1].first+s.inputs[len(s.inputs)-1].table.rows {
+		return fmt.Sprintf("row %d", row)
+	}
+	in := s.inputOf(row)
+	return in.place(row - in.first)
+}
+
+// inputOf returns the file that a row lies in.
+func (s *source) inputOf(row int64) *input {
+	i := sort.Search(len(s.inputs), func(i int) bool { return s.inputs[i].first+s.inputs[i].table.rows > row })
+	return s.inputs[i]
+}
+
+// Close has nothing to do: only readers hold files open.
+func (s *source) Close() error { return nil }

@@ -1,0 +1,314 @@
+package hdf5
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"gonum.org/v1/hdf5"
+
+	"milvusdm/internal/fault"
+)
+
+// table is what a file holds: rows of fields. It is not open.
+type table struct {
+	file    string
+	format  string // as "MilvusDM layout (embeddings, ids)"
+	object  string // what the rows are rows of, for messages
+	rows    int64
+	columns []*column // in schema order; a key column is the first
+	keyName string    // of the primary key
+	hasKey  bool      // else rows are numbered
+	metric  string
+	notes   []string
+}
+
+func (t *table) key() *column {
+	if t.hasKey {
+		return t.columns[0]
+	}
+	return nil
+}
+
+// rowBytes is about what a row takes while it is read.
+func (t *table) rowBytes() int {
+	bytes := 8 // a key
+	for _, c := range t.columns {
+		bytes += c.rowBytes
+	}
+	return bytes
+}
+
+// fixedBytes is rowBytes without the texts of variable length.
+func (t *table) fixedBytes() int {
+	bytes := t.rowBytes()
+	for _, c := range t.columns {
+		if c.elem.class == classVariable {
+			bytes -= usualText
+		}
+	}
+	return bytes
+}
+
+const (
+	// maxWindow bounds what is unpacked ahead of a column.
+	maxWindow = 64 << 20
+	// maxCache bounds the library's cache of unpacked chunks, for a dataset.
+	maxCache = 32 << 20
+)
+
+// openTable is a table's file, open for batches of about maxRows rows. It is used on the library's thread.
+type openTable struct {
+	*table
+	file     *file
+	datasets map[string]*hdf5.Dataset
+	columns  []*openColumn
+	// budget is what the variable-length values of the batch may still take.
+	budget int
+}
+
+type openColumn struct {
+	*column
+	table *openTable
+	parts []openPart
+	// window is what has been unpacked ahead, rows [from, to): chunks that hold more rows than a batch are unpacked once.
+	windowed bool
+	window   *schemapb.FieldData
+	from, to int64
+}
+
+type openPart struct {
+	part
+	data  *hdf5.Dataset
+	space *hdf5.Dataspace
+	mem   *hdf5.Datatype
+}
+
+// openFor opens some of the table's columns.
+func (t *table) openFor(columns []*column, size, maxRows int64) (_ *openTable, err error) {
+	f, err := openHDF5(t.file, size)
+	if err != nil {
+		return nil, err
+	}
+	o := &openTable{table: t, file: f, datasets: map[string]*hdf5.Dataset{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.close())
+		}
+	}()
+	for _, c := range columns {
+		if err := o.openColumn(c, maxRows); err != nil {
+			return nil, err
+		}
+	}
+	// those first of which a batch may turn out to be too long
+	slices.SortStableFunc(o.columns, func(a, b *openColumn) int { return cmp.Compare(b.variable(), a.variable()) })
+	return o, nil
+}
+
+func (o *openTable) openColumn(c *column, maxRows int64) error {
+	oc := &openColumn{column: c, table: o}
+	o.columns = append(o.columns, oc)
+	band := c.band()
+	oc.windowed = band > maxRows && c.elem.class != classVariable && band <= maxWindow/int64(c.rowBytes)
+	for _, p := range c.parts {
+		op := openPart{part: p}
+		err := o.openPart(oc, &op)
+		oc.parts = append(oc.parts, op) // what is open of it has to be closed
+		if err != nil {
+			return o.file.corrupt(err, "open %s", c.path)
+		}
+	}
+	return nil
+}
+
+func (o *openTable) openPart(c *openColumn, p *openPart) error {
+	var err error
+	path := p.part.data.path
+	if p.data = o.datasets[path]; p.data == nil {
+		p.data, err = o.file.openDataset(path, func(access *hdf5.PropList) error {
+			return setCache(access, p.part.data, c.windowed && p.member == "")
+		})
+		if err != nil {
+			return err
+		}
+		o.datasets[path] = p.data
+	}
+	if err := o.unchanged(p.data, p.part.data); err != nil {
+		return err
+	}
+	if p.space = p.data.Space(); p.space == nil {
+		return libraryError(errors.New("no dataspace"))
+	}
+	fileType, err := p.data.Datatype()
+	if err != nil {
+		return libraryError(err)
+	}
+	defer fileType.Close()
+	if p.mem, err = newReadType(c.mem, fileType, p.member, p.array); err != nil {
+		return libraryError(err)
+	}
+	return nil
+}
+
+// unchanged makes sure that what is read now is what was measured: buffers are made to its measure.
+func (o *openTable) unchanged(open *hdf5.Dataset, seen *dataset) error {
+	t, err := open.Datatype()
+	if err != nil {
+		return libraryError(err)
+	}
+	elem, err := describeType(t, 0)
+	if err != nil {
+		return err
+	}
+	dims, err := extent(open)
+	if err != nil {
+		return err
+	}
+	if fmt.Sprint(dims) != fmt.Sprint(seen.dims) || !elem.equal(seen.elem) {
+		return fault.New(fault.SourceChanged, "%s: %s is no longer what was planned: %v", o.file.name, seen.path, seen)
+	}
+	return nil
+}
+
+// setCache lets the library keep unpacked chunks that lie across the ends of batches, of several readers of a file.
+func setCache(access *hdf5.PropList, d *dataset, windowed bool) error {
+	band := d.bandBytes()
+	if band == 0 || windowed {
+		return nil
+	}
+	const slots = 10007 // a prime far above the number of chunks that fit
+	return access.SetChunkCache(slots, int(cacheBytes(band)), 0.75)
+}
+
+func cacheBytes(band int64) int64 {
+	if band > maxWindow {
+		return min(band, maxChunk) // too large for a window: unpacked again for each batch, if not kept
+	}
+	return max(min(8*band, maxCache), 1<<20)
+}
+
+// bandBytes is what a band takes unpacked.
+func (d *dataset) bandBytes() int64 {
+	return d.band() * d.cols() * int64(d.elem.size)
+}
+
+// close closes everything that is open: a forgotten part would keep the file open for the process's life.
+func (o *openTable) close() error {
+	var errs []error
+	for _, c := range o.columns {
+		for _, p := range c.parts {
+			if p.mem != nil {
+				errs = append(errs, p.mem.Close())
+			}
+			if p.space != nil {
+				errs = append(errs, p.space.Close())
+			}
+		}
+	}
+	for _, d := range o.datasets {
+		errs = append(errs, d.Close())
+	}
+	errs = append(errs, o.file.Close())
+	return errors.Join(errs...)
+}
+
+// fill makes sure that the window holds row, and returns how many rows it holds from there on.
+func (c *openColumn) fill(row int64) (int64, error) {
+	if row < c.from || row >= c.to {
+		c.window = nil // before the next is made
+		band := c.band()
+		to := min((row/band+1)*band, c.table.rows)
+		data, err := c.decode(c, row, int(to-row))
+		if err != nil {
+			return 0, err
+		}
+		c.window, c.from, c.to = data, row, to
+	}
+	return c.to - row, nil
+}
+
+// values returns rows [row, row+n), which the window holds if the column has one.
+func (c *openColumn) values(row int64, n int) (*schemapb.FieldData, error) {
+	if c.windowed {
+		return slice(c.window, int(row-c.from), n), nil
+	}
+	return c.decode(c, row, n)
+}
+
+// read reads n rows of all the column's parts into dst, which has room for them.
+func (c *openColumn) read(row int64, n int, dst unsafe.Pointer) error {
+	for _, p := range c.parts {
+		mem, err := p.selectRows(row, n, c.width)
+		if err == nil {
+			err = readInto(p.data, p.mem, mem, p.space, dst)
+			mem.Close()
+		}
+		if err != nil {
+			return c.table.file.corrupt(err, "read rows %d to %d of %s", row, row+int64(n)-1, c.path)
+		}
+	}
+	return nil
+}
+
+// selectRows selects rows in the part's file space and makes the memory space for them, in rows of width elements.
+func (p *openPart) selectRows(row int64, n int, width int64) (*hdf5.Dataspace, error) {
+	rows, from := uint(n), uint(row)
+	if len(p.part.data.dims) == 1 { // an element is all of a row
+		if err := p.space.SelectHyperslab([]uint{from}, nil, []uint{rows}, nil); err != nil {
+			return nil, libraryError(err)
+		}
+		return hdf5.CreateSimpleDataspace([]uint{rows}, nil)
+	}
+	count := []uint{rows, uint(p.width)}
+	if err := p.space.SelectHyperslab([]uint{from, uint(p.col)}, nil, count, nil); err != nil {
+		return nil, libraryError(err)
+	}
+	mem, err := hdf5.CreateSimpleDataspace([]uint{rows, uint(width)}, nil)
+	if err != nil || p.width == width {
+		return mem, err
+	}
+	if err := mem.SelectHyperslab([]uint{0, uint(p.at)}, nil, count, nil); err != nil {
+		mem.Close()
+		return nil, libraryError(err)
+	}
+	return mem, nil
+}
+
+// variable is 1 for a column whose values lie elsewhere in the file, else 0.
+func (c *openColumn) variable() int {
+	if c.elem.class == classVariable {
+		return 1
+	}
+	return 0
+}
+
+// readStrings reads n variable-length strings within the batch's budget; errFull says that fewer should be asked for.
+func (c *openColumn) readStrings(row int64, n int) ([]string, error) {
+	p := &c.parts[0]
+	mem, err := p.selectRows(row, n, 1)
+	if err != nil {
+		return nil, c.table.file.corrupt(err, "read %s", c.path)
+	}
+	defer mem.Close()
+	allowed := c.table.budget
+	if n == 1 {
+		allowed = maxText + 1 // a NUL ends it
+	}
+	v, err := readStrings(p.data, p.mem, mem, p.space, n, allowed)
+	switch {
+	case errors.Is(err, errFull) && n == 1:
+		return nil, c.badRow(row, "the text takes more than %d bytes, the most that Milvus takes", maxText)
+	case errors.Is(err, errFull):
+		return nil, err
+	case err != nil:
+		return nil, c.table.file.corrupt(err, "read rows %d to %d of %s", row, row+int64(n)-1, c.path)
+	}
+	for _, s := range v {
+		c.table.budget -= len(s)
+	}
+	return v, nil
+}
