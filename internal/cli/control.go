@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"milvusdm/internal/fault"
+	"milvusdm/workflows"
+)
+
+func (a *app) pauseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "pause NAME",
+		Short:             "Have a running job stop copying until it is resumed",
+		Args:              one("the name of a job"),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.update(cmd.Context(), args[0], workflows.PauseUpdate)
+		},
+	}
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "resume NAME",
+		Short:             "Have a paused job go on",
+		Args:              one("the name of a job"),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.update(cmd.Context(), args[0], workflows.ResumeUpdate)
+		},
+	}
+}
+
+func (a *app) cancelCommand() *cobra.Command {
+	wait := true
+	cmd := &cobra.Command{
+		Use:   "cancel NAME",
+		Short: "Cancel a running job; what it copied is kept for the next run",
+		Long: `Cancels a running job and waits until it has ended: writes under way are let finish, and what was copied is kept, so that
+milvusdm run of the same job goes on from there. It says what stands in the target.`,
+		Args:              one("the name of a job"),
+		ValidArgsFunction: a.completeNames,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), args[0], wait) },
+	}
+	cmd.Flags().BoolVar(&wait, "wait", true, "wait until the job has ended; --wait=false only asks for it")
+	return cmd
+}
+
+// running is known for a job that has to be running.
+func (s *server) running(ctx context.Context, name string) (*record, error) {
+	r, err := s.known(ctx, name)
+	if err == nil && !r.running() {
+		err = fault.New(fault.Conflict, "job %s is not running: it %s at %s", name, ended(r.State), clock(r.Ended))
+	}
+	return r, err
+}
+
+// ended makes a sentence's verb of a state.
+func ended(state string) string {
+	switch state {
+	case "completed", "failed", "timed out":
+		return state
+	}
+	return "was " + state
+}
+
+// update has a job pause or resume, and prints how it stands then.
+func (a *app) update(ctx context.Context, name, update string) error {
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r, err := s.running(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := s.needWorker(ctx); err != nil {
+		return err
+	}
+	if err := s.update(ctx, name, update); err != nil {
+		return err
+	}
+	return a.show(ctx, s, r)
+}
+
+func (s *server) update(ctx context.Context, name, update string) error {
+	asked, cancel := context.WithTimeout(ctx, 2*callTimeout)
+	defer cancel()
+	handle, err := s.UpdateWorkflow(asked, client.UpdateWorkflowOptions{WorkflowID: name, UpdateName: update,
+		WaitForStage: client.WorkflowUpdateStageCompleted})
+	if err == nil {
+		err = handle.Get(asked, nil)
+	}
+	var notFound *serviceerror.NotFound
+	var late *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return s.explain(ctx.Err())
+	case errors.As(err, &notFound):
+		return fault.New(fault.Conflict, "job %s has just ended; milvusdm status %s says how", name, name)
+	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
+		return fault.New(fault.Unavailable, "no worker took up the request to %s job %s in time; it stays asked for, and milvusdm status %s tells when it is done",
+			update, name, name)
+	case away(err):
+		return s.explain(err)
+	}
+	kind, text := fault.FromTemporal(err)
+	return fault.New(kind, "%s job %s: %s", update, name, text)
+}
+
+func (a *app) cancel(ctx context.Context, name string, wait bool) error {
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r, err := s.running(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := s.CancelWorkflow(ctx, name, ""); err != nil {
+		return s.explain(err)
+	}
+	if !wait {
+		d := started(r, false)
+		d.State = "cancelling"
+		return a.end(d)
+	}
+	a.say("cancelling job %s; writes under way are let finish", name)
+	end, err := a.follow(ctx, s, r.Name, r.RunID)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		d := detached(r, "milvusdm status "+name)
+		d.State = "cancelling"
+		return a.end(d)
+	}
+	if err != nil {
+		return err
+	}
+	d := s.ended(r, end, "")
+	switch d.State {
+	case "cancelled": // as wished
+		d.ExitCode = fault.ExitOK
+	case "completed":
+		a.say("job %s was done before it could be cancelled", name)
+		d.ExitCode = fault.ExitCode(fault.Conflict)
+	}
+	return a.end(d)
+}

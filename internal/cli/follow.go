@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+
+	"milvusdm/workflows"
+)
+
+// ending is how a job's run ended.
+type ending struct {
+	runID  string // of the last run of the chain
+	result workflows.Result
+	err    error // of the job, as it came through Temporal; nil for a job that is done
+}
+
+// await waits for the end of a run, over runs that it continues as, and over times when Temporal is away. err says that
+// the end can't be had: ctx ended, or Temporal refuses to tell.
+func (s *server) await(ctx context.Context, id, runID string) (e ending, err error) {
+	for {
+		run := s.GetWorkflow(ctx, id, runID)
+		err := run.Get(ctx, &e.result)
+		runID = first(run.GetRunID(), runID)
+		e.runID = runID
+		var ended *temporal.WorkflowExecutionError
+		switch {
+		case err == nil:
+			return e, nil
+		case errors.As(err, &ended):
+			e.err = err
+			return e, nil
+		case ctx.Err() != nil:
+			return e, ctx.Err()
+		case !away(err):
+			return e, s.explain(err)
+		}
+		select {
+		case <-ctx.Done():
+			return e, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// follow shows the progress of a run until its end. When ctx ends it returns its error, and the job goes on.
+func (a *app) follow(ctx context.Context, s *server, id, runID string) (ending, error) {
+	type outcome struct {
+		ending
+		err error
+	}
+	end := make(chan outcome, 1)
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		e, err := s.await(waiting, id, runID)
+		end <- outcome{e, err}
+	}()
+	f := follower{display: display{w: a.Stderr, width: a.Width}}
+	views := make(chan view)
+	go s.watch(waiting, id, f.pace(), views)
+	defer f.display.clear()
+	for {
+		select {
+		case o := <-end:
+			return o.ending, o.err
+		case <-ctx.Done():
+			return ending{runID: runID}, ctx.Err()
+		case v := <-views:
+			f.see(v, time.Now())
+		}
+	}
+}
+
+// watch sends a view of the job at each tick, until ctx ends.
+func (s *server) watch(ctx context.Context, id string, pace time.Duration, views chan<- view) {
+	for {
+		v, err := s.look(ctx, id)
+		if err != nil {
+			v.Waiting = s.silence(err)
+		}
+		select {
+		case views <- v:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(pace):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// silence says what it means for a job that it could not be asked.
+func (s *server) silence(err error) string {
+	var notFound *serviceerror.NotFound
+	if !away(err) && !errors.As(err, &notFound) {
+		return "can't ask for the progress: " + oneLine(cause(err))
+	}
+	return "Temporal does not answer at " + s.address + "; the job goes on when it is back, and so does this"
+}
+
+// follower turns views into frames: it knows what was before.
+type follower struct {
+	display display
+	meter   meter
+	seen    workflows.Status // the last that a worker told
+	waiting bool
+	begun   time.Time // when what is waited for, without a time of its own, was first seen
+}
+
+// pace is the time between two looks.
+func (f *follower) pace() time.Duration {
+	if f.display.width() > 0 {
+		return 400 * time.Millisecond
+	}
+	return time.Second
+}
+
+// see shows a view. One that no worker told, or that is behind the last, shows where the job was.
+func (f *follower) see(v view, now time.Time) {
+	if v.Phase == "" {
+		v.Status = f.seen
+		f.meter.reset()
+	}
+	if v.Phase == f.seen.Phase {
+		v.Rows, v.Bytes = max(v.Rows, f.seen.Rows), max(v.Bytes, f.seen.Bytes)
+	} else {
+		f.meter.reset()
+	}
+	if v.Phase == workflows.PhaseCopying {
+		f.meter.add(now, v.Rows, v.Bytes)
+	}
+	if v.Waiting != "" && !f.waiting {
+		f.begun = now
+	}
+	f.waiting = v.Waiting != ""
+	f.seen = v.Status
+	f.display.show(f.frame(v, now), now)
+}
+
+func (f *follower) frame(v view, now time.Time) frame {
+	fr := frame{Phase: v.Phase, Rows: v.Rows, Total: v.TotalRows, Waiting: v.Waiting, Begun: v.Begun}
+	if !v.Since.IsZero() {
+		fr.For = now.Sub(v.Since)
+	}
+	if fr.Waiting != "" && fr.Begun.IsZero() {
+		fr.Begun = f.begun
+	}
+	if fr.Phase == "" {
+		fr.Phase = "starting"
+	}
+	fr.RowRate, fr.ByteRate = f.meter.rates()
+	return fr
+}

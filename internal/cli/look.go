@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"milvusdm/activities"
+	"milvusdm/workflows"
+)
+
+const (
+	queryTimeout = 3 * time.Second // of a query, which needs a worker
+	takeUp       = 5 * time.Second // how long an activity may wait for a worker before we say so
+)
+
+// view is a job at one moment.
+type view struct {
+	workflows.Status
+	// Waiting says what the job waits for or does beside copying, "" for nothing; Begun is since when, if known.
+	Waiting string
+	Begun   time.Time
+}
+
+// look asks the job where it is. When no worker answers, the view is about that alone (its Phase is "") and err is nil;
+// err is Temporal's failure.
+func (s *server) look(ctx context.Context, id string) (view, error) {
+	status, err := s.query(ctx, id)
+	if err != nil {
+		return s.unanswered(ctx, id, err)
+	}
+	v := view{Status: status}
+	busy := id
+	if status.Child != "" {
+		if of, err := s.query(ctx, status.Child); err == nil {
+			v.Status = merge(status, of)
+			busy = status.Child
+		}
+	}
+	d, err := s.describe(ctx, busy)
+	if err != nil {
+		return v, err
+	}
+	v.addPending(s, d.GetPendingActivities(), time.Now())
+	return v, nil
+}
+
+// merge takes from a job's status what its child does not know.
+func merge(job, child workflows.Status) workflows.Status {
+	child.Source, child.Target = first(child.Source, job.Source), first(child.Target, job.Target)
+	child.Child = job.Child
+	child.Paused = child.Paused || job.Paused
+	child.Resumed = max(child.Resumed, job.Resumed)
+	if len(child.Notes) == 0 {
+		child.Notes = job.Notes
+	}
+	return child
+}
+
+func (s *server) query(ctx context.Context, id string) (status workflows.Status, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	answer, err := s.QueryWorkflow(ctx, id, "", workflows.StatusQuery)
+	if err == nil {
+		err = answer.Get(&status)
+	}
+	return status, err
+}
+
+type description interface {
+	GetPendingActivities() []*workflowpb.PendingActivityInfo
+}
+
+func (s *server) describe(ctx context.Context, id string) (description, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	return s.DescribeWorkflowExecution(ctx, id, "")
+}
+
+// unanswered tells a job that no worker answers for from a Temporal that is away.
+func (s *server) unanswered(ctx context.Context, id string, err error) (view, error) {
+	if ctx.Err() != nil {
+		return view{}, ctx.Err()
+	}
+	r, asked := s.last(ctx, id)
+	if asked != nil || r == nil {
+		return view{}, errors.Join(asked, err)
+	}
+	if listening, asked := s.listening(ctx); asked == nil && !listening {
+		return view{Waiting: s.noWorker()}, nil
+	}
+	var notReady *serviceerror.WorkflowNotReady
+	if errors.As(err, &notReady) || !r.taken {
+		return view{Waiting: fmt.Sprintf("waiting for a worker on task queue %s (milvusdm-worker, make up)", s.queue)}, nil
+	}
+	return view{Waiting: "no worker answers for the job: " + cause(err)}, nil
+}
+
+// addPending adds what the running activities tell: rows that the workflow does not know of yet, and what is waited for.
+func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, now time.Time) {
+	started := false
+	for _, a := range pending {
+		var beat activities.Heartbeat
+		if a.GetHeartbeatDetails() == nil || s.payloads.FromPayloads(a.GetHeartbeatDetails(), &beat) != nil {
+			beat = activities.Heartbeat{} // another activity's details are not ours to read
+		}
+		v.Rows += beat.Rows
+		v.Bytes += beat.Bytes
+		alive := a.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED &&
+			!when(a.GetLastHeartbeatTime()).Before(when(a.GetLastStartedTime()))
+		started = started || a.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
+		switch {
+		case a.GetLastFailure() != nil && !alive:
+			v.wait(time.Time{}, "%s (attempt %d): %s", a.GetActivityType().GetName(), a.GetAttempt(), oneLine(a.GetLastFailure().GetMessage()))
+		case beat.Waiting != "":
+			v.wait(beat.Since, "%s", oneLine(beat.Waiting))
+		}
+	}
+	if v.TotalRows > 0 {
+		v.Rows = min(v.Rows, v.TotalRows)
+	}
+	if len(pending) > 0 && !started && v.Waiting == "" && now.Sub(when(pending[0].GetScheduledTime())) > takeUp {
+		v.wait(when(pending[0].GetScheduledTime()), "waiting for a worker that takes %s up", pending[0].GetActivityType().GetName())
+	}
+}
+
+// wait notes what is waited for; of several things, what has been waited for longest.
+func (v *view) wait(since time.Time, format string, args ...any) {
+	if v.Waiting != "" && (since.IsZero() || !v.Begun.IsZero() && v.Begun.Before(since)) {
+		return
+	}
+	v.Waiting, v.Begun = fmt.Sprintf(format, args...), since
+}
+
+// oneLine makes a text of others fit for a line of a terminal.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
+}

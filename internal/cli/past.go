@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/workflows"
+)
+
+// directions are the workflow types that are jobs.
+var directions = []string{workflows.HDF5ToMilvusName, workflows.FaissToMilvusName}
+
+// record is what Temporal knows of a job's run without asking a worker.
+type record struct {
+	Name      string    `json:"name"`
+	RunID     string    `json:"runId"`
+	Direction string    `json:"direction"`
+	State     string    `json:"state"` // running, completed, failed, cancelled, terminated, timed out
+	Phase     string    `json:"phase,omitempty"`
+	Target    string    `json:"target,omitempty"`
+	Started   time.Time `json:"started"`
+	Ended     time.Time `json:"ended,omitzero"`
+	WebUI     string    `json:"webUI,omitempty"`
+
+	hash string
+	job  *job.Job // nil when the memo holds none
+	// taken says that a worker has taken the run up.
+	taken bool
+}
+
+func (r *record) running() bool { return r.State == "running" }
+
+// took is how long the run took, or takes so far.
+func (r *record) took(now time.Time) time.Duration {
+	if r.Ended.IsZero() {
+		return now.Sub(r.Started)
+	}
+	return r.Ended.Sub(r.Started)
+}
+
+// last returns the newest run of a job, or nil when Temporal knows none. A workflow of that name which is no job is an error.
+func (s *server) last(ctx context.Context, id string) (*record, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	d, err := s.DescribeWorkflowExecution(ctx, id, "")
+	var notFound *serviceerror.NotFound
+	if errors.As(err, &notFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	r := s.record(d.GetWorkflowExecutionInfo())
+	if !slices.Contains(directions, r.Direction) {
+		return nil, fault.New(fault.Conflict, "workflow %s is no job of milvusdm but a %s", id, r.Direction)
+	}
+	r.taken = d.GetPendingWorkflowTask().GetState() != enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
+	return r, nil
+}
+
+// known is last for a job that has to be there.
+func (s *server) known(ctx context.Context, id string) (*record, error) {
+	r, err := s.last(ctx, id)
+	if err == nil && r == nil {
+		err = fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job %q; milvusdm list shows the jobs it knows", s.address, s.namespace, id)
+	}
+	return r, err
+}
+
+func (s *server) record(info *workflowpb.WorkflowExecutionInfo) *record {
+	r := &record{
+		Name: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(), Direction: info.GetType().GetName(),
+		State: stateName(info.GetStatus()), Started: when(info.GetStartTime()), Ended: when(info.GetCloseTime()),
+	}
+	r.WebUI = s.webUI(r.Name, r.RunID)
+	memo := info.GetMemo().GetFields()
+	s.decode(memo[workflows.HashMemo], &r.hash)
+	var j job.Job
+	if s.decode(memo[workflows.JobMemo], &j) {
+		r.job = &j
+		r.Target = targetName(&j)
+	}
+	if r.running() {
+		s.decode(info.GetSearchAttributes().GetIndexedFields()[workflows.StateAttribute], &r.Phase)
+	}
+	return r
+}
+
+// decode decodes p into to. A payload that is not there, or of another making, leaves to as it is.
+func (s *server) decode(p *commonpb.Payload, to any) bool {
+	return p != nil && s.payloads.FromPayload(p, to) == nil
+}
+
+func when(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+func stateName(s enumspb.WorkflowExecutionStatus) string {
+	switch s {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		return "running"
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		return "cancelled"
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		return "timed out"
+	}
+	return strings.ToLower(s.String())
+}
+
+// targetName is a job's target for a person, as "127.0.0.1:19530/default/articles".
+func targetName(j *job.Job) string {
+	t := j.Target.Milvus
+	if t == nil {
+		return ""
+	}
+	name := t.Address + "/" + first(t.Database, "default") + "/" + t.Collection
+	if t.Partition != "" {
+		name += "/" + t.Partition
+	}
+	return name
+}
+
+// sourceName is a job's source for a person, as "vectors.h5" or "a.h5 and 3 more".
+func sourceName(j *job.Job) string {
+	var paths []string
+	switch {
+	case j.Source.HDF5 != nil:
+		paths = j.Source.HDF5.Paths
+	case j.Source.Faiss != nil:
+		paths = j.Source.Faiss.Paths
+	}
+	switch len(paths) {
+	case 0:
+		return ""
+	case 1:
+		return paths[0]
+	}
+	return fmt.Sprintf("%s and %d more", paths[0], len(paths)-1)
+}

@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"milvusdm/activities"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+	"milvusdm/workflows"
+)
+
+// planLimit ends a dry run that nobody waits for any more.
+const planLimit = 2 * time.Hour
+
+// planned is the answer of the command plan.
+type planned struct {
+	Name  string          `json:"name"`
+	WebUI string          `json:"webUI,omitempty"`
+	Plan  activities.Plan `json:"plan"`
+}
+
+func (a *app) planCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "plan JOB.yaml",
+		Short: "Say what a job would do, and write nothing",
+		Long: `Has a worker look at source and target and says what is there, what would be made of it, and what would be refused.
+It reads metadata only and writes nothing.`,
+		Args:              one("the file of a job"),
+		ValidArgsFunction: jobFiles,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args[0]) },
+	}
+}
+
+func (a *app) plan(ctx context.Context, path string) error {
+	j, err := a.load(path)
+	if err != nil {
+		return err
+	}
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.needWorker(ctx); err != nil {
+		return err
+	}
+	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.PlanID(j, strings.ToLower(rand.Text()[:8])), TaskQueue: s.queue, WorkflowExecutionTimeout: planLimit,
+		StaticSummary: "dry run: " + summary(j),
+	}, workflows.PlanJobName, workflows.Input{Job: *j, Hash: j.Hash()})
+	if err != nil {
+		return s.explain(err)
+	}
+	doc := planned{Name: j.Name, WebUI: s.webUI(run.GetID(), run.GetRunID())}
+	watch, stop := context.WithCancel(ctx)
+	defer stop()
+	go a.watchPlan(watch, s, run.GetID())
+	if err := run.Get(ctx, &doc.Plan); err != nil {
+		return a.planFailed(ctx, s, run, err)
+	}
+	return a.print(doc, func() string { return planText(j, &doc) })
+}
+
+// planFailed is the refusal that a dry run ended with. One that was interrupted is cancelled.
+func (a *app) planFailed(ctx context.Context, s *server, run client.WorkflowRun, err error) error {
+	if ctx.Err() != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTimeout)
+		defer cancel()
+		return errors.Join(s.explain(context.Canceled), s.explain(s.CancelWorkflow(ctx, run.GetID(), run.GetRunID())))
+	}
+	if away(err) {
+		return s.explain(err)
+	}
+	state, kind, text, _ := failure(err)
+	if state != "failed" {
+		return fault.New(fault.Internal, "the dry run was %s", state)
+	}
+	return fault.New(kind, "%s", text)
+}
+
+// watchPlan says what a dry run waits for, when it takes longer.
+func (a *app) watchPlan(ctx context.Context, s *server, id string) {
+	said := ""
+	for begun := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		d, err := s.describe(ctx, id)
+		if err != nil {
+			continue
+		}
+		var v view
+		v.addPending(s, d.GetPendingActivities(), time.Now())
+		if v.Waiting == "" && len(d.GetPendingActivities()) == 0 && time.Since(begun) > workerWait {
+			v.Waiting = "waiting for a worker on task queue " + s.queue
+		}
+		if v.Waiting != "" && v.Waiting != said && ctx.Err() == nil {
+			a.say("%s", v.Waiting)
+			said = v.Waiting
+		}
+	}
+}
+
+// planText is a plan for a person.
+func planText(j *job.Job, doc *planned) string {
+	p := &doc.Plan
+	var s sheet
+	s.title("source: %s", p.Source.Format)
+	s.row("rows", fmt.Sprintf("%s, %s", count(p.Source.Rows), size(p.Source.Bytes)))
+	s.rows("input", inputs(p.Source.Inputs))
+	s.rows("field", fields(p.Source.Schema))
+	s.row("metric", first(p.Source.Metric, "not stated"))
+	s.row("lossy", p.Source.Lossy)
+	s.rows("note", p.Source.Notes)
+	t := &p.Target
+	s.title("target: %s (%s)", t.Place, t.Server)
+	s.row("action", action(t))
+	if t.Action != transfer.ActionSkip {
+		s.row("staging", staging(t))
+		s.row("index", indexText(t.Index))
+		s.row("load", map[bool]string{true: "is left loaded", false: "is left not loaded"}[t.KeepLoaded])
+		s.row("keys", keys(j, t))
+	}
+	s.rows("note", t.Notes)
+	if t.Action != transfer.ActionSkip {
+		s.title("copy")
+		s.row("ranges", fmt.Sprintf("%s of about %s rows", count(int64(p.Ranges)), count(p.RangeRows)))
+		s.row("memory", memory(p))
+	}
+	s.rows("note", p.Notes)
+	s.row("Web UI", doc.WebUI)
+	s.title("nothing was written")
+	return s.String()
+}
+
+func inputs(list []transfer.Input) []string {
+	const shown = 20
+	var out []string
+	for i, in := range list {
+		if i == shown {
+			return append(out, fmt.Sprintf("and %s more", count(int64(len(list)-shown))))
+		}
+		out = append(out, fmt.Sprintf("%s: %s rows, %s", in.Path, count(in.Rows), size(in.Bytes)))
+	}
+	return out
+}
+
+// fields lists the fields of a schema, as "embedding: FloatVector, dim 128".
+func fields(schema transfer.Schema) []string {
+	var out []string
+	for _, f := range schema.GetFields() {
+		out = append(out, f.GetName()+": "+fieldType(f))
+	}
+	return out
+}
+
+func fieldType(f *schemapb.FieldSchema) string {
+	text := f.GetDataType().String()
+	for _, kv := range f.GetTypeParams() {
+		text += fmt.Sprintf(", %s %s", strings.ReplaceAll(kv.GetKey(), "_", " "), kv.GetValue())
+	}
+	if f.GetIsPrimaryKey() {
+		text += ", primary key"
+	}
+	return text
+}
+
+// action says in words what becomes of the target.
+func action(t *transfer.TargetPlan) string {
+	there := "rows"
+	if t.Rows >= 0 {
+		there = count(t.Rows) + " rows"
+	}
+	switch t.Action {
+	case transfer.ActionCreate:
+		return "creates " + where(*t)
+	case transfer.ActionReplace:
+		return fmt.Sprintf("replaces %s, which is there with %s", where(*t), orUnknown(there, t.Rows))
+	case transfer.ActionAppend:
+		return fmt.Sprintf("appends to %s, which is there with %s", where(*t), orUnknown(there, t.Rows))
+	case transfer.ActionPartition:
+		return "creates " + where(*t)
+	case transfer.ActionRefill:
+		return fmt.Sprintf("empties %s, which is there with %s, and fills it", where(*t), orUnknown(there, t.Rows))
+	case transfer.ActionSkip:
+		return "skips: " + where(*t) + " is there and is left alone"
+	}
+	return string(t.Action)
+}
+
+func orUnknown(text string, rows int64) string {
+	if rows < 0 {
+		return "an unknown number of rows (it is not loaded)"
+	}
+	return text
+}
+
+// staging says under which name the rows stand until the end.
+func staging(t *transfer.TargetPlan) string {
+	switch {
+	case t.StagingName == "":
+		return "none: rows go into the final place at once"
+	case t.Action == transfer.ActionReplace:
+		return t.StagingName + ", until all is counted; then the old collection is dropped and this one renamed"
+	}
+	return t.StagingName + ", until all is counted; then it is renamed"
+}
+
+func indexText(x transfer.Index) string {
+	if x.Type == "" {
+		return ""
+	}
+	text := fmt.Sprintf("%s on %s, metric %s", x.Type, x.Field, x.Metric)
+	for _, k := range slices.Sorted(maps.Keys(x.Params)) {
+		text += fmt.Sprintf(", %s=%s", k, x.Params[k])
+	}
+	return text
+}
+
+// keys says what becomes of keys that the target has already.
+func keys(j *job.Job, t *transfer.TargetPlan) string {
+	if t.Action != transfer.ActionAppend {
+		return ""
+	}
+	switch j.Copy.OnExisting {
+	case "replace":
+		return "rows whose key is there already replace what is there (on_existing: replace)"
+	case "keep":
+		return "rows whose key is there already are left out (on_existing: keep)"
+	}
+	return "a key that is there already is refused, before anything is written (on_existing: fail)"
+}
+
+func memory(p *activities.Plan) string {
+	var parts []string
+	if p.Memory > 0 {
+		parts = append(parts, "worker at most "+size(p.Memory))
+	}
+	if p.TargetMemory > 0 {
+		parts = append(parts, "target about "+size(p.TargetMemory)+" to load it")
+	}
+	return strings.Join(parts, ", ")
+}

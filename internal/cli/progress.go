@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"milvusdm/workflows"
+)
+
+// meter measures how fast a job copies, over the last seconds.
+type meter struct {
+	samples []sample
+}
+
+type sample struct {
+	at          time.Time
+	rows, bytes int64
+}
+
+// window is how far back a meter looks: some heartbeats, which come every few seconds.
+const window = 15 * time.Second
+
+// add takes note of where the job is. A job that is behind where it was measures anew.
+func (m *meter) add(at time.Time, rows, bytes int64) {
+	if n := len(m.samples); n > 0 && rows < m.samples[n-1].rows {
+		m.samples = m.samples[:0]
+	}
+	m.samples = append(m.samples, sample{at, rows, bytes})
+	for len(m.samples) > 2 && at.Sub(m.samples[1].at) >= window {
+		m.samples = m.samples[1:]
+	}
+}
+
+func (m *meter) reset() { m.samples = m.samples[:0] }
+
+// rates are rows and bytes per second, 0 when there is too little to say.
+func (m *meter) rates() (rows, bytes float64) {
+	if len(m.samples) < 2 {
+		return 0, 0
+	}
+	a, b := m.samples[0], m.samples[len(m.samples)-1]
+	seconds := b.at.Sub(a.at).Seconds()
+	if seconds <= 0 {
+		return 0, 0
+	}
+	return float64(b.rows-a.rows) / seconds, max(float64(b.bytes-a.bytes), 0) / seconds
+}
+
+// frame is what is shown of a job at one moment.
+type frame struct {
+	Phase       workflows.Phase
+	For         time.Duration // how long the phase lasts
+	Rows, Total int64
+	RowRate     float64
+	ByteRate    float64
+	Waiting     string
+	Begun       time.Time // of Waiting; zero if not known
+}
+
+// counts says whether the phase is one in which rows move.
+func (f frame) counts() bool {
+	return f.Total > 0 && (f.Phase == workflows.PhaseCopying || f.Phase == workflows.PhasePaused)
+}
+
+// eta is how long the copy still takes, 0 when that is not known.
+func (f frame) eta() time.Duration {
+	if f.Phase != workflows.PhaseCopying || f.RowRate <= 0 || f.Rows >= f.Total {
+		return 0
+	}
+	return time.Duration(float64(f.Total-f.Rows) / f.RowRate * float64(time.Second))
+}
+
+func (f frame) percent() string {
+	tenths := f.Rows * 1000 / f.Total // rounded down: 100 % is said of all rows only
+	return fmt.Sprintf("%d.%d %%", tenths/10, tenths%10)
+}
+
+// waiting is the note, with its time.
+func (f frame) waiting() string {
+	if f.Waiting == "" || f.Begun.IsZero() {
+		return f.Waiting
+	}
+	return f.Waiting + " (since " + f.Begun.Local().Format("15:04:05") + ")"
+}
+
+// plain is the frame as a line of a log.
+func (f frame) plain() string {
+	parts := []string{}
+	if f.counts() {
+		parts = append(parts, fmt.Sprintf("%s of %s rows (%s)", count(f.Rows), count(f.Total), f.percent()))
+		if f.Phase == workflows.PhaseCopying && f.RowRate > 0 {
+			parts = append(parts, count(int64(f.RowRate))+" rows/s", rate(f.ByteRate))
+		}
+		if eta := f.eta(); eta > 0 {
+			parts = append(parts, "ETA "+brief(eta))
+		}
+	}
+	line := string(f.Phase)
+	if len(parts) > 0 {
+		line += ": " + strings.Join(parts, ", ")
+	}
+	if f.Waiting != "" {
+		line = strings.TrimPrefix(line+"; "+f.waiting(), "; ")
+	}
+	return line
+}
+
+// line is the frame as one line of a terminal, shorter than width columns: what there is no room for is left out, the
+// least important first.
+func (f frame) line(width int) string {
+	room := max(width-1, 1) // in the last column some terminals wrap
+	head := string(f.Phase)
+	if !f.counts() {
+		parts := []string{head, brief(f.For)}
+		if f.Waiting != "" {
+			parts = append(parts, f.waiting())
+		}
+		return fit(strings.Trim(strings.Join(parts, "  "), " "), room)
+	}
+	rows := count(f.Rows) + "/" + count(f.Total)
+	var extra []string // by importance
+	switch {
+	case f.Waiting != "":
+		extra = []string{f.waiting()}
+	case f.Phase == workflows.PhaseCopying:
+		extra = []string{"ETA " + orDash(brief(f.eta()), f.eta() > 0), count(int64(f.RowRate)) + " rows/s", rate(f.ByteRate)}
+	}
+	line := head + " " + f.percent()
+	for _, part := range append([]string{rows}, extra...) {
+		if columns(line)+2+columns(part) > room && part != f.waiting() {
+			break
+		}
+		line += "  " + part
+	}
+	if cells := min(room-columns(line)-3, 30); cells >= 8 {
+		line = head + " " + bar(f.Rows, f.Total, cells) + strings.TrimPrefix(line, head)
+	}
+	return fit(line, room)
+}
+
+// bar draws done of total in cells columns and two brackets.
+func bar(done, total int64, cells int) string {
+	full := int(float64(cells) * float64(done) / float64(total))
+	full = min(max(full, 0), cells)
+	tip := ""
+	if full < cells {
+		tip = ">"
+	}
+	return "[" + strings.Repeat("=", full) + tip + strings.Repeat(" ", cells-full-len(tip)) + "]"
+}
+
+// fit cuts a text to room columns.
+func fit(text string, room int) string {
+	if columns(text) <= room {
+		return text
+	}
+	dots := "..."[:min(3, room)]
+	used := len(dots)
+	var b strings.Builder
+	for _, r := range text {
+		if used += columns(string(r)); used > room {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String() + dots
+}
+
+// columns is how many columns of a terminal a text takes, rather one too many: East Asian letters and symbols take two.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		if n++; r >= 0x1100 {
+			n++
+		}
+	}
+	return n
+}
+
+func orDash(text string, known bool) string {
+	if known {
+		return text
+	}
+	return "-"
+}

@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+	"milvusdm/workflows"
+)
+
+// report is what the program says of a job when it is through with it.
+type report struct {
+	Name      string `json:"name"`
+	RunID     string `json:"runId"`
+	Direction string `json:"direction,omitempty"`
+	// State is the record's, or "detached".
+	State    string            `json:"state"`
+	Attached bool              `json:"attached,omitempty"` // the job was running before
+	WebUI    string            `json:"webUI,omitempty"`
+	Result   *workflows.Result `json:"result,omitempty"`
+	Error    string            `json:"error,omitempty"`
+	Kind     fault.Kind        `json:"kind,omitempty"`
+	// Kept is how many rows a next run goes on from; Stands says what is in the target now.
+	Kept     int64  `json:"kept,omitempty,string"`
+	Stands   string `json:"stands,omitempty"`
+	ExitCode int    `json:"exitCode"`
+
+	again string // the command that goes on
+}
+
+// end prints a report. What failed goes to standard error.
+func (a *app) end(r report) error {
+	if r.Error != "" && !a.json() {
+		a.say("%s", r.text())
+	} else if err := a.print(r, r.text); err != nil {
+		return err
+	}
+	if r.ExitCode == fault.ExitOK {
+		return nil
+	}
+	return exit(r.ExitCode)
+}
+
+func started(r *record, attached bool) report {
+	return report{Name: r.Name, RunID: r.RunID, Direction: r.Direction, State: r.State, Attached: attached, WebUI: r.WebUI}
+}
+
+func detached(r *record, again string) report {
+	d := started(r, false)
+	d.State, d.again, d.ExitCode = "detached", again, fault.ExitDetached
+	return d
+}
+
+// ended reports the end of a run.
+func (s *server) ended(r *record, e ending, again string) report {
+	d := report{Name: r.Name, RunID: first(e.runID, r.RunID), Direction: r.Direction, again: again}
+	d.WebUI = s.webUI(d.Name, d.RunID)
+	if e.err == nil {
+		d.State, d.Result = "completed", &e.result
+		if e.result.Outcome == workflows.OutcomeNotCounted {
+			d.ExitCode = fault.ExitNotCounted
+		}
+		return d
+	}
+	d.State, d.Kind, d.Error, d.ExitCode = failure(e.err)
+	if state := workflows.StateOf(e.err); state != nil {
+		d.Kept, d.Stands = state.Rows(), stands(state)
+	}
+	return d
+}
+
+// failure says how a run ended that did not complete.
+func failure(err error) (state string, kind fault.Kind, text string, code int) {
+	var (
+		canceled   *temporal.CanceledError
+		terminated *temporal.TerminatedError
+		timeout    *temporal.TimeoutError
+		app        *temporal.ApplicationError
+	)
+	switch {
+	case errors.As(err, &terminated):
+		return "terminated", "", "the job was terminated", fault.ExitCancelled
+	case errors.As(err, &app):
+		kind, text = fault.FromTemporal(err)
+		return "failed", kind, text, fault.ExitCode(kind)
+	case errors.As(err, &canceled):
+		return "cancelled", "", "the job was cancelled", fault.ExitCancelled
+	case errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_START_TO_CLOSE && timeout.Unwrap() == nil:
+		return "timed out", fault.Internal, "the job ran out of the time that Temporal gives it", fault.ExitInternal
+	}
+	kind, text = fault.FromTemporal(err)
+	return "failed", kind, text, fault.ExitCode(kind)
+}
+
+// stands says what is in the target of a run that left a state.
+func stands(state *workflows.State) string {
+	p := state.Target.Plan
+	rows := count(state.Rows()) + " rows stand in "
+	name := first(state.Target.Name, p.StagingName, p.Collection)
+	switch {
+	case name != p.Collection && p.Action == transfer.ActionReplace:
+		return rows + name + "; collection " + p.Collection + " is as it was"
+	case name != p.Collection:
+		return rows + name + "; there is no collection " + p.Collection + " yet"
+	case p.Action == transfer.ActionAppend:
+		return rows + where(p) + ", beside what was there"
+	case p.Action == transfer.ActionPartition, p.Action == transfer.ActionRefill:
+		return rows + where(p) + ", which is not complete"
+	}
+	return rows + where(p)
+}
+
+func where(p transfer.TargetPlan) string {
+	if p.Partition == "" {
+		return "collection " + p.Collection
+	}
+	return "partition " + p.Partition + " of collection " + p.Collection
+}
+
+// text is the report for a person.
+func (r report) text() string {
+	var s sheet
+	switch {
+	case r.Result != nil:
+		r.result(&s)
+	case r.State == "detached":
+		s.title("detached; job %s goes on", r.Name)
+		s.row("attach", fmt.Sprintf("%s   or   milvusdm status --follow %s", r.again, r.Name))
+		s.row("cancel", "milvusdm cancel "+r.Name)
+	case r.Error != "":
+		s.title("job %s %s: %s", r.Name, r.State, r.Error)
+		if r.Kind != "" {
+			s.row("kind", fmt.Sprintf("%s (exit code %d)", r.Kind, r.ExitCode))
+		}
+		s.row("target", r.Stands)
+		s.row("go on", r.goOn())
+	case r.State == "cancelling":
+		s.title("asked job %s to cancel", r.Name)
+		s.row("follow", "milvusdm status --follow "+r.Name)
+	default:
+		verb := "started job"
+		if r.Attached {
+			verb = "job is running already:"
+		}
+		s.title("%s %s (%s)", verb, r.Name, r.Direction)
+		s.row("follow", "milvusdm status --follow "+r.Name)
+		s.row("cancel", "milvusdm cancel "+r.Name)
+	}
+	s.row("Web UI", r.WebUI)
+	return s.String()
+}
+
+// goOn says how to go on after a run that did not complete.
+func (r report) goOn() string {
+	again := first(r.again, "milvusdm run JOB.yaml")
+	if r.Kept > 0 {
+		return fmt.Sprintf("%s   goes on from %s rows; with --fresh it starts anew", again, count(r.Kept))
+	}
+	return again
+}
+
+// result tells a job that is done.
+func (r report) result(s *sheet) {
+	d := r.Result
+	switch d.Outcome {
+	case workflows.OutcomeVerified:
+		s.title("job %s: verified, every row is there once", r.Name)
+	case workflows.OutcomeNotCounted:
+		s.title("job %s: copied, NOT COUNTED: the server could not load the collection", r.Name)
+	case workflows.OutcomeSkipped:
+		s.title("job %s: skipped, since the target is there and the mode is skip", r.Name)
+	default:
+		s.title("job %s: %s", r.Name, d.Outcome)
+	}
+	s.row("source", d.Source)
+	s.row("target", d.Target)
+	if d.Outcome != workflows.OutcomeSkipped {
+		s.row("copied", copied(d))
+	}
+	if d.Outcome == workflows.OutcomeVerified {
+		s.row("counted", count(d.Counted)+" rows in the target")
+	}
+	if d.Resumed > 0 {
+		s.row("resumed", count(d.Resumed)+" of these rows came from an earlier run")
+	}
+	if d.Repaired > 0 {
+		s.row("repaired", count(d.Repaired)+" rows were written again, since they counted double or not at all")
+	}
+	if d.Lost > 0 {
+		s.row("lost", fmt.Sprintf("%d attempts were lost, and their rest was sent again", d.Lost))
+	}
+	s.row("index", d.Index+map[bool]string{true: ", loaded", false: ", not loaded"}[d.Loaded])
+	s.row("sum", d.Sum)
+	s.row("took", brief(d.Took))
+	s.row("report", d.Report)
+	s.rows("note", d.Notes)
+}
+
+// copied is how much was copied how fast. What an earlier run copied took no time of this one.
+func copied(d *workflows.Result) string {
+	text := count(d.Rows) + " rows, " + size(d.Bytes)
+	seconds := d.Copying.Seconds()
+	if seconds <= 0 || d.Rows <= d.Resumed {
+		return text
+	}
+	text += fmt.Sprintf(" in %s: %s rows/s", brief(d.Copying), count(int64(float64(d.Rows-d.Resumed)/seconds)))
+	if d.Resumed == 0 {
+		text += ", " + rate(float64(d.Bytes)/seconds)
+	}
+	return text
+}
+
+// shellWord writes a path so that a shell takes it as one word.
+func shellWord(path string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=@%:,", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !safe(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// took is how long something lasted, for a list.
+func took(d time.Duration) string { return brief(d.Round(100 * time.Millisecond)) }

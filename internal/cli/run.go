@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var fresh bool
+	cmd := &cobra.Command{
+		Use:   "run JOB.yaml",
+		Short: "Start a job and follow it to its end",
+		Long: `Starts the job as a Temporal workflow and shows its progress until it ends. Ctrl-C detaches: the job goes on.
+
+A job that runs already is attached to, if it is the same job; else the keys that differ are shown. A job that failed or was
+cancelled goes on from what it had copied; --fresh starts it anew.`,
+		Args:              one("the file of a job"),
+		ValidArgsFunction: jobFiles,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), args[0], fresh) },
+	}
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "start anew, whatever an earlier run left")
+	return cmd
+}
+
+func (a *app) startCommand() *cobra.Command {
+	var fresh bool
+	cmd := &cobra.Command{
+		Use:               "start JOB.yaml",
+		Short:             "Start a job and leave it to itself",
+		Args:              one("the file of a job"),
+		ValidArgsFunction: jobFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.startOnly(cmd.Context(), args[0], fresh)
+		},
+	}
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "start anew, whatever an earlier run left")
+	return cmd
+}
+
+// jobFiles completes the name of a job's file.
+func jobFiles(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+func (a *app) run(ctx context.Context, path string, fresh bool) error {
+	j, err := a.load(path)
+	if err != nil {
+		return err
+	}
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r, attached, err := a.launch(ctx, s, j, fresh)
+	if err != nil {
+		return err
+	}
+	verb := "started"
+	if attached {
+		verb = "attached to"
+	}
+	a.say("%s job %s (%s)", verb, r.Name, r.Direction)
+	if r.WebUI != "" {
+		a.say("%s", r.WebUI)
+	}
+	return a.toTheEnd(ctx, s, r, "milvusdm run "+shellWord(path))
+}
+
+// toTheEnd follows a run, says how it ended, and how to go on: with the command again.
+func (a *app) toTheEnd(ctx context.Context, s *server, r *record, again string) error {
+	end, err := a.follow(ctx, s, r.Name, r.RunID)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return a.end(detached(r, again))
+	}
+	if err != nil {
+		return err
+	}
+	return a.end(s.ended(r, end, again))
+}
+
+func (a *app) startOnly(ctx context.Context, path string, fresh bool) error {
+	j, err := a.load(path)
+	if err != nil {
+		return err
+	}
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r, attached, err := a.launch(ctx, s, j, fresh)
+	if err != nil {
+		return err
+	}
+	if err := a.watchStart(ctx, s, r); err != nil {
+		return err
+	}
+	return a.end(started(r, attached))
+}

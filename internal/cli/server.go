@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+
+	"milvusdm/internal/fault"
+	"milvusdm/workflows"
+)
+
+const (
+	dialTimeout = 4 * time.Second  // of the first contact: a user waits for it
+	callTimeout = 10 * time.Second // of a call that Temporal answers by itself
+	workerWait  = 4 * time.Second  // how long a worker may take to show up
+)
+
+// server is a connection to Temporal.
+type server struct {
+	client.Client
+	address, namespace, queue, ui string
+	payloads                      converter.DataConverter
+}
+
+// dial connects to the Temporal that flags, environment and configuration file name, and makes sure that it answers.
+func (a *app) dial(ctx context.Context) (*server, error) {
+	profile, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{EnvLookup: a.Env})
+	if err != nil {
+		return nil, fault.Wrap(fault.Config, err, "read the settings for Temporal (TEMPORAL_*)")
+	}
+	profile.Address = first(a.address, profile.Address, "127.0.0.1:7233")
+	profile.Namespace = first(a.namespace, profile.Namespace, client.DefaultNamespace)
+	profile.APIKey = first(a.apiKey, profile.APIKey)
+	options, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{IncludeRemoteCodec: true})
+	if err != nil {
+		return nil, fault.Wrap(fault.Config, err, "read the settings for Temporal (TEMPORAL_*)")
+	}
+	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // errors are told by the commands
+	s := &server{address: profile.Address, namespace: profile.Namespace, queue: a.queue, ui: strings.TrimRight(a.ui, "/"),
+		payloads: options.DataConverter}
+	if s.payloads == nil {
+		s.payloads = converter.GetDefaultDataConverter()
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	s.Client, err = client.DialContext(ctx, options)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	return s, nil
+}
+
+// first returns the first of values that is not empty.
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// explain gives an error of a call to Temporal a kind, and says what to set where that helps. A job's own failure it
+// leaves to [fault.FromTemporal].
+func (s *server) explain(err error) error {
+	var (
+		noNamespace *serviceerror.NamespaceNotFound
+		notFound    *serviceerror.NotFound
+		denied      *serviceerror.PermissionDenied
+		invalid     *serviceerror.InvalidArgument
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &noNamespace):
+		return fault.New(fault.NotFound, "Temporal at %s has no namespace %q; name another with --namespace or TEMPORAL_NAMESPACE", s.address, s.namespace)
+	case errors.As(err, &notFound):
+		return fault.New(fault.NotFound, "Temporal at %s, namespace %s: %w", s.address, s.namespace, err)
+	case errors.As(err, &denied):
+		return fault.New(fault.Denied, "Temporal at %s refuses us: %w; see TEMPORAL_API_KEY and TEMPORAL_TLS_*", s.address, err)
+	case errors.As(err, &invalid):
+		return fault.New(fault.Config, "Temporal at %s does not take the request: %w", s.address, err)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted: %w", err)
+	case away(err) || s.Client == nil:
+		return fault.New(fault.Unavailable, "Temporal does not answer at %s: %s; start it (make up), or say where it is with --address or TEMPORAL_ADDRESS",
+			s.address, cause(err))
+	}
+	return fault.Wrap(fault.Internal, err, "ask Temporal at %s", s.address)
+}
+
+// cause is the end of a gRPC error's text, where what happened is told.
+func cause(err error) string {
+	text := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	if i := strings.LastIndex(text, "desc = "); i >= 0 {
+		text = text[i+len("desc = "):]
+	}
+	text = strings.TrimPrefix(text, "failed reaching server: ")
+	return strings.Trim(text, `"`)
+}
+
+// away reports whether err says that Temporal can't be reached or is too busy, which passes.
+func away(err error) bool {
+	var (
+		unavailable *serviceerror.Unavailable
+		deadline    *serviceerror.DeadlineExceeded
+		canceled    *serviceerror.Canceled
+		exhausted   *serviceerror.ResourceExhausted
+		internal    *serviceerror.Internal
+		aborted     *serviceerror.Aborted
+	)
+	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.As(err, &canceled) || errors.As(err, &exhausted) ||
+		errors.As(err, &internal) || errors.As(err, &aborted) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// webUI is the address of a run in Temporal's Web UI, "" when nobody said where that is.
+func (s *server) webUI(id, runID string) string {
+	if s.ui == "" {
+		return ""
+	}
+	address := s.ui + "/namespaces/" + url.PathEscape(s.namespace) + "/workflows/" + url.PathEscape(id)
+	if runID == "" {
+		return address
+	}
+	return address + "/" + url.PathEscape(runID) + "/history"
+}
+
+// needWorker returns nil once a worker listens on the task queue, and a fault when none does within a few seconds.
+// Temporal remembers a worker for some minutes after its death: nil is no promise.
+func (s *server) needWorker(ctx context.Context) error {
+	limit := time.After(workerWait)
+	for {
+		listening, err := s.listening(ctx)
+		if err != nil || listening {
+			return err
+		}
+		select {
+		case <-limit:
+			return fault.New(fault.Unavailable, "%s", s.noWorker())
+		case <-ctx.Done():
+			return s.explain(ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (s *server) noWorker() string {
+	return fmt.Sprintf("no worker is listening on task queue %s of Temporal at %s, namespace %s; start one with milvusdm-worker (make up)",
+		s.queue, s.address, s.namespace)
+}
+
+func (s *server) listening(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, workerWait)
+	defer cancel()
+	queue, err := s.DescribeTaskQueue(ctx, s.queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return false, s.explain(err)
+	}
+	return len(queue.GetPollers()) > 0, nil
+}
+
+// stateAttribute reports whether the search attribute for a job's state is registered, and if not, what to do about it.
+func (s *server) stateAttribute(ctx context.Context) (registered bool, advice string) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	list, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
+	if err != nil {
+		return false, fmt.Sprintf("goes without search attribute %s, since Temporal does not list what is registered: %s", workflows.StateAttribute, cause(err))
+	}
+	switch kind := list.GetCustomAttributes()[workflows.StateAttribute]; kind {
+	case enumspb.INDEXED_VALUE_TYPE_KEYWORD:
+		return true, ""
+	case enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
+		return false, fmt.Sprintf("goes without search attribute %s, which is not registered; to have it from the next job on:\n"+
+			"  temporal operator search-attribute create --address %s --namespace %s --name %[1]s --type Keyword",
+			workflows.StateAttribute, s.address, s.namespace)
+	default:
+		return false, fmt.Sprintf("goes without search attribute %s, which is registered as %s and has to be Keyword", workflows.StateAttribute, kind)
+	}
+}

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"milvusdm/workflows"
+)
+
+// standing is the answer of the command status: how a job stands, or how its last run ended.
+type standing struct {
+	report
+	Started time.Time   `json:"started"`
+	Ended   time.Time   `json:"ended,omitzero"`
+	Status  *liveStatus `json:"status,omitempty"`
+}
+
+// liveStatus is a running job's status, with what its activities tell.
+type liveStatus struct {
+	workflows.Status
+	Waiting string    `json:"waiting,omitempty"`
+	Begun   time.Time `json:"waitingSince,omitzero"`
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var follow bool
+	cmd := &cobra.Command{
+		Use:               "status NAME",
+		Short:             "Say how a job stands, or how it ended",
+		Long:              "Says how a job stands, or how its last run ended. With --follow it shows the progress until the end, and exits as run does.",
+		Args:              one("the name of a job"),
+		ValidArgsFunction: a.completeNames,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.status(cmd.Context(), args[0], follow) },
+	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "show the progress until the job ends")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, name string, follow bool) error {
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r, err := s.known(ctx, name)
+	if err != nil {
+		return err
+	}
+	if follow {
+		return a.toTheEnd(ctx, s, r, "milvusdm status --follow "+name)
+	}
+	return a.show(ctx, s, r)
+}
+
+// show prints how a job stands.
+func (a *app) show(ctx context.Context, s *server, r *record) error {
+	st := standing{report: started(r, false), Started: r.Started, Ended: r.Ended}
+	if r.running() {
+		v, err := s.look(ctx, r.Name)
+		if err != nil {
+			return s.explain(err)
+		}
+		st.Status = &liveStatus{v.Status, v.Waiting, v.Begun}
+	} else {
+		end, err := s.await(ctx, r.Name, r.RunID)
+		if err != nil {
+			return err
+		}
+		st.report = s.ended(r, end, "")
+	}
+	return a.print(st, func() string { return st.text(time.Now()) })
+}
+
+// text is the standing for a person.
+func (st *standing) text(now time.Time) string {
+	var s sheet
+	if st.Status == nil {
+		s.WriteString(st.report.text())
+		s.row("ended", fmt.Sprintf("%s, after %s", clock(st.Ended), took(st.Ended.Sub(st.Started))))
+		return s.String()
+	}
+	v := st.Status
+	if v.Phase == "" {
+		s.title("job %s: running since %s", st.Name, clock(st.Started))
+	} else {
+		s.title("job %s: %s since %s", st.Name, v.Phase, clock(v.Since))
+		s.row("started", fmt.Sprintf("%s, %s ago", clock(st.Started), took(now.Sub(st.Started))))
+	}
+	if v.Paused && v.Phase != workflows.PhasePaused {
+		s.row("paused", "as soon as what is under way is done; milvusdm resume "+st.Name)
+	}
+	f := frame{Waiting: oneLine(v.Waiting), Begun: v.Begun, Rows: v.Rows, Total: v.TotalRows}
+	s.row("waiting", f.waiting())
+	s.row("source", v.Source)
+	s.row("target", v.Target)
+	if v.TotalRows > 0 {
+		s.row("rows", fmt.Sprintf("%s of %s (%s), %s of %s", count(v.Rows), count(v.TotalRows), f.percent(), size(v.Bytes), size(v.TotalBytes)))
+	}
+	if v.Ranges > 0 {
+		s.row("ranges", fmt.Sprintf("%d of %d", v.RangesDone, v.Ranges))
+	}
+	if v.Resumed > 0 {
+		s.row("resumed", count(v.Resumed)+" of these rows came from an earlier run")
+	}
+	if v.Lost > 0 {
+		s.row("lost", fmt.Sprintf("%d attempts were lost, and their rest was sent again", v.Lost))
+	}
+	s.rows("note", v.Notes)
+	s.row("Web UI", st.WebUI)
+	return s.String()
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:               "list",
+		Short:             "List jobs, newest first",
+		Long:              "Lists the runs of jobs that Temporal still knows, newest first.",
+		Args:              none,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				a.entered = false
+				return fmt.Errorf("--limit is %d; write at least 1", limit)
+			}
+			return a.list(cmd.Context(), limit)
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many to list")
+	return cmd
+}
+
+func (a *app) list(ctx context.Context, limit int) error {
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	all, err := s.jobs(ctx, limit, "ExecutionStatus != 'ContinuedAsNew'")
+	if err != nil {
+		return err
+	}
+	return a.print(all, func() string { return listText(all, time.Now()) })
+}
+
+// jobs are the runs of jobs that meet the condition of a visibility query, newest first.
+func (s *server) jobs(ctx context.Context, limit int, condition string) ([]*record, error) {
+	query := fmt.Sprintf("WorkflowType IN ('%s') AND %s", strings.Join(directions, "', '"), condition)
+	all := []*record{}
+	for page := []byte(nil); ; {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		list, err := s.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, Query: query,
+			PageSize: int32(min(limit, 1000)), NextPageToken: page})
+		cancel()
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		for _, info := range list.GetExecutions() {
+			all = append(all, s.record(info))
+		}
+		if page = list.GetNextPageToken(); len(page) == 0 || len(all) >= limit {
+			break
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *record) int { return b.Started.Compare(a.Started) })
+	return all[:min(limit, len(all))], nil
+}
+
+func listText(all []*record, now time.Time) string {
+	if len(all) == 0 {
+		return "no jobs\n"
+	}
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tSTATE\tSTARTED\tTOOK\tDIRECTION\tTARGET")
+	for _, r := range all {
+		state := r.State
+		if r.Phase != "" {
+			state = r.Phase
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, state, clock(r.Started), took(r.took(now)), r.Direction, r.Target)
+	}
+	must(t.Flush()) // a strings.Builder takes everything
+	return b.String()
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// count writes a number with its thousands apart: 1,234,567.
+func count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return sign + b.String()
+}
+
+// size writes a number of bytes in decimal units: 512.0 MB.
+func size(n int64) string { return units(float64(n)) + "B" }
+
+// rate writes bytes per second in MB: 31.3 MB/s.
+func rate(perSecond float64) string { return fmt.Sprintf("%.1f MB/s", perSecond/1e6) }
+
+func units(n float64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%.0f ", n)
+	}
+	for _, unit := range []string{"k", "M", "G"} {
+		n /= 1000
+		if n < 999.95 {
+			return fmt.Sprintf("%.1f %s", n, unit)
+		}
+	}
+	return fmt.Sprintf("%.1f T", n/1000)
+}
+
+// brief writes a duration as a person reads it: 4.2s, 42s, 3m12s, 2h05m, 3d04h.
+func brief(d time.Duration) string {
+	d = max(d, 0)
+	switch seconds := int64(d.Round(time.Second) / time.Second); {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case seconds < 60:
+		return fmt.Sprintf("%ds", seconds)
+	case seconds < 3600:
+		return fmt.Sprintf("%dm%02ds", seconds/60, seconds%60)
+	case seconds < 24*3600:
+		return fmt.Sprintf("%dh%02dm", seconds/3600, seconds/60%60)
+	default:
+		return fmt.Sprintf("%dd%02dh", seconds/(24*3600), seconds/3600%24)
+	}
+}
+
+// clock writes a time in the reader's zone.
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// sheet is a text of lines "  key  value", the values under each other.
+type sheet struct{ strings.Builder }
+
+const keyWidth = 10
+
+// row adds a line; no value, no line. Further lines of a value stand under its first.
+func (s *sheet) row(key, value string) {
+	if value == "" {
+		return
+	}
+	for i, line := range strings.Split(strings.TrimRight(value, "\n"), "\n") {
+		if i > 0 {
+			key = ""
+		}
+		s.WriteString(strings.TrimRight(fmt.Sprintf("  %-*s %s", keyWidth, key, line), " ") + "\n")
+	}
+}
+
+// rows adds a line for each value.
+func (s *sheet) rows(key string, values []string) {
+	for _, v := range values {
+		s.row(key, v)
+	}
+}
+
+// title adds a line of its own.
+func (s *sheet) title(format string, args ...any) { fmt.Fprintf(s, format+"\n", args...) }
