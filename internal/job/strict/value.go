@@ -67,6 +67,9 @@ func (d *Decoder) nested(f field, v reflect.Value, key, n *yaml.Node, path strin
 	d.mapping(key, n, v, path, f.one)
 }
 
+// maxItems bounds a list: what is decoded has to fit into a message later.
+const maxItems = 10_000
+
 // list decodes a list of texts; one text stands for a list of one.
 func (d *Decoder) list(f field, v reflect.Value, n *yaml.Node, path string) {
 	items := []*yaml.Node{n}
@@ -77,8 +80,12 @@ func (d *Decoder) list(f field, v reflect.Value, n *yaml.Node, path string) {
 		d.Errorf(n, path, "is a mapping; write %s", d.hint(f))
 		return
 	}
-	if len(items) == 0 {
+	switch {
+	case len(items) == 0:
 		d.Errorf(n, path, "is an empty list; write %s", d.hint(f))
+	case len(items) > maxItems:
+		d.Errorf(n, path, "is a list of %d; write at most %d", len(items), maxItems)
+		return
 	}
 	item := f
 	item.typ = f.typ.Elem()
