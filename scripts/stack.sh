@@ -66,16 +66,19 @@ join() {
 }
 
 start_worker() {
-  local pid
+  local pid before
   if pid=$(running_pid "$state" worker); then
     [ "/proc/$pid/exe" -ef "$worker" ] && return
     say "the worker was built anew: restarting it"
     stop "$state" worker 90
   fi
-  launch "$state" worker env TEMPORAL_ADDRESS="127.0.0.1:$TEMPORAL_PORT" "$worker"
-  sleep 1 # what is wrong with its settings shows at once
-  await "$state" worker 1 running_pid "$state" worker
+  before=$(wc -l 2>/dev/null <"$state/log/worker.log" || echo 0)
+  launch "$state" worker env TEMPORAL_ADDRESS="127.0.0.1:$TEMPORAL_PORT" "$worker" -reports "$state/reports"
+  await "$state" worker 60 worker_ready $((before + 1))
 }
+
+# worker_ready LINE looks for the worker's word that it takes work, from that line of its log on.
+worker_ready() { tail -n "+$1" "$state/log/worker.log" | grep -F 'msg="worker started"'; }
 
 up() {
   read_ports

@@ -20,45 +20,47 @@ import (
 	"testing"
 )
 
-// dir is the state folder of this test binary, as scripts/lib.sh describes it; its watchdog runs from the first call.
-var dir = sync.OnceValues(func() (string, error) {
+// folder is the state folder of this test binary, as scripts/lib.sh describes it.
+type folder struct {
+	path     string
+	watchdog io.Closer // the end of a pipe to it; held, since it goes to work when that is closed
+}
+
+var theFolder = sync.OnceValues(func() (*folder, error) {
 	root, err := root()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := script(root, "install.sh", "servers"); err != nil {
-		return "", err
+		return nil, err
 	}
-	state, err := os.MkdirTemp("", "milvusdm-stack-")
+	path, err := os.MkdirTemp("", "milvusdm-stack-")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if state, err = filepath.EvalSymlinks(state); err != nil {
-		return "", err
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, err
 	}
 	for _, sub := range []string{"run", "log"} {
-		if err := os.Mkdir(filepath.Join(state, sub), 0o755); err != nil {
-			return "", err
+		if err := os.Mkdir(filepath.Join(path, sub), 0o755); err != nil {
+			return nil, err
 		}
 	}
-	return state, watch(root, state)
+	watchdog, err := watch(root, path)
+	return &folder{path, watchdog}, err
 })
 
-// watchdog is the write end of a pipe that closes when this process ends; it is kept from the garbage collector.
-var watchdog io.WriteCloser
-
-func watch(root, state string) error {
+func watch(root, state string) (io.Closer, error) {
 	cmd := exec.Command(filepath.Join(root, "scripts", "watchdog.sh"), state)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt from the keyboard is not for it
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	watchdog = pipe
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the watchdog of the test servers: %w", err)
+		return nil, fmt.Errorf("start the watchdog of the test servers: %w", err)
 	}
-	return nil
+	return pipe, nil
 }
 
 // Dir returns the folder that holds the state and the logs of all processes of this test binary.
@@ -67,11 +69,11 @@ func Dir(t testing.TB) string {
 	if testing.Short() {
 		t.Skip("needs real servers")
 	}
-	state, err := dir()
+	folder, err := theFolder()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return state
+	return folder.path
 }
 
 // Root returns the project's top folder.
@@ -114,7 +116,7 @@ func run(dir, name string, args ...string) error {
 		return err
 	}
 	defer os.Remove(out.Name()) //nolint:errcheck // a temporary file that stays does no harm
-	defer out.Close()           //nolint:errcheck // nothing is written through this descriptor
+	defer out.Close()
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
 	cmd.Env = withoutMake(os.Environ())
@@ -138,7 +140,7 @@ func withoutMake(env []string) []string {
 
 // binaries builds both programs once and returns the folder that holds them.
 var binaries = sync.OnceValues(func() (string, error) {
-	state, err := dir()
+	folder, err := theFolder()
 	if err != nil {
 		return "", err
 	}
@@ -146,7 +148,7 @@ var binaries = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(state, "bin")
+	bin := filepath.Join(folder.path, "bin")
 	return bin, run(root, "make", "--silent", "build", "BIN="+bin)
 })
 

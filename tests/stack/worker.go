@@ -63,7 +63,7 @@ func (w *Worker) Start(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close() //nolint:errcheck // the worker has its own descriptor
+	defer log.Close() // the worker has a descriptor of its own
 	cmd := exec.Command(w.path)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(w.state, w.name), log, log
 	cmd.Env = append(os.Environ(), w.env...)
