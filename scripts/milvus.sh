@@ -34,7 +34,7 @@ log: {level: warn, stdout: false, file: {rootPath: $dir/logs, maxSize: 50, maxBa
 common:
   storageType: local
   gracefulStopTimeout: 10
-  session: {ttl: 5}
+  session: {ttl: 15}
 YAML
   cat >"$dir/configs/etcd.yaml" <<YAML
 name: default
