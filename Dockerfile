@@ -13,7 +13,7 @@ RUN make build VERSION="$VERSION"
 
 FROM debian:12.12-slim
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends ca-certificates libgomp1 libhdf5-103-1 libopenblas0-pthread \
+ && apt-get install -y -qq --no-install-recommends ca-certificates libgomp1 libhdf5-103-1 libhdf5-hl-100 libopenblas0-pthread \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --create-home milvusdm \
  && install -d -o milvusdm -g milvusdm /reports

@@ -89,7 +89,7 @@ up() {
   PORT_VARIABLE=MILVUS_TARGET_PORT \
     start milvus-target "$scripts/milvus.sh" start "$state" milvus-target "$MILVUS_TARGET_PORT"
   if [ ${#starting[@]} -gt 0 ]; then
-    say "starting ${starting[*]} (about 5 s)"
+    say "starting ${starting[*]} (about 10 s)"
     [[ ${starting[*]} != *milvus* ]] ||
       say "note: Milvus 2.3 listens on all interfaces, without a password: ports $MILVUS_SOURCE_PORT and" \
         "$MILVUS_TARGET_PORT, each with the 12 that follow"
