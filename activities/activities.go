@@ -8,8 +8,6 @@ package activities
 import (
 	"context"
 
-	"go.temporal.io/sdk/temporal"
-
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
@@ -45,19 +43,13 @@ func (a *Activities) withSource(ctx context.Context, ref *Ref, identity string, 
 }
 
 // withSink connects to the job's target for the time of f.
-func (a *Activities) withSink(ctx context.Context, ref *Ref, f func(transfer.Sink) error) error {
+func (a *Activities) withSink(ctx context.Context, ref *Ref, p *pulse, f func(transfer.Sink) error) error {
+	p.waiting("Milvus at " + ref.Job.Target.Milvus.Address)
 	sink, err := a.OpenSink(ctx, &ref.Job, ref.Owner, ref.Stage)
 	if err != nil {
 		return err
 	}
 	defer sink.Close()
+	p.settled()
 	return f(sink)
-}
-
-// ended turns an activity's error into Temporal's: one of a cancelled activity is its cancellation.
-func ended(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return temporal.NewCanceledError()
-	}
-	return fault.ToTemporal(err)
 }

@@ -25,11 +25,11 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 		}
 		from, insert = last.Reached, false
 	}
-	pulse, stop := startPulse(ctx, in.Job.Copy.WriteTimeout, in.From, from)
+	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+in.Job.Target.Milvus.ConnectTimeout, in.From, from)
 	defer stop()
 	out := &CopyResult{Reached: from, Lost: int(info.Attempt) - 1}
 	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
-		return a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error {
+		return a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 			reader, err := src.Open(ctx, in.Range, from.Cursor, limit(&in.Ref))
 			if err != nil {
 				return err
@@ -52,7 +52,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 	if err != nil && ctx.Err() != nil && out.Reached == from {
 		return out, nil // cancelled before anything was sent
 	}
-	return out, fault.ToTemporal(err, out)
+	return out, pulse.end(err, out)
 }
 
 func limit(ref *Ref) transfer.BatchLimit {
@@ -61,9 +61,9 @@ func limit(ref *Ref) transfer.BatchLimit {
 
 // ScanRange reads and checks a range without writing it.
 func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
-	pulse, stop := startPulse(ctx, in.Job.Copy.WriteTimeout, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	return ended(ctx, a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
+	return pulse.end(a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
 		if in.Job.Copy.AllowNaN {
 			return nil
 		}

@@ -21,23 +21,23 @@ const maxSkips = 1 << 20
 // ReadMetadata reads what the source says of itself and looks at the target. It changes nothing, and refuses what can be
 // known to fail.
 func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
-	_, stop := startPulse(ctx, ref.Job.Target.Milvus.ConnectTimeout+time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &ref.Job.Copy, ref.Job.Target.Milvus.ConnectTimeout+time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	p := &Plan{}
 	src, err := a.OpenSource(ctx, &ref.Job.Source)
 	if err != nil {
-		return nil, ended(ctx, err)
+		return nil, pulse.end(err)
 	}
 	defer src.Close()
 	d, err := src.Describe(ctx)
 	if err != nil {
-		return nil, ended(ctx, err)
+		return nil, pulse.end(err)
 	}
 	p.Source = *d
 	if d.Lossy != "" && !ref.Job.Copy.AllowLossy {
-		return nil, ended(ctx, fault.New(fault.Config, "%s holds only an approximation of the vectors (%s); write allow_lossy: true under copy to take it", d.Format, d.Lossy))
+		return nil, pulse.end(fault.New(fault.Config, "%s holds only an approximation of the vectors (%s); write allow_lossy: true under copy to take it", d.Format, d.Lossy))
 	}
-	err = a.withSink(ctx, &ref, func(sink transfer.Sink) error {
+	err = a.withSink(ctx, &ref, pulse, func(sink transfer.Sink) error {
 		t, err := sink.Inspect(ctx, d)
 		if err == nil {
 			p.Target = *t
@@ -45,7 +45,7 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		return err
 	})
 	if err != nil {
-		return nil, ended(ctx, err)
+		return nil, pulse.end(err)
 	}
 	rowBytes := max(d.Bytes/max(d.Rows, 1), 1)
 	p.RangeRows = ref.Job.Copy.RangeRows
@@ -55,10 +55,10 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	p.RangeRows = max(p.RangeRows, d.Rows/maxRanges+1)
 	ranges, err := src.Plan(ctx, p.RangeRows)
 	if err != nil {
-		return nil, ended(ctx, err)
+		return nil, pulse.end(err)
 	}
 	if p.Ranges = len(ranges); p.Ranges > maxRanges {
-		return nil, ended(ctx, fault.New(fault.Unsupported, "the source has %d parts, more than %d; split the job into several", p.Ranges, maxRanges))
+		return nil, pulse.end(fault.New(fault.Unsupported, "the source has %d parts, more than %d; split the job into several", p.Ranges, maxRanges))
 	}
 	c := ref.Job.Copy
 	p.Memory = 64<<20 + int64(c.Parallel)*int64(c.Writers+3)*min(int64(c.BatchBytes), int64(c.BatchRows)*rowBytes)
@@ -69,7 +69,7 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 
 // PlanRanges cuts the source into ranges, and finds keys that stand more than once before anything is written.
 func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Ranges, error) {
-	pulse, stop := startPulse(ctx, time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &Ranges{}
 	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, d *transfer.Description) error {
@@ -92,7 +92,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		out.Superseded = int64(len(repeats.Superseded))
 		return skip(out.Ranges, repeats.Superseded)
 	})
-	return out, ended(ctx, err)
+	return out, pulse.end(err)
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.

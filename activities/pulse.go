@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
 
@@ -15,6 +18,7 @@ import (
 type pulse struct {
 	ctx      context.Context
 	timeout  time.Duration // the heartbeat timeout
+	giveUp   time.Duration // the job's give_up_after
 	patience time.Duration // how long a single call may take
 	base     transfer.Checkpoint
 
@@ -24,10 +28,15 @@ type pulse struct {
 	tick time.Time // when the pulse itself last ran
 }
 
-// startPulse beats until stop is called. base is where the activity began, reached where it goes on from.
-func startPulse(ctx context.Context, patience time.Duration, base, reached transfer.Checkpoint) (p *pulse, stop func()) {
+// startPulse beats until stop is called. patience is how long a single call may take. base is where the activity began,
+// reached where this attempt goes on from.
+func startPulse(ctx context.Context, c *job.Copy, patience time.Duration, base, reached transfer.Checkpoint) (p *pulse, stop func()) {
 	now := time.Now()
-	p = &pulse{ctx: ctx, timeout: activity.GetInfo(ctx).HeartbeatTimeout, patience: patience, base: base, sign: now, tick: now}
+	p = &pulse{ctx: ctx, timeout: activity.GetInfo(ctx).HeartbeatTimeout, giveUp: c.GiveUpAfter, patience: patience, base: base, sign: now, tick: now}
+	var last Heartbeat
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
+		p.beat.Waiting, p.beat.Since = last.Waiting, last.Since // the wait goes on
+	}
 	p.beat.Reached = reached
 	p.gain()
 	done := make(chan struct{})
@@ -35,7 +44,7 @@ func startPulse(ctx context.Context, patience time.Duration, base, reached trans
 	wg.Go(func() {
 		t := time.NewTicker(max(p.timeout/10, 100*time.Millisecond))
 		defer t.Stop()
-		for beats := 0; ; beats++ {
+		for ticks := 0; ; ticks++ {
 			select {
 			case <-done:
 				return
@@ -43,13 +52,33 @@ func startPulse(ctx context.Context, patience time.Duration, base, reached trans
 			}
 			p.mu.Lock()
 			p.tick = time.Now()
-			if beats%3 == 0 && time.Since(p.sign) < p.patience {
+			if ticks%3 == 0 && time.Since(p.sign) < p.patience {
 				activity.RecordHeartbeat(ctx, p.beat)
 			}
 			p.mu.Unlock()
 		}
 	})
 	return p, func() { close(done); wg.Wait() }
+}
+
+// end turns the activity's error into Temporal's: one of a cancelled activity is its cancellation, and a server that has been
+// away for the job's give_up_after ends the job.
+func (p *pulse) end(err error, details ...any) error {
+	if err == nil {
+		return nil
+	}
+	if p.ctx.Err() != nil {
+		return temporal.NewCanceledError(details...)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if fault.KindOf(err) == fault.Unavailable && p.beat.Waiting != "" {
+		activity.RecordHeartbeat(p.ctx, p.beat) // so that the next attempt knows since when
+		if away := time.Since(p.beat.Since); p.giveUp > 0 && away > p.giveUp {
+			return fault.Final(fault.New(fault.Unavailable, "gave up waiting for %s after %v: %w", p.beat.Waiting, away.Round(time.Second), err), details...)
+		}
+	}
+	return fault.ToTemporal(err, details...)
 }
 
 func (p *pulse) gain() {
@@ -75,6 +104,14 @@ func (p *pulse) waiting(for_ string) {
 		p.beat.Since = time.Now()
 	}
 	p.beat.Waiting = for_
+	p.sign = time.Now()
+}
+
+// settled: what was waited for is there.
+func (p *pulse) settled() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beat.Waiting, p.beat.Since = "", time.Time{}
 	p.sign = time.Now()
 }
 

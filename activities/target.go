@@ -13,14 +13,14 @@ const stepPatience = 2 * time.Minute
 
 // PrepareTarget makes the collection and the partition that rows are written into.
 func (a *Activities) PrepareTarget(ctx context.Context, in PrepareInput) (*transfer.Target, error) {
-	_, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	var t *transfer.Target
-	err := a.withSink(ctx, &in.Ref, func(sink transfer.Sink) (err error) {
+	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) (err error) {
 		t, err = sink.Prepare(ctx, &in.Plan)
 		return err
 	})
-	return t, ended(ctx, err)
+	return t, pulse.end(err)
 }
 
 // AdoptTarget checks that the target of an earlier run still stands and is ours, and returns it as it is now.
@@ -64,16 +64,16 @@ func (a *Activities) DiscardTarget(ctx context.Context, in TargetInput) error {
 }
 
 func (a *Activities) onTarget(ctx context.Context, in *TargetInput, f func(transfer.Sink, *pulse) error) error {
-	pulse, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	return ended(ctx, a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error { return f(sink, pulse) }))
+	return pulse.end(a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error { return f(sink, pulse) }))
 }
 
 // CheckExisting refuses keys of the range that stand in the target already.
 func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
-	pulse, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	return ended(ctx, a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error {
+	return pulse.end(a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 		return a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
 			keys, err := keysOf(b, &in.Target)
 			if err != nil {
@@ -92,10 +92,10 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 // CheckRange counts the keys of the range in the target, batch by batch, and writes again those batches that do not stand
 // exactly once: an upsert leaves one row of each key.
 func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResult, error) {
-	pulse, stop := startPulse(ctx, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &CheckResult{}
-	err := a.withSink(ctx, &in.Ref, func(sink transfer.Sink) error {
+	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 		w, err := sink.Open(ctx, &in.Target, false, pulse.waiting)
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 			return guarded{w, pulse}.Write(ctx, b)
 		})
 	})
-	return out, ended(ctx, err)
+	return out, pulse.end(err)
 }
 
 // keysOf returns a batch's primary keys.

@@ -145,11 +145,16 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t)
 }
 
-// lastReached is the checkpoint of an activity's last heartbeat, where the error tells it.
+// lastReached is the checkpoint that the error of a cancelled or lost activity tells.
 func lastReached(err error, otherwise transfer.Checkpoint) transfer.Checkpoint {
+	var out activities.CopyResult
+	var canceled *temporal.CanceledError
+	if errors.As(err, &canceled) && canceled.HasDetails() && canceled.Details(&out) == nil {
+		return out.Reached
+	}
 	var beat activities.Heartbeat
-	var t *temporal.TimeoutError
-	if errors.As(err, &t) && t.HasLastHeartbeatDetails() && t.LastHeartbeatDetails(&beat) == nil {
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) && timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&beat) == nil {
 		return beat.Reached
 	}
 	return otherwise

@@ -22,6 +22,12 @@ func ToTemporal(err error, details ...any) error {
 		temporal.ApplicationErrorOptions{NonRetryable: !kind.Transient(), Details: details})
 }
 
+// Final is ToTemporal for an error that is not worth another try, whatever its kind.
+func Final(err error, details ...any) error {
+	return temporal.NewApplicationErrorWithOptions(bounded(err.Error()), string(KindOf(err)),
+		temporal.ApplicationErrorOptions{NonRetryable: true, Details: details})
+}
+
 // FromTemporal returns the kind and the text of an error that came through Temporal, without the layers that Temporal
 // put around it.
 func FromTemporal(err error) (Kind, string) {
