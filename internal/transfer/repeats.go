@@ -28,7 +28,7 @@ type Repeats struct {
 const maxRepeated = 4 << 20
 
 // runKeys is how many keys are sorted in memory at once (32 MiB); longer sources are sorted by runs on disk.
-const runKeys = 4 << 20
+var runKeys = 4 << 20
 
 // FindRepeats reads a source's keys and finds those that stand more than once. Memory is bounded; sources of more than
 // 4 million keys that are not in ascending order need 8 bytes a key of temporary disk.
@@ -170,7 +170,7 @@ func (r *sortedRuns) add(keys []int64) error {
 func (r *sortedRuns) merge(rest []int64, each func(int64) error) error {
 	var h runHeap
 	for i := range r.count {
-		in := bufio.NewReaderSize(io.NewSectionReader(r.file, int64(i)*runKeys*8, runKeys*8), 64<<10)
+		in := bufio.NewReaderSize(io.NewSectionReader(r.file, int64(i)*int64(runKeys)*8, int64(runKeys)*8), 64<<10)
 		h = append(h, &run{next: func() (int64, bool, error) {
 			var b [8]byte
 			if _, err := io.ReadFull(in, b[:]); err == io.EOF {
