@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	grpc_retry "github.com/grpc-ecosystem/go-grpc-middleware/retry"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"google.golang.org/grpc"
@@ -105,7 +106,8 @@ func config(s job.MilvusServer) (client.Config, error) {
 		grpc.WithBlock(),
 		grpc.WithReturnConnectionError(), // else a dead server is only "deadline exceeded"
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		// the SDK would send a call again whose answer was lost; here only who knows what has become of it does
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc_retry.Disable()),
 	}
 	if s.TLS != nil {
 		t, err := tlsConfig(s.TLS)

@@ -132,8 +132,13 @@ func (s *sink) countExisting(ctx context.Context, plan *transfer.TargetPlan) err
 // maxName is the length of the longest collection name that Milvus takes.
 const maxName = 255
 
+// stagingMark stands between a collection's name and the stage, which has at most stageLength characters.
+const (
+	stagingMark = "__mdm_"
+	stageLength = 8
+)
+
 // stagingName is what a collection is called until it is complete.
 func stagingName(collection, stage string) string {
-	suffix := "__mdm_" + stage
-	return collection[:min(len(collection), maxName-len(suffix))] + suffix
+	return collection[:min(len(collection), maxName-len(stagingMark)-stageLength)] + stagingMark + stage
 }

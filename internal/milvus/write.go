@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	grpc_retry "github.com/grpc-ecosystem/go-grpc-middleware/retry"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvusdm/internal/fault"
@@ -56,10 +55,10 @@ func (w *writer) send(ctx context.Context, b *transfer.Batch) error {
 	if w.insert {
 		verb = "insert"
 		resp, err = w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
-			FieldsData: b.Fields, NumRows: uint32(b.Rows)}, grpc_retry.Disable())
+			FieldsData: b.Fields, NumRows: uint32(b.Rows)})
 	} else {
 		resp, err = w.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
-			FieldsData: b.Fields, NumRows: uint32(b.Rows)}, grpc_retry.Disable())
+			FieldsData: b.Fields, NumRows: uint32(b.Rows)})
 	}
 	if err := check(resp.GetStatus(), err); err != nil {
 		return wrap(err, "%s %d rows (%s) into %s", verb, b.Rows, b.Place(0), w.target.Name)
