@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -37,6 +39,22 @@ func Temporal(t testing.TB) *Server {
 func Milvus(t testing.TB, i int) *Server {
 	t.Helper()
 	return shared(t, fmt.Sprintf("milvus-%d", i), "milvus.sh", milvusPorts)
+}
+
+// MilvusWith returns the shared Milvus server of that name, running with further settings: YAML in the form of milvus.yaml,
+// which goes before it. They are those of the first call.
+func MilvusWith(t testing.TB, name, settings string) *Server {
+	t.Helper()
+	configs := filepath.Join(Dir(t), name, "configs")
+	err := os.MkdirAll(configs, 0o755)
+	if err == nil {
+		// Milvus reads its user's settings from a file of this name after its own
+		err = os.WriteFile(filepath.Join(configs, "user.yaml"), []byte(settings), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shared(t, name, "milvus.sh", milvusPorts)
 }
 
 // shared returns the server of that name: a new one the first time, then the same, started again if a test left it dead.

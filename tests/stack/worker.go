@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -18,18 +19,52 @@ import (
 type Worker struct {
 	Process
 	path string
+	args []string
 	env  []string
 	done chan error // takes the end of the running process
 }
 
 var workers atomic.Int64
 
+var sharedWorker struct {
+	sync.Mutex
+	*Worker
+}
+
+// SharedWorker returns the worker that all tests share, running, on the default task queue of the shared Temporal server. Like the
+// servers it goes on until the test binary ends. When the test failed, the end of its log is shown.
+func SharedWorker(t testing.TB) *Worker {
+	t.Helper()
+	address := Temporal(t).Address
+	path := BuildWorker(t)
+	sharedWorker.Lock()
+	defer sharedWorker.Unlock()
+	if sharedWorker.Worker == nil {
+		w := &Worker{Process: Process{Dir(t), "worker"}, path: path, env: []string{"TEMPORAL_ADDRESS=" + address}}
+		w.makeDir(t)
+		sharedWorker.Worker = w
+	}
+	w := sharedWorker.Worker
+	if _, running := w.PID(); !running {
+		w.Start(t)
+	}
+	t.Cleanup(func() { w.showLog(t) })
+	return w
+}
+
 // StartWorker builds the worker and starts one that is connected to the shared Temporal server. Further settings are
 // given as NAME=value. It is killed at the end of the test; when the test failed, the end of its log is shown.
 func StartWorker(t testing.TB, env ...string) *Worker {
 	t.Helper()
+	return StartWorkerWith(t, nil, env...)
+}
+
+// StartWorkerWith is StartWorker with arguments.
+func StartWorkerWith(t testing.TB, args []string, env ...string) *Worker {
+	t.Helper()
 	address := Temporal(t).Address
 	w := newWorker(t, BuildWorker(t), append([]string{"TEMPORAL_ADDRESS=" + address}, env...))
+	w.args = args
 	w.Start(t)
 	return w
 }
@@ -38,19 +73,29 @@ func newWorker(t testing.TB, path string, env []string) *Worker {
 	t.Helper()
 	name := fmt.Sprintf("worker-%d", workers.Add(1))
 	w := &Worker{Process: Process{Dir(t), name}, path: path, env: env}
-	if err := os.Mkdir(filepath.Join(w.state, name), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	w.makeDir(t)
 	t.Cleanup(func() {
 		if _, running := w.PID(); running {
 			w.Kill9(t)
 		}
-		if t.Failed() {
-			lines := strings.Split(w.Log(), "\n")
-			t.Logf("the end of the log of %s:\n%s", name, strings.Join(lines[max(0, len(lines)-60):], "\n"))
-		}
+		w.showLog(t)
 	})
 	return w
+}
+
+func (w *Worker) makeDir(t testing.TB) {
+	t.Helper()
+	if err := os.Mkdir(filepath.Join(w.state, w.name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// showLog shows the end of the log when the test failed.
+func (w *Worker) showLog(t testing.TB) {
+	if t.Failed() {
+		lines := strings.Split(w.Log(), "\n")
+		t.Logf("the end of the log of %s:\n%s", w.name, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+	}
 }
 
 // Start starts a worker that has ended; it does not wait for it to take up work.
@@ -64,7 +109,7 @@ func (w *Worker) Start(t testing.TB) {
 		t.Fatal(err)
 	}
 	defer log.Close() // the worker has a descriptor of its own
-	cmd := exec.Command(w.path)
+	cmd := exec.Command(w.path, w.args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(w.state, w.name), log, log
 	cmd.Env = append(os.Environ(), w.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
