@@ -11,6 +11,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"milvusdm/activities"
 	"milvusdm/workflows"
@@ -74,11 +75,7 @@ func (s *server) query(ctx context.Context, id string) (status workflows.Status,
 	return status, err
 }
 
-type description interface {
-	GetPendingActivities() []*workflowpb.PendingActivityInfo
-}
-
-func (s *server) describe(ctx context.Context, id string) (description, error) {
+func (s *server) describe(ctx context.Context, id string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	return s.DescribeWorkflowExecution(ctx, id, "")
@@ -86,15 +83,14 @@ func (s *server) describe(ctx context.Context, id string) (description, error) {
 
 // unanswered tells a job that no worker answers for from a Temporal that is away.
 func (s *server) unanswered(ctx context.Context, id string, err error) (view, error) {
-	if ctx.Err() != nil {
-		return view{}, ctx.Err()
-	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	r, asked := s.last(ctx, id)
 	if asked != nil || r == nil {
 		return view{}, errors.Join(asked, err)
 	}
-	if listening, asked := s.listening(ctx); asked == nil && !listening {
-		return view{Waiting: s.noWorker()}, nil
+	if queue, asked := s.missing(ctx, ""); asked == nil && queue != "" {
+		return view{Waiting: s.noWorker(queue)}, nil
 	}
 	var notReady *serviceerror.WorkflowNotReady
 	if errors.As(err, &notReady) || !r.taken {

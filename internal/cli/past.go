@@ -135,20 +135,33 @@ func targetName(j *job.Job) string {
 	return name
 }
 
-// sourceName is a job's source for a person, as "vectors.h5" or "a.h5 and 3 more".
-func sourceName(j *job.Job) string {
-	var paths []string
+// files are a job's input files, nil where it reads none.
+func files(j *job.Job) *job.Files {
 	switch {
 	case j.Source.HDF5 != nil:
-		paths = j.Source.HDF5.Paths
+		return &j.Source.HDF5.Files
 	case j.Source.Faiss != nil:
-		paths = j.Source.Faiss.Paths
+		return &j.Source.Faiss.Files
 	}
-	switch len(paths) {
-	case 0:
+	return nil
+}
+
+// host is the machine that a job's files are on, "" for any.
+func host(j *job.Job) string {
+	if f := files(j); f != nil {
+		return f.Host
+	}
+	return ""
+}
+
+// sourceName is a job's source for a person, as "vectors.h5" or "a.h5 and 3 more".
+func sourceName(j *job.Job) string {
+	f := files(j)
+	switch {
+	case f == nil || len(f.Paths) == 0:
 		return ""
-	case 1:
-		return paths[0]
+	case len(f.Paths) == 1:
+		return f.Paths[0]
 	}
-	return fmt.Sprintf("%s and %d more", paths[0], len(paths)-1)
+	return fmt.Sprintf("%s and %d more", f.Paths[0], len(f.Paths)-1)
 }

@@ -53,7 +53,7 @@ func (a *app) plan(ctx context.Context, path string) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.needWorker(ctx); err != nil {
+	if err := s.needWorker(ctx, host(j)); err != nil {
 		return err
 	}
 	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{

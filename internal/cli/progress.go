@@ -73,7 +73,7 @@ func (f frame) eta() time.Duration {
 
 func (f frame) percent() string {
 	tenths := f.Rows * 1000 / f.Total // rounded down: 100 % is said of all rows only
-	return fmt.Sprintf("%d.%d %%", tenths/10, tenths%10)
+	return fmt.Sprintf("%d.%d%%", tenths/10, tenths%10)
 }
 
 // waiting is the note, with its time.
@@ -106,34 +106,40 @@ func (f frame) plain() string {
 	return line
 }
 
+// barCells is how wide the bar is at most, leastCells at least.
+const barCells, leastCells = 30, 8
+
 // line is the frame as one line of a terminal, shorter than width columns: what there is no room for is left out, the
 // least important first.
 func (f frame) line(width int) string {
 	room := max(width-1, 1) // in the last column some terminals wrap
 	head := string(f.Phase)
 	if !f.counts() {
-		parts := []string{head, brief(f.For)}
+		parts := []string{head}
+		if f.For > 0 {
+			parts = append(parts, brief(f.For))
+		}
 		if f.Waiting != "" {
 			parts = append(parts, f.waiting())
 		}
 		return fit(strings.Trim(strings.Join(parts, "  "), " "), room)
 	}
-	rows := count(f.Rows) + "/" + count(f.Total)
-	var extra []string // by importance
+	line := head + " " + f.percent()
+	free := room - columns(line) - leastCells - 3
+	parts := []string{count(f.Rows) + "/" + count(f.Total)} // by importance
 	switch {
 	case f.Waiting != "":
-		extra = []string{f.waiting()}
+		parts = append(parts, fit(f.waiting(), max(free-columns(parts[0])-4, 0)))
 	case f.Phase == workflows.PhaseCopying:
-		extra = []string{"ETA " + orDash(brief(f.eta()), f.eta() > 0), count(int64(f.RowRate)) + " rows/s", rate(f.ByteRate)}
+		parts = append(parts, "ETA "+orDash(brief(f.eta().Round(time.Second)), f.eta() > 0), count(int64(f.RowRate))+" rows/s", rate(f.ByteRate))
 	}
-	line := head + " " + f.percent()
-	for _, part := range append([]string{rows}, extra...) {
-		if columns(line)+2+columns(part) > room && part != f.waiting() {
+	for _, part := range parts {
+		if free -= columns(part) + 2; part == "" || free < 0 {
 			break
 		}
 		line += "  " + part
 	}
-	if cells := min(room-columns(line)-3, 30); cells >= 8 {
+	if cells := min(room-columns(line)-3, barCells); cells >= leastCells {
 		line = head + " " + bar(f.Rows, f.Total, cells) + strings.TrimPrefix(line, head)
 	}
 	return fit(line, room)

@@ -134,12 +134,14 @@ func (r report) text() string {
 		s.row("attach", fmt.Sprintf("%s   or   milvusdm status --follow %s", r.again, r.Name))
 		s.row("cancel", "milvusdm cancel "+r.Name)
 	case r.Error != "":
-		s.title("job %s %s: %s", r.Name, r.State, r.Error)
 		if r.Kind != "" {
+			s.title("job %s %s: %s", r.Name, r.State, r.Error)
 			s.row("kind", fmt.Sprintf("%s (exit code %d)", r.Kind, r.ExitCode))
+		} else {
+			s.title("job %s %s", r.Name, ended(r.State))
 		}
 		s.row("target", r.Stands)
-		s.row("go on", r.goOn())
+		r.goOn(&s)
 	case r.State == "cancelling":
 		s.title("asked job %s to cancel", r.Name)
 		s.row("follow", "milvusdm status --follow "+r.Name)
@@ -157,12 +159,13 @@ func (r report) text() string {
 }
 
 // goOn says how to go on after a run that did not complete.
-func (r report) goOn() string {
+func (r report) goOn(s *sheet) {
 	again := first(r.again, "milvusdm run JOB.yaml")
 	if r.Kept > 0 {
-		return fmt.Sprintf("%s   goes on from %s rows; with --fresh it starts anew", again, count(r.Kept))
+		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, count(r.Kept)))
+		return
 	}
-	return again
+	s.row("again", again)
 }
 
 // result tells a job that is done.
@@ -192,14 +195,22 @@ func (r report) result(s *sheet) {
 	if d.Repaired > 0 {
 		s.row("repaired", count(d.Repaired)+" rows were written again, since they counted double or not at all")
 	}
-	if d.Lost > 0 {
-		s.row("lost", fmt.Sprintf("%d attempts were lost, and their rest was sent again", d.Lost))
+	s.row("lost", lost(d.Lost))
+	if d.Index != "" {
+		s.row("index", d.Index+map[bool]string{true: ", loaded", false: ", not loaded"}[d.Loaded])
 	}
-	s.row("index", d.Index+map[bool]string{true: ", loaded", false: ", not loaded"}[d.Loaded])
 	s.row("sum", d.Sum)
 	s.row("took", brief(d.Took))
 	s.row("report", d.Report)
 	s.rows("note", d.Notes)
+}
+
+// lost says that attempts at copying a range were lost.
+func lost(attempts int) string {
+	if attempts == 0 {
+		return ""
+	}
+	return plural(attempts, "attempt") + " lost, whose rest was sent again"
 }
 
 // copied is how much was copied how fast. What an earlier run copied took no time of this one.

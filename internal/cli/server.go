@@ -140,18 +140,19 @@ func (s *server) webUI(id, runID string) string {
 	return address + "/" + url.PathEscape(runID) + "/history"
 }
 
-// needWorker returns nil once a worker listens on the task queue, and a fault when none does within a few seconds.
-// Temporal remembers a worker for some minutes after its death: nil is no promise.
-func (s *server) needWorker(ctx context.Context) error {
+// needWorker returns nil once a worker listens on the task queue, and one on the host's own where the job's files are on a
+// named host; it returns a fault when none does within a few seconds. Temporal remembers a worker for some minutes after
+// its death: nil is no promise.
+func (s *server) needWorker(ctx context.Context, host string) error {
 	limit := time.After(workerWait)
 	for {
-		listening, err := s.listening(ctx)
-		if err != nil || listening {
+		missing, err := s.missing(ctx, host)
+		if err != nil || missing == "" {
 			return err
 		}
 		select {
 		case <-limit:
-			return fault.New(fault.Unavailable, "%s", s.noWorker())
+			return fault.New(fault.Unavailable, "%s", s.noWorker(missing))
 		case <-ctx.Done():
 			return s.explain(ctx.Err())
 		case <-time.After(200 * time.Millisecond):
@@ -159,19 +160,33 @@ func (s *server) needWorker(ctx context.Context) error {
 	}
 }
 
-func (s *server) noWorker() string {
+func (s *server) noWorker(queue string) string {
 	return fmt.Sprintf("no worker is listening on task queue %s of Temporal at %s, namespace %s; start one with milvusdm-worker (make up)",
-		s.queue, s.address, s.namespace)
+		queue, s.address, s.namespace)
 }
 
-func (s *server) listening(ctx context.Context) (bool, error) {
+// missing is the task queue that no worker listens on, "" when there is none such. A host of "" is any.
+func (s *server) missing(ctx context.Context, host string) (queue string, err error) {
+	if ok, err := s.listening(ctx, s.queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW); err != nil || !ok {
+		return s.queue, err
+	}
+	if host == "" {
+		return "", nil
+	}
+	if ok, err := s.listening(ctx, workflows.HostQueue(host), enumspb.TASK_QUEUE_TYPE_ACTIVITY); err != nil || !ok {
+		return workflows.HostQueue(host), err
+	}
+	return "", nil
+}
+
+func (s *server) listening(ctx context.Context, queue string, kind enumspb.TaskQueueType) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, workerWait)
 	defer cancel()
-	queue, err := s.DescribeTaskQueue(ctx, s.queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	d, err := s.DescribeTaskQueue(ctx, queue, kind)
 	if err != nil {
 		return false, s.explain(err)
 	}
-	return len(queue.GetPollers()) > 0, nil
+	return len(d.GetPollers()) > 0, nil
 }
 
 // stateAttribute reports whether the search attribute for a job's state is registered, and if not, what to do about it.

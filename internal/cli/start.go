@@ -36,7 +36,7 @@ func (a *app) launch(ctx context.Context, s *server, j *job.Job, fresh bool) (r 
 	if last != nil && last.running() {
 		return last, true, a.attach(last, j, fresh)
 	}
-	if err := s.needWorker(ctx); err != nil {
+	if err := s.needWorker(ctx, host(j)); err != nil {
 		return nil, false, err
 	}
 	in := workflows.Input{Job: *j, Hash: j.Hash()}

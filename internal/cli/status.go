@@ -109,9 +109,7 @@ func (st *standing) text(now time.Time) string {
 	if v.Resumed > 0 {
 		s.row("resumed", count(v.Resumed)+" of these rows came from an earlier run")
 	}
-	if v.Lost > 0 {
-		s.row("lost", fmt.Sprintf("%d attempts were lost, and their rest was sent again", v.Lost))
-	}
+	s.row("lost", lost(v.Lost))
 	s.rows("note", v.Notes)
 	s.row("Web UI", st.WebUI)
 	return s.String()

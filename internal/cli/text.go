@@ -47,7 +47,7 @@ func units(n float64) string {
 func brief(d time.Duration) string {
 	d = max(d, 0)
 	switch seconds := int64(d.Round(time.Second) / time.Second); {
-	case d < 10*time.Second:
+	case d < 10*time.Second && d%time.Second != 0:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	case seconds < 60:
 		return fmt.Sprintf("%ds", seconds)
@@ -58,6 +58,14 @@ func brief(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%dd%02dh", seconds/(24*3600), seconds/3600%24)
 	}
+}
+
+// plural writes a number of things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(int64(n)) + " " + thing + "s"
 }
 
 // clock writes a time in the reader's zone.
