@@ -42,8 +42,13 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			defer w.Close()
 			c := transfer.Copier{Reader: reader, Writer: guarded{w, pulse}, Writers: in.Job.Copy.Writers, Range: in.Range,
 				Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
-			if !in.Job.Copy.AllowNaN {
-				c.Check = transfer.CheckFinite
+			c.Check = func(b *transfer.Batch) error {
+				if !in.Job.Copy.AllowNaN {
+					if err := transfer.CheckFinite(b); err != nil {
+						return err
+					}
+				}
+				return dropExisting(ctx, sink, &in.Target, b)
 			}
 			out.Reached, out.Done, err = c.Run(ctx, from)
 			return err

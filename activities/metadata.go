@@ -13,10 +13,10 @@ import (
 const bytesPerRange = 128 << 20
 
 // maxRanges bounds what a workflow has to remember.
-const maxRanges = 4000
+const maxRanges = 2000
 
 // maxSkips bounds the deflated sets of superseded rows, which travel with the ranges in one answer of at most 2 MiB.
-const maxSkips = 1 << 20
+const maxSkips = 512 << 10
 
 // ReadMetadata reads what the source says of itself and looks at the target. It changes nothing, and refuses what can be
 // known to fail.

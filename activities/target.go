@@ -69,7 +69,8 @@ func (a *Activities) onTarget(ctx context.Context, in *TargetInput, f func(trans
 	return pulse.end(a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error { return f(sink, pulse) }))
 }
 
-// CheckExisting refuses keys of the range that stand in the target already.
+// CheckExisting refuses keys of the range that stand where they would be in the way: anywhere in the collection, or, where
+// those in the rows' own partition are replaced or kept, in another partition, which an upsert does not see.
 func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
@@ -80,11 +81,20 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 				return err
 			}
 			n, err := sink.CountKeys(ctx, &in.Target, keys, true)
-			if err == nil && n > 0 {
-				err = fault.New(fault.Conflict, "%d of the %d keys from %s on stand in %s already; write on_existing: replace or keep under copy, or mode: overwrite under target",
-					n, len(keys), b.Place(0), in.Target.Plan.Place)
+			if err != nil || n == 0 {
+				return err
 			}
-			return err
+			plan := &in.Target.Plan
+			own := int64(0)
+			if plan.Action == transfer.ActionRefill || plan.Action == transfer.ActionAppend && plan.OnExisting != "fail" {
+				if own, err = sink.CountKeys(ctx, &in.Target, keys, false); err != nil || own == n {
+					return err
+				}
+				return fault.New(fault.Conflict, "%d of the %d keys from %s on stand in other partitions of %s; delete them there, or write into those partitions",
+					n-own, len(keys), b.Place(0), plan.Collection)
+			}
+			return fault.New(fault.Conflict, "%d of the %d keys from %s on stand in %s already; write on_existing: replace or keep under copy, or mode: overwrite under target",
+				n, len(keys), b.Place(0), plan.Place)
 		})
 	}))
 }
@@ -111,10 +121,29 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 				return err
 			}
 			out.Wrong += int64(b.Rows)
+			if err := dropExisting(ctx, sink, &in.Target, b); err != nil || b.Rows == 0 {
+				return err
+			}
 			return guarded{w, pulse}.Write(ctx, b)
 		})
 	})
 	return out, pulse.end(err)
+}
+
+// dropExisting leaves out the rows whose keys stand in the target, where the job keeps those.
+func dropExisting(ctx context.Context, sink transfer.Sink, t *transfer.Target, b *transfer.Batch) error {
+	if t.Fresh || t.Plan.OnExisting != "keep" {
+		return nil
+	}
+	keys, err := keysOf(b, t)
+	if err != nil {
+		return err
+	}
+	there, err := sink.ExistingKeys(ctx, t, keys)
+	if err != nil {
+		return err
+	}
+	return b.Keep(func(i int) bool { return !there[keys[i]] })
 }
 
 // keysOf returns a batch's primary keys.

@@ -26,6 +26,7 @@ type Phase string
 const (
 	PhaseReading   Phase = "reading metadata"
 	PhasePlanning  Phase = "checking keys"
+	PhaseLooking   Phase = "looking for existing keys"
 	PhasePreparing Phase = "preparing the target"
 	PhaseScanning  Phase = "scanning the source"
 	PhaseCopying   Phase = "copying"

@@ -24,6 +24,8 @@ type copyInput struct {
 	Chained bool      `json:"chained,omitempty"`
 	Resumed int64     `json:"resumed,omitempty,string"`
 	CopyAt  time.Time `json:"copyAt,omitzero"`
+	// Loading: the job has the collection loaded, or has tried to.
+	Loading bool `json:"loading,omitempty"`
 }
 
 // collectionCopy is one run of CopyCollection.
@@ -131,9 +133,12 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	c.board.Ranges = len(state.Ranges)
 	if c.Job.Copy.Prescan {
 		c.phase(ctx, PhaseScanning)
-		if err := c.eachRange(ctx, state.Ranges, "scan", acts.ScanRange, nil); err != nil {
+		if err := c.eachRange(ctx, &transfer.Target{}, state.Ranges, "scan", acts.ScanRange, nil); err != nil {
 			return err
 		}
+	}
+	if err := c.checkExisting(ctx, state); err != nil {
+		return err
 	}
 	c.phase(ctx, PhasePreparing)
 	err = workflow.ExecuteActivity(looking(ctx, &c.Job, "prepare "+c.Plan.Target.Place), acts.PrepareTarget,
@@ -142,7 +147,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 		return err
 	}
 	c.State = state
-	return c.checkExisting(ctx)
+	return nil
 }
 
 // adopt goes on from what an earlier run left, if source and target still are what they were.
@@ -152,12 +157,13 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 		return false, nil
 	}
 	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "take over "+c.State.Target.Name), acts.AdoptTarget, c.target("")).Get(ctx, &c.State.Target)
-	if kind, text := fault.FromTemporal(err); err != nil && (kind == fault.NotFound || kind == fault.Conflict) {
+	if err != nil {
+		kind, text := fault.FromTemporal(err)
+		if kind != fault.NotFound && kind != fault.Conflict {
+			return false, err
+		}
 		c.note(ctx, "begun anew: %s", text)
 		return false, nil
-	}
-	if err != nil {
-		return false, err
 	}
 	c.Plan.Target = c.State.Target.Plan
 	c.Resumed = c.State.Rows()
@@ -165,23 +171,33 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 	return true, nil
 }
 
-// checkExisting refuses keys that the target holds already, before anything is written.
-func (c *collectionCopy) checkExisting(ctx workflow.Context) error {
-	t := &c.State.Target
-	empty := t.Plan.Action == transfer.ActionAppend && t.Plan.Rows == 0
-	if t.Fresh || empty || c.Job.Copy.OnExisting != "fail" {
+// checkExisting refuses keys that stand where they would be in the way, before anything is changed.
+func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error {
+	plan := &c.Plan.Target
+	free := plan.StagingName != "" || plan.Action == transfer.ActionAppend && plan.Rows == 0
+	if free || plan.OnExisting != "fail" && !plan.OtherPartitions {
 		return nil
 	}
-	for _, step := range t.Steps[1:] { // index and load: keys can be looked up in a loaded collection only
-		out, err := c.step(ctx, step, step+", to look for existing keys")
+	// keys can be looked up in a loaded collection only
+	target := transfer.Target{Plan: *plan, Name: plan.Collection, CollectionID: plan.CollectionID}
+	for _, step := range []Phase{PhaseIndex, PhaseLoad} {
+		if plan.Loaded {
+			break
+		}
+		c.phase(ctx, step)
+		c.Loading = true
+		var out transfer.Outcome
+		err := workflow.ExecuteActivity(looking(ctx, &c.Job, string(step)+", to look for existing keys"), acts.FinalizeTarget,
+			activities.TargetInput{Ref: c.Ref, Target: target, Step: string(step)}).Get(ctx, &out)
 		if err != nil {
 			return err
 		}
 		if out.Missing != "" {
-			return fault.New(fault.Unsupported, "existing keys can't be looked for: %s; write on_existing: replace under copy to write without looking", out.Missing)
+			return fault.New(fault.Unsupported, "existing keys can't be looked for: %s", out.Missing)
 		}
 	}
-	return c.eachRange(ctx, c.State.Ranges, "look for existing keys", acts.CheckExisting, nil)
+	c.phase(ctx, PhaseLooking)
+	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, nil)
 }
 
 // finalize does the target's steps: flush, index, load. missing says why the target can't be counted.
@@ -202,6 +218,7 @@ func (c *collectionCopy) finalize(ctx workflow.Context) (missing string, err err
 
 func (c *collectionCopy) step(ctx workflow.Context, step, summary string) (transfer.Outcome, error) {
 	c.phase(ctx, Phase(step))
+	c.Loading = true
 	var out transfer.Outcome
 	err := workflow.ExecuteActivity(working(ctx, &c.Job, summary), acts.FinalizeTarget, c.target(step)).Get(ctx, &out)
 	return out, err
@@ -234,6 +251,17 @@ func (c *collectionCopy) total() transfer.Checkpoint {
 	return t
 }
 
+// putBackLoad releases a collection that others own, if it was not loaded before.
+func (c *collectionCopy) putBackLoad(ctx workflow.Context) error {
+	plan := &c.Plan.Target
+	if plan.StagingName != "" || plan.Loaded || !c.Loading {
+		return nil
+	}
+	target := transfer.Target{Plan: *plan, Name: plan.Collection, CollectionID: plan.CollectionID}
+	return workflow.ExecuteActivity(looking(ctx, &c.Job, "release: the collection was not loaded before"), acts.FinalizeTarget,
+		activities.TargetInput{Ref: c.Ref, Target: target, Step: transfer.StepRelease}).Get(ctx, nil)
+}
+
 // giveUp ends a run that failed or was cancelled. What was made is dropped where nothing was copied into it, or where what
 // was copied is of no use because the source is at fault; else it is kept, with the state that the next run goes on from.
 func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
@@ -241,6 +269,9 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	kind, text := fault.FromTemporal(cause)
 	if temporal.IsCanceledError(cause) {
 		kind = ""
+	}
+	if err := c.putBackLoad(ctx); err != nil {
+		c.note(ctx, "%s is left loaded: %s", c.Plan.Target.Place, err)
 	}
 	useless := kind == fault.Config || kind == fault.Corrupt || kind == fault.Unsupported || kind == fault.SourceChanged
 	if c.State == nil || c.State.Target.Name == "" {

@@ -132,7 +132,8 @@ func (r *jobRun) copy(ctx workflow.Context, ref activities.Ref) (*Result, error)
 		s.Select(wait)
 	}
 	r.child = nil
-	return result, failure(err, r.Resume)
+	// what the run before left is not true any more once the child has written
+	return result, failure(err, nil)
 }
 
 // report has report.json written, whatever became of the job. That it could not be written is said, and is no failure of

@@ -191,7 +191,7 @@ func (l *rangeLoop) continueAsNew(ctx workflow.Context) error {
 }
 
 // eachRange runs an activity over whole ranges, a window of them at a time; each is called with every answer.
-func (c *collectionCopy) eachRange(ctx workflow.Context, ranges []RangeState, what string, activity any, each func(activities.CheckResult)) error {
+func (c *collectionCopy) eachRange(ctx workflow.Context, target *transfer.Target, ranges []RangeState, what string, activity any, each func(activities.CheckResult)) error {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	options := working
@@ -209,10 +209,7 @@ func (c *collectionCopy) eachRange(ctx workflow.Context, ranges []RangeState, wh
 			break
 		}
 		r := ranges[i].Range
-		in := activities.RangeInput{Ref: c.Ref, Identity: c.Plan.Source.Identity, Range: r}
-		if c.State != nil {
-			in.Target = c.State.Target
-		}
+		in := activities.RangeInput{Ref: c.Ref, Target: *target, Identity: c.Plan.Source.Identity, Range: r}
 		running++
 		summary := fmt.Sprintf("%s, range %d of %d", what, i+1, len(ranges))
 		s.AddFuture(workflow.ExecuteActivity(options(ctx, &c.Job, summary), activity, in), func(f workflow.Future) {
@@ -251,7 +248,7 @@ func (c *collectionCopy) count(ctx workflow.Context) error {
 		}
 		c.phase(ctx, PhaseRepairing)
 		var wrong int64
-		err := c.eachRange(ctx, c.State.Ranges, "count by key", acts.CheckRange, func(r activities.CheckResult) { wrong += r.Wrong })
+		err := c.eachRange(ctx, t, c.State.Ranges, "count by key", acts.CheckRange, func(r activities.CheckResult) { wrong += r.Wrong })
 		if err != nil {
 			return err
 		}
@@ -273,7 +270,7 @@ func (c *collectionCopy) expected(copied int64) (int64, bool) {
 	switch {
 	case t.Fresh:
 		return copied, true
-	case c.Job.Copy.OnExisting != "fail":
+	case t.Plan.OnExisting != "fail":
 		return 0, false
 	case t.Plan.Action == transfer.ActionPartition, t.Plan.Action == transfer.ActionRefill:
 		return copied, true

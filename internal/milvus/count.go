@@ -1,6 +1,7 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,9 +53,9 @@ func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys []int64, 
 	if err != nil {
 		return 0, err
 	}
-	within := partitions(t.Plan.Partition)
-	if allPartitions {
-		within = nil
+	var within []string
+	if !allPartitions {
+		within = []string{cmp.Or(t.Plan.Partition, defaultPartition)}
 	}
 	pk := t.Plan.Schema.PrimaryKey().GetName()
 	low, high := slices.Min(keys), slices.Max(keys)
@@ -62,14 +63,40 @@ func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys []int64, 
 	if err != nil || n == 0 || uint64(high)-uint64(low) == uint64(len(keys)-1) {
 		return n, err
 	}
-	list := make([]byte, 0, 8*len(keys))
+	return s.count(ctx, name, isOneOf(pk, keys), within)
+}
+
+func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys []int64) (map[int64]bool, error) {
+	n, err := s.CountKeys(ctx, t, keys, true)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	pk := t.Plan.Schema.PrimaryKey().GetName()
+	resp, err := s.raw.Query(ctx, &milvuspb.QueryRequest{CollectionName: t.Name, Expr: isOneOf(pk, keys),
+		OutputFields: []string{pk}, ConsistencyLevel: commonpb.ConsistencyLevel_Strong})
+	if err := check(resp.GetStatus(), err); err != nil {
+		return nil, wrap(err, "look up %d keys in %s", len(keys), t.Name)
+	}
+	found := make(map[int64]bool, n)
+	for _, f := range resp.GetFieldsData() {
+		for _, k := range f.GetScalars().GetLongData().GetData() {
+			found[k] = true
+		}
+	}
+	return found, nil
+}
+
+// isOneOf is the expression pk in [keys].
+func isOneOf(pk string, keys []int64) string {
+	list := make([]byte, 0, len(pk)+6+8*len(keys))
+	list = append(append(list, pk...), " in ["...)
 	for i, k := range keys {
 		if i > 0 {
 			list = append(list, ',')
 		}
 		list = strconv.AppendInt(list, k, 10)
 	}
-	return s.count(ctx, name, fmt.Sprintf("%s in [%s]", pk, list), within)
+	return string(append(list, ']'))
 }
 
 // interval is the expression low <= pk <= high; the lowest int64 can't be written as a literal.

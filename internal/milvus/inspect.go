@@ -1,9 +1,11 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/proto"
 
@@ -21,7 +23,7 @@ func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transf
 		return nil, fault.New(fault.Unsupported, "the source has no vector field, and a Milvus collection needs one")
 	}
 	plan := &transfer.TargetPlan{Place: s.place(), LockID: lockID(s.address, s.database, s.job.Collection),
-		Collection: s.job.Collection, Partition: s.job.Partition, Server: "Milvus " + s.version}
+		Collection: s.job.Collection, Partition: s.job.Partition, OnExisting: s.copy.OnExisting, Server: "Milvus " + s.version}
 	if d := s.job.Dimension; d != 0 && transfer.TypeParam(vectors[0], "dim") != fmt.Sprint(d) {
 		return nil, fault.New(fault.Config, "dimension: the job says %d, the data has %s", d, transfer.TypeParam(vectors[0], "dim"))
 	}
@@ -93,7 +95,7 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 	case s.job.Mode == job.Skip && (s.job.Partition == "" || partition != 0):
 		plan.Action = transfer.ActionSkip
 		if by := there.Properties[fillingPrefix+s.job.Partition]; s.job.Partition != "" && by != "" {
-			plan.Action = transfer.ActionAppend
+			plan.Action, plan.OnExisting = transfer.ActionAppend, "replace"
 			plan.Notes = append(plan.Notes, fmt.Sprintf("partition %s was left half-filled by job %s; it is filled up, rows that are there are replaced", s.job.Partition, by))
 		}
 	case s.job.Mode == job.Overwrite && partition != 0:
@@ -115,7 +117,32 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 		return err
 	}
 	plan.Notes = append(plan.Notes, notes...)
+	if plan.OtherPartitions, err = s.otherPartitions(ctx, there); err != nil {
+		return err
+	}
 	return s.countExisting(ctx, plan)
+}
+
+// otherPartitions reports whether the collection has a partition that the job's rows do not go to, whatever their keys.
+func (s *sink) otherPartitions(ctx context.Context, there *collection) (bool, error) {
+	for _, f := range there.Schema.GetFields() {
+		if f.GetIsPartitionKey() {
+			if s.job.Partition != "" {
+				return false, fault.New(fault.Config, "target.milvus.partition: collection %s chooses partitions by its field %q; leave partition out", there.Name, f.GetName())
+			}
+			return false, nil
+		}
+	}
+	resp, err := s.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: there.Name})
+	if err := check(resp.GetStatus(), err); err != nil {
+		return false, wrap(err, "list partitions of %s", there.Name)
+	}
+	for _, name := range resp.GetPartitionNames() {
+		if name != cmp.Or(s.job.Partition, defaultPartition) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // countExisting counts the rows that stand in the collection, where that can be known without loading it.

@@ -26,7 +26,7 @@ type Copier struct {
 	Writer Writer
 	// Writers is how many batches are under way at once.
 	Writers int
-	// Check refuses a batch before it is sent; nil checks nothing.
+	// Check refuses a batch before it is sent, or drops rows of it; nil does neither.
 	Check func(*Batch) error
 	// Range is what is copied: its partition counts in the sum, its Skip rows are left out.
 	Range Range

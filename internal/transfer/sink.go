@@ -26,8 +26,11 @@ type Sink interface {
 	Finalize(ctx context.Context, t *Target, step string, report func(string)) (Outcome, error)
 	// Count returns how many rows the target holds: of the partition, where there is one.
 	Count(ctx context.Context, t *Target) (int64, error)
-	// CountKeys returns how many rows have one of the given distinct keys, over all partitions or in the target's alone.
+	// CountKeys returns how many rows have one of the given distinct keys, over all partitions or in that alone which rows
+	// go to.
 	CountKeys(ctx context.Context, t *Target, keys []int64, allPartitions bool) (int64, error)
+	// ExistingKeys returns those of the given keys that stand in the target.
+	ExistingKeys(ctx context.Context, t *Target, keys []int64) (map[int64]bool, error)
 	// Publish puts the target in its final place, dropping what it replaces.
 	Publish(ctx context.Context, t *Target) error
 	// Discard drops what Prepare made and Publish has not put in place; what belongs to others it never touches.
@@ -72,6 +75,10 @@ type TargetPlan struct {
 	StagingName string `json:"stagingName,omitempty"`
 	// OldID is the ID of the collection (for ActionRefill: of the partition) that is replaced.
 	OldID int64 `json:"oldId,omitempty,string"`
+	// OnExisting is what is done with keys that stand in the target already: "fail", "replace" or "keep".
+	OnExisting string `json:"onExisting,omitempty"`
+	// OtherPartitions: the collection has partitions that rows do not go to. An upsert does not see the keys in them.
+	OtherPartitions bool `json:"otherPartitions,omitempty"`
 	// CollectionID is the ID of the collection that is there, 0 if there is none.
 	CollectionID int64 `json:"collectionId,omitempty,string"`
 	// Rows is how many rows stand in the target, -1 when that is not known (the collection is not loaded).
