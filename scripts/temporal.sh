@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A Temporal server with its state on disk.
 #
-#   temporal.sh start STATE NAME PORT [UI_PORT]   starts it and waits until it answers; without UI_PORT, no Web UI
+#   temporal.sh start STATE NAME PORT [UI_PORT [KEY=VALUE...]]   starts it and waits until it answers; without UI_PORT, no
+#       Web UI; the settings are of its dynamic configuration
 #   temporal.sh stop  STATE NAME
 #
 # lib.sh tells what is kept where. Histories are kept for 30 days.
@@ -9,8 +10,8 @@ source "$(dirname "$0")/lib.sh"
 
 retention=720h
 
-start() { # STATE NAME PORT [UI_PORT]
-  local state=$1 name=$2 port=$3 ui_port=${4-} temporal ui
+start() { # STATE NAME PORT [UI_PORT [KEY=VALUE...]]
+  local state=$1 name=$2 port=$3 ui_port=${4-} temporal ui setting settings=()
   running_pid "$state" "$name" >/dev/null && return
   temporal=$(temporal_command)
   [ -x "$temporal" ] || die "the Temporal CLI is not installed; run scripts/install.sh servers"
@@ -21,22 +22,25 @@ start() { # STATE NAME PORT [UI_PORT]
   else
     ui=(--headless)
   fi
+  for setting in "${@:5}"; do
+    settings+=(--dynamic-config-value "$setting")
+  done
   # A poll rate that fits one machine: with the default, an activity waits 40 ms to be started.
   launch "$state" "$name" "$temporal" server start-dev --ip 127.0.0.1 --port "$port" "${ui[@]}" \
     --db-filename "$state/$name/temporal.db" --sqlite-pragma journal_mode=wal --sqlite-pragma synchronous=1 \
     --dynamic-config-value history.transferProcessorMaxPollRPS=1000 \
-    --dynamic-config-value frontend.enableServerVersionCheck=false \
+    --dynamic-config-value frontend.enableServerVersionCheck=false "${settings[@]}" \
     --search-attribute MilvusDMState=Keyword --log-level warn
   await "$state" "$name" 60 "$temporal" operator namespace update --address "127.0.0.1:$port" \
     --retention "$retention" --namespace default
 }
 
 command=${1-}
-[ $# -ge 3 ] || die "usage: temporal.sh start STATE NAME PORT [UI_PORT] | stop STATE NAME"
+[ $# -ge 3 ] || die "usage: temporal.sh start STATE NAME PORT [UI_PORT [KEY=VALUE...]] | stop STATE NAME"
 mkdir -p "$2"
 state=$(cd "$2" && pwd)
 case $command in
-  start) start "$state" "$3" "$4" "${5-}" ;;
+  start) start "$state" "$3" "$4" "${@:5}" ;;
   stop) stop "$state" "$3" 15 ;;
   *) die "temporal.sh: unknown command $command" ;;
 esac

@@ -19,6 +19,7 @@ type Server struct {
 
 	script string
 	port   int
+	more   []string // arguments of the script's start, after the port
 }
 
 // milvusPorts is how many ports in a row a Milvus server takes.
@@ -33,6 +34,13 @@ var servers = struct {
 func Temporal(t testing.TB) *Server {
 	t.Helper()
 	return shared(t, "temporal", "temporal.sh", 1)
+}
+
+// TemporalWith returns a Temporal server of its own that is started with these settings of its dynamic configuration, each
+// as key=value, and is shared by all who ask for the same name, running.
+func TemporalWith(t testing.TB, name string, settings ...string) *Server {
+	t.Helper()
+	return shared(t, "temporal-"+name, "temporal.sh", 1, append([]string{""}, settings...)...)
 }
 
 // Milvus returns the i-th of the shared Milvus servers, running.
@@ -58,7 +66,7 @@ func MilvusWith(t testing.TB, name, settings string) *Server {
 }
 
 // shared returns the server of that name: a new one the first time, then the same, started again if a test left it dead.
-func shared(t testing.TB, name, script string, ports int) *Server {
+func shared(t testing.TB, name, script string, ports int, more ...string) *Server {
 	t.Helper()
 	state := Dir(t)
 	servers.Lock()
@@ -70,7 +78,7 @@ func shared(t testing.TB, name, script string, ports int) *Server {
 	// Between the look for free ports and the start, somebody may have taken one.
 	var err error
 	for range 3 {
-		server := &Server{Process: Process{state, name}, script: script, port: freePorts(ports)}
+		server := &Server{Process: Process{state, name}, script: script, port: freePorts(ports), more: more}
 		server.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(server.port))
 		if err = server.start(); err == nil {
 			servers.byName[name] = server
@@ -94,7 +102,7 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
-	return script(root, s.script, "start", s.state, s.name, strconv.Itoa(s.port))
+	return script(root, s.script, append([]string{"start", s.state, s.name, strconv.Itoa(s.port)}, s.more...)...)
 }
 
 // Stop stops the server as make down does: it is asked to end, and killed when it takes too long.
