@@ -220,10 +220,10 @@ const usualText = 64
 
 func newText(col *column, name string, isJSON bool) *column {
 	const header = 16 // a Go string, beside its bytes
-	col.mem, col.decode, col.rowBytes = memAsFile, decodeVariable, header+usualText
+	col.mem, col.decode, col.rowBytes = memReference, decodeVariable, header+usualText
 	longest := maxText
 	if col.elem.class == classFixed {
-		col.decode, col.rowBytes = decodeFixed, header+col.elem.size
+		col.mem, col.decode, col.rowBytes = memAsFile, decodeFixed, header+col.elem.size
 		longest = min(col.elem.size, maxText)
 	}
 	if isJSON {

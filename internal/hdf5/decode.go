@@ -154,10 +154,33 @@ func (p padding) strip(s string) string {
 	return strings.TrimRight(s, "\x00")
 }
 
+// tooLong is the error of a batch whose texts take more than it may.
+type tooLong struct{ fit int } // rows do, at least one
+
+func (e tooLong) Error() string { return fmt.Sprintf("only %d rows fit the batch", e.fit) }
+
 func decodeVariable(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
-	v, err := c.readStrings(row, n)
+	raw, err := readElements[byte](c, row, n, referenceSize)
 	if err != nil {
 		return nil, err
+	}
+	at := make([]reference, n)
+	left := c.table.budget
+	for i := range at {
+		at[i] = parseReference(raw[i*referenceSize:])
+		if at[i].length > maxText {
+			return nil, c.badRow(row+int64(i), "the text takes %d bytes; Milvus takes at most %d", at[i].length, maxText)
+		}
+		if left -= int(at[i].length); left < 0 && i > 0 {
+			return nil, tooLong{i}
+		}
+	}
+	c.table.budget = left
+	v := make([]string, n)
+	for i := range v {
+		if v[i], err = c.table.heap.text(at[i]); err != nil {
+			return nil, c.badRow(row+int64(i), "%w", err)
+		}
 	}
 	return c.texts(row, v)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path"
 	"strings"
 
@@ -15,28 +16,47 @@ import (
 // file is an open HDF5 file. It is used on the library's thread.
 type file struct {
 	*hdf5.File
-	name string
-	size int64
+	fileState
+	direct *os.File // the same, past the library
 }
 
-// openHDF5 opens a file that checkFile has found fit.
-func openHDF5(name string, size int64) (*file, error) {
-	f, err := hdf5.OpenFile(name, hdf5.F_ACC_RDONLY)
+// openHDF5 opens a file that was found to begin like one.
+func openHDF5(state fileState) (*file, error) {
+	f, err := hdf5.OpenFile(state.name, hdf5.F_ACC_RDONLY)
 	if err != nil {
-		err = libraryError(err)
-		text := err.Error()
-		switch {
-		case strings.Contains(text, "lock file"), strings.Contains(text, "already open for"):
-			return nil, fault.New(fault.Conflict, "%s: another program has it open for writing, or was killed while it did: "+
-				"wait for it, or run `h5clear -s` on a file that nobody writes: %w", name, err)
-		case strings.Contains(text, "truncated file"):
-			return nil, fault.New(fault.Corrupt, "%s: is truncated: it has %d bytes and says itself that it has more; "+
-				"copy it again from where it is whole: %w", name, size, err)
-		}
-		return nil, fault.New(fault.Corrupt, "%s: begins like an HDF5 file and can't be opened as one; "+
-			"check it with `h5ls`, or copy it again: %w", name, err)
+		return nil, openError(state, libraryError(err))
 	}
-	return &file{f, name, size}, nil
+	direct, err := os.Open(state.name)
+	if err != nil {
+		return nil, errors.Join(accessError(err, "open"), f.Close())
+	}
+	return &file{f, state, direct}, nil
+}
+
+func openError(state fileState, err error) error {
+	switch text := err.Error(); {
+	case strings.Contains(text, "lock file"), strings.Contains(text, "already open for"):
+		return fault.New(fault.Conflict, "%s: another program has it open for writing, or was killed while it had: "+
+			"wait for it, or run `h5clear -s` on a file that nobody writes: %w", state.name, err)
+	case strings.Contains(text, "truncated file"):
+		return fault.New(fault.Corrupt, "%s: is truncated: it has %d bytes and says itself that it has more; "+
+			"copy it again from where it is whole: %w", state.name, state.size, err)
+	}
+	return fault.New(fault.Corrupt, "%s: begins like an HDF5 file and can't be opened as one; "+
+		"check it with `h5ls`, or copy it again: %w", state.name, err)
+}
+
+func (f *file) Close() error { return errors.Join(f.File.Close(), f.direct.Close()) }
+
+func (f *file) newHeap() *heap { return &heap{file: f.direct, base: f.base, size: f.size} }
+
+// textAttribute returns a string attribute of one of the file's objects, "" when it has none of that name.
+func (f *file) textAttribute(object hdf5.Identifier, name string) (string, error) {
+	text, at, err := attribute(object, name)
+	if err != nil || at == nil {
+		return string(text), err
+	}
+	return f.newHeap().text(parseReference(at))
 }
 
 // maxObjects bounds how much of a group is listed.

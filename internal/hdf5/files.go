@@ -24,6 +24,7 @@ var extensions = []string{".h5", ".hdf5", ".hdf"}
 type fileState struct {
 	name    string
 	size    int64
+	base    int64 // where HDF5 begins in it
 	modTime time.Time
 	info    fs.FileInfo
 	header  [sha256.Size]byte // of the first bytes
@@ -119,20 +120,21 @@ func stateOf(name string) (fileState, error) {
 	if err != nil {
 		return fileState{}, accessError(err, "read the header")
 	}
-	if !hasSignature(f, info.Size()) {
+	base, ok := findSignature(f, info.Size())
+	if !ok {
 		return fileState{}, fault.New(fault.Corrupt, "%s: is no HDF5 file: %s", name, looksLike(header))
 	}
-	return fileState{name, info.Size(), info.ModTime(), info, sha256.Sum256(header)}, nil
+	return fileState{name, info.Size(), base, info.ModTime(), info, sha256.Sum256(header)}, nil
 }
 
-func hasSignature(r io.ReaderAt, size int64) bool {
+func findSignature(r io.ReaderAt, size int64) (offset int64, ok bool) {
 	var at [len(signature)]byte
-	for offset := int64(0); offset < size; offset = max(512, 2*offset) {
+	for ; offset < size; offset = max(512, 2*offset) {
 		if _, err := r.ReadAt(at[:], offset); err == nil && string(at[:]) == signature {
-			return true
+			return offset, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // looksLike guesses what a file is instead, from its beginning.

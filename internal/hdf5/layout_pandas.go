@@ -58,7 +58,7 @@ func (p *place) pandasType() (string, error) {
 		return "", err
 	}
 	defer g.Close()
-	mark, err := attributeString(g.Identifier, "pandas_type")
+	mark, err := p.file.textAttribute(g.Identifier, "pandas_type")
 	return mark, p.file.corrupt(err, "group %s", p.path)
 }
 
@@ -152,7 +152,7 @@ func (p *place) attribute(d *dataset, name string) (string, error) {
 		return "", err
 	}
 	defer open.Close()
-	value, err := attributeString(open.Identifier, name)
+	value, err := p.file.textAttribute(open.Identifier, name)
 	return value, p.file.corrupt(err, "%s", d.path)
 }
 

@@ -56,7 +56,7 @@ func readANN(p *place) (*table, error) {
 		return nil, err
 	}
 	defer g.Close()
-	distance, err := attributeString(g.Identifier, "distance")
+	distance, err := p.file.textAttribute(g.Identifier, "distance")
 	if err != nil {
 		return nil, p.file.corrupt(err, "group %s", p.path)
 	}

@@ -75,23 +75,44 @@ done:
 	return rc;
 }
 
+// keep_reference converts variable-length values to opaque bytes: not at all.
+static herr_t keep_reference(hid_t from, hid_t to, H5T_cdata_t *call, size_t n, size_t stride, size_t bkg_stride, void *buf, void *bkg,
+                             hid_t transfer) {
+	(void)n, (void)stride, (void)bkg_stride, (void)buf, (void)bkg, (void)transfer;
+	if (call->command != H5T_CONV_INIT) return 0;
+	call->need_bkg = H5T_BKG_NO;
+	return H5Tis_variable_str(from) > 0 && H5Tget_size(from) == MDM_REFERENCE_SIZE && H5Tget_size(to) == MDM_REFERENCE_SIZE ? 0 : -1;
+}
+
+hid_t mdm_reference_type(void) {
+	static int registered;
+	hid_t to = H5Tcreate(H5T_OPAQUE, MDM_REFERENCE_SIZE);
+	if (to < 0 || registered) return to;
+	hid_t from = H5Tcopy(H5T_C_S1);
+	if (from >= 0 && H5Tset_size(from, H5T_VARIABLE) >= 0)
+		registered = H5Tregister(H5T_PERS_SOFT, "milvusdm reference", from, to, keep_reference) >= 0;
+	if (from >= 0) H5Tclose(from);
+	if (registered) return to;
+	H5Tclose(to);
+	return -1;
+}
+
 int mdm_attribute_string(hid_t object, const char *name, char *out, size_t cap) {
-	if (H5Aexists(object, name) <= 0) return 1;
+	if (H5Aexists(object, name) <= 0) return MDM_NO_STRING;
 	int rc = -1;
-	char *variable = NULL;
-	hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = -1, space = -1;
+	hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = -1, space = -1, reference = -1;
 	if (attribute < 0 || (type = H5Aget_type(attribute)) < 0 || (space = H5Aget_space(attribute)) < 0) goto done;
-	rc = 1;
+	rc = MDM_NO_STRING;
 	if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) goto done;
 	memset(out, 0, cap);
 	if (H5Tis_variable_str(type) > 0) {
-		rc = H5Aread(attribute, type, &variable) < 0 ? -1 : 0;
-		if (rc == 0 && variable) strncpy(out, variable, cap - 1);
-		if (rc == 0) H5free_memory(variable);
+		reference = mdm_reference_type();
+		rc = reference < 0 || H5Aread(attribute, reference, out) < 0 ? -1 : MDM_REFERENCE;
 	} else if (H5Tget_size(type) < cap) {
-		rc = H5Aread(attribute, type, out) < 0 ? -1 : 0;
+		rc = H5Aread(attribute, type, out) < 0 ? -1 : MDM_STRING;
 	}
 done:
+	if (reference >= 0) H5Tclose(reference);
 	if (space >= 0) H5Sclose(space);
 	if (type >= 0) H5Tclose(type);
 	if (attribute >= 0) H5Aclose(attribute);
@@ -134,23 +155,3 @@ static herr_t deny(const char *file, const char *group, const char *target, cons
 }
 
 herr_t mdm_deny_external(hid_t access_list) { return H5Pset_elink_cb(access_list, deny, NULL); }
-
-static void *arena_alloc(size_t size, void *info) {
-	mdm_arena *a = info;
-	if (size > a->cap - a->used) {
-		a->full = 1;
-		return NULL;
-	}
-	void *p = a->bytes + a->used;
-	a->used += size;
-	return p;
-}
-
-static void arena_free(void *p, void *info) { (void)p, (void)info; }
-
-herr_t mdm_read_strings(hid_t dataset, hid_t type, hid_t memspace, hid_t filespace, char **out, mdm_arena *arena) {
-	static hid_t transfer = -1; // kept: closing it would clear the error of a failed read
-	if (transfer < 0) transfer = H5Pcreate(H5P_DATASET_XFER);
-	if (transfer < 0 || H5Pset_vlen_mem_manager(transfer, arena_alloc, arena, arena_free, arena) < 0) return -1;
-	return H5Dread(dataset, type, memspace, filespace, transfer, out);
-}

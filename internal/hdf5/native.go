@@ -12,6 +12,7 @@ package hdf5
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -59,28 +60,16 @@ func readInto(d *hdf5.Dataset, t *hdf5.Datatype, mem, file *hdf5.Dataspace, dst 
 	return check(C.H5Dread(C.hid_t(d.ID()), C.hid_t(t.ID()), C.hid_t(mem.ID()), C.hid_t(file.ID()), C.H5P_DEFAULT, dst))
 }
 
-// errFull is readStrings's error when the values take more memory than is allowed.
-var errFull = errors.New("variable-length values take more than is allowed")
+// referenceSize is what a variable-length value takes in place.
+const referenceSize = C.MDM_REFERENCE_SIZE
 
-// readStrings reads n variable-length strings that take at most maxBytes, their ends included.
-func readStrings(d *hdf5.Dataset, t *hdf5.Datatype, mem, file *hdf5.Dataspace, n, maxBytes int) ([]string, error) {
-	arena := (*C.mdm_arena)(C.malloc(C.sizeof_mdm_arena + C.size_t(maxBytes)))
-	defer C.free(unsafe.Pointer(arena))
-	*arena = C.mdm_arena{cap: C.size_t(maxBytes)}
-	// pointers into the arena, never to Go memory
-	values := make([]*C.char, n)
-	rc := C.mdm_read_strings(C.hid_t(d.ID()), C.hid_t(t.ID()), C.hid_t(mem.ID()), C.hid_t(file.ID()), &values[0], arena)
-	if rc < 0 && arena.full != 0 {
-		return nil, errFull
+// newReferenceType makes the memory type for reading where variable-length strings lie; the caller closes it.
+func newReferenceType() (*hdf5.Datatype, error) {
+	id := C.mdm_reference_type()
+	if id < 0 {
+		return nil, libraryError(errors.New("HDF5 library: no reference type"))
 	}
-	if rc < 0 {
-		return nil, check(rc)
-	}
-	out := make([]string, n)
-	for i, v := range values {
-		out[i] = C.GoString(v)
-	}
-	return out, nil
+	return adopt(hdf5.NewDatatype, id), nil
 }
 
 // elementType returns the type of an array type's elements; the caller closes it.
@@ -140,19 +129,22 @@ func storageOf(d *hdf5.Dataset) (storage, error) {
 	return s, nil
 }
 
-// attributeString returns a string attribute of an object, "" when it has none of that name.
-func attributeString(object hdf5.Identifier, name string) (string, error) {
+// attribute reads a string attribute of an object: the text, or the reference to one of variable length. Both are nil
+// when the object has no such attribute.
+func attribute(object hdf5.Identifier, name string) (text, reference []byte, err error) {
 	c := C.CString(name)
 	defer C.free(unsafe.Pointer(c))
-	var buf [1024]C.char
-	rc := C.mdm_attribute_string(C.hid_t(object.ID()), c, &buf[0], C.size_t(len(buf)))
-	switch {
-	case rc < 0:
-		return "", libraryError(fmt.Errorf("attribute %q can't be read", name))
-	case rc > 0:
-		return "", nil
+	buf := make([]byte, 1024)
+	switch C.mdm_attribute_string(C.hid_t(object.ID()), c, (*C.char)(unsafe.Pointer(&buf[0])), C.size_t(len(buf))) {
+	case C.MDM_NO_STRING:
+		return nil, nil, nil
+	case C.MDM_STRING:
+		text, _, _ = bytes.Cut(buf, []byte{0})
+		return text, nil, nil
+	case C.MDM_REFERENCE:
+		return nil, buf[:referenceSize], nil
 	}
-	return C.GoString(&buf[0]), nil
+	return nil, nil, libraryError(fmt.Errorf("attribute %q can't be read", name))
 }
 
 // denyExternal makes opening a dataset with this access list fail when the way to it leads through another file.

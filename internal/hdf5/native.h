@@ -14,6 +14,9 @@ int mdm_same_but_order(hid_t a, hid_t b);
 // mdm_is_bool says whether a type is h5py's or PyTables' boolean: one byte, FALSE is 0 and TRUE is 1.
 int mdm_is_bool(hid_t type);
 
+// MDM_REFERENCE_SIZE is what a variable-length value takes in place: length, address and index in the heap there.
+#define MDM_REFERENCE_SIZE 16
+
 // How a dataset lies in its file.
 #define MDM_MAX_FILTERS 16
 #define MDM_MAX_RANK 2
@@ -33,8 +36,13 @@ typedef struct {
 // unless there are at most MDM_MAX_RANK dimensions and all filters are available.
 herr_t mdm_get_storage(hid_t dataset, mdm_storage *s);
 
-// mdm_attribute_string reads a string attribute of at most cap-1 bytes into out. It returns 0, 1 when there is no such
-// string, or a negative number.
+// mdm_reference_type makes the memory type for reading where variable-length values lie: 16 opaque bytes, taken over from
+// the file. The caller closes it. The library's own way from there to the values is not safe with corrupt files.
+hid_t mdm_reference_type(void);
+
+// mdm_attribute_string reads a string attribute into out, of at most cap-1 bytes, or the reference to one of variable
+// length. It returns the kind of what was read, or a negative number.
+enum { MDM_NO_STRING, MDM_STRING, MDM_REFERENCE };
 int mdm_attribute_string(hid_t object, const char *name, char *out, size_t cap);
 
 // mdm_error returns the thread's last error as "outer: inner: innermost", to be freed, or NULL.
@@ -42,16 +50,5 @@ char *mdm_error(void);
 
 // mdm_deny_external makes opening through an external link fail for accesses with this list.
 herr_t mdm_deny_external(hid_t access_list);
-
-// An arena takes the variable-length values of one read: bounded, and freed as a whole.
-typedef struct {
-	size_t cap, used;
-	int full;
-	char bytes[];
-} mdm_arena;
-
-// mdm_read_strings reads variable-length strings: out gets pointers into the arena, NULL for an empty one.
-// When the arena does not hold them all it fails with arena->full set.
-herr_t mdm_read_strings(hid_t dataset, hid_t type, hid_t memspace, hid_t filespace, char **out, mdm_arena *arena);
 
 #endif

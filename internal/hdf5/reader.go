@@ -17,7 +17,6 @@ type reader struct {
 	row, end int64
 	limit    transfer.BatchLimit
 	onlyKeys bool
-	fit      int        // how many rows are read at once; fewer than the limit where texts are long
 	open     *openTable // the file that row lies in, or nil
 	err      error
 }
@@ -81,7 +80,7 @@ func (r *reader) openInput(in *input) error {
 		columns = in.table.columns[:1]
 	}
 	var err error
-	r.open, err = in.table.openFor(columns, in.size, int64(r.rows(in.table)))
+	r.open, err = in.table.openFor(columns, in.fileState, int64(r.rows(in.table)))
 	return err
 }
 
@@ -92,20 +91,16 @@ func (r *reader) rows(t *table) int {
 
 // read reads as many rows as the limit allows from the open file. It runs on the library's thread.
 func (r *reader) read(in *input) (*transfer.Batch, error) {
-	row, most := r.row-in.first, r.rows(in.table)
-	if r.fit == 0 || r.fit > most {
-		r.fit = most
-	}
-	n := int(min(int64(r.fit), in.table.rows-row, r.end-r.row))
+	row := r.row - in.first
+	n := int(min(int64(r.rows(in.table)), in.table.rows-row, r.end-r.row))
 	fields, n, err := r.fields(row, n)
-	for errors.Is(err, errFull) {
-		r.fit = max(n/2, 1)
-		fields, n, err = r.fields(row, r.fit)
+	var long tooLong
+	for errors.As(err, &long) {
+		fields, n, err = r.fields(row, long.fit)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.fit += r.fit/4 + 1 // shorter texts may follow
 	return &transfer.Batch{Fields: fields, Rows: n, First: r.row, Where: func(i int) string { return in.place(row + int64(i)) }}, nil
 }
 

@@ -71,7 +71,7 @@ func Open(ctx context.Context, j *job.HDF5Source) (transfer.Source, error) {
 func inspect(ctx context.Context, state fileState, j *job.HDF5Source) (*table, error) {
 	var t *table
 	err := do(ctx, func() error {
-		f, err := openHDF5(state.name, state.size)
+		f, err := openHDF5(state)
 		if err != nil {
 			return err
 		}

@@ -66,6 +66,7 @@ type openTable struct {
 	file     *file
 	datasets map[string]*hdf5.Dataset
 	columns  []*openColumn
+	heap     *heap
 	// budget is what the variable-length values of the batch may still take.
 	budget int
 }
@@ -88,12 +89,12 @@ type openPart struct {
 }
 
 // openFor opens some of the table's columns.
-func (t *table) openFor(columns []*column, size, maxRows int64) (_ *openTable, err error) {
-	f, err := openHDF5(t.file, size)
+func (t *table) openFor(columns []*column, state fileState, maxRows int64) (_ *openTable, err error) {
+	f, err := openHDF5(state)
 	if err != nil {
 		return nil, err
 	}
-	o := &openTable{table: t, file: f, datasets: map[string]*hdf5.Dataset{}}
+	o := &openTable{table: t, file: f, datasets: map[string]*hdf5.Dataset{}, heap: f.newHeap()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.close())
@@ -284,31 +285,4 @@ func (c *openColumn) variable() int {
 		return 1
 	}
 	return 0
-}
-
-// readStrings reads n variable-length strings within the batch's budget; errFull says that fewer should be asked for.
-func (c *openColumn) readStrings(row int64, n int) ([]string, error) {
-	p := &c.parts[0]
-	mem, err := p.selectRows(row, n, 1)
-	if err != nil {
-		return nil, c.table.file.corrupt(err, "read %s", c.path)
-	}
-	defer mem.Close()
-	allowed := c.table.budget
-	if n == 1 {
-		allowed = maxText + 1 // a NUL ends it
-	}
-	v, err := readStrings(p.data, p.mem, mem, p.space, n, allowed)
-	switch {
-	case errors.Is(err, errFull) && n == 1:
-		return nil, c.badRow(row, "the text takes more than %d bytes, the most that Milvus takes", maxText)
-	case errors.Is(err, errFull):
-		return nil, err
-	case err != nil:
-		return nil, c.table.file.corrupt(err, "read rows %d to %d of %s", row, row+int64(n)-1, c.path)
-	}
-	for _, s := range v {
-		c.table.budget -= len(s)
-	}
-	return v, nil
 }

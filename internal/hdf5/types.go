@@ -217,7 +217,8 @@ const (
 	memFloat64
 	memFloat16
 	memBFloat16
-	memAsFile // nothing: strings and booleans are taken over as they lie in the file
+	memReference // where a variable-length string lies
+	memAsFile    // nothing: fixed-length strings and booleans are taken over as they lie in the file
 )
 
 // newType makes the library's type; the caller closes it.
@@ -241,6 +242,8 @@ func (m memType) newType() (*hdf5.Datatype, error) {
 		return newSmallFloat(5, 10)
 	case memBFloat16:
 		return newSmallFloat(8, 7)
+	case memReference:
+		return newReferenceType()
 	}
 	return nil, fmt.Errorf("no type of its own for memory type %d", m)
 }
