@@ -29,6 +29,7 @@ var workers atomic.Int64
 var sharedWorker struct {
 	sync.Mutex
 	*Worker
+	users map[testing.TB]bool // tests that show its log when they fail
 }
 
 // SharedWorker returns the worker that all tests share, running, on the default task queue of the shared Temporal server. Like the
@@ -42,13 +43,16 @@ func SharedWorker(t testing.TB) *Worker {
 	if sharedWorker.Worker == nil {
 		w := &Worker{Process: Process{Dir(t), "worker"}, path: path, env: []string{"TEMPORAL_ADDRESS=" + address}}
 		w.makeDir(t)
-		sharedWorker.Worker = w
+		sharedWorker.Worker, sharedWorker.users = w, map[testing.TB]bool{}
 	}
 	w := sharedWorker.Worker
 	if _, running := w.PID(); !running {
 		w.Start(t)
 	}
-	t.Cleanup(func() { w.showLog(t) })
+	if !sharedWorker.users[t] {
+		sharedWorker.users[t] = true
+		t.Cleanup(func() { w.showLog(t) })
+	}
 	return w
 }
 
