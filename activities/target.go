@@ -90,10 +90,10 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 				if own, err = sink.CountKeys(ctx, &in.Target, keys, false); err != nil || own == n {
 					return err
 				}
-				return fault.New(fault.Conflict, "%d of the %d keys from %s on stand in other partitions of %s; delete them there, or write into those partitions",
+				return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in other partitions of %s; delete them there, or write into those partitions",
 					n-own, len(keys), b.Place(0), plan.Collection)
 			}
-			return fault.New(fault.Conflict, "%d of the %d keys from %s on stand in %s already; write on_existing: replace or keep under copy, or mode: overwrite under target",
+			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write on_existing: replace or keep under copy, or mode: overwrite under target",
 				n, len(keys), b.Place(0), plan.Place)
 		})
 	}))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"log/slog"
@@ -83,6 +84,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fault.New(fault.Config, "Temporal settings: %w", err)
 	}
+	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	options.Logger = log.NewStructuredLogger(logger)
 	if s.metrics != "" {
 		handler, stop, err := serveMetrics(s.metrics)
@@ -113,7 +115,7 @@ func run(ctx context.Context, args []string) error {
 		return fault.New(fault.Unavailable, "start on task queue %s@%s: %w", s.taskQueue, s.host, err)
 	}
 	defer host.Stop()
-	logger.Info("worker started", "version", version.Version, "taskQueue", s.taskQueue, "host", s.host, "namespace", options.Namespace, "temporal", options.HostPort)
+	logger.Info("worker started", "version", version.Version, "taskQueue", s.taskQueue, "host", s.host, "namespace", cmp.Or(options.Namespace, client.DefaultNamespace), "temporal", options.HostPort)
 
 	interrupted, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job/strict"
 	"milvusdm/workflows"
 )
 
@@ -99,7 +100,12 @@ func (a *app) fail(err error) int {
 		}
 		return code
 	}
-	a.say("milvusdm: %s", doc.Error)
+	var problems strict.Problems
+	if errors.As(err, &problems) { // lines that editors jump to
+		a.say("%s", doc.Error)
+	} else {
+		a.say("milvusdm: %s", doc.Error)
+	}
 	return code
 }
 

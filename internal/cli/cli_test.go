@@ -463,7 +463,7 @@ func TestWrongJobSaysAllAtOnce(t *testing.T) {
 	var out bytes.Buffer
 	code := Main(context.Background(), []string{"run", path}, Surroundings{Stdout: &out, Stderr: &out, Env: environment{}, Width: func() int { return 0 }})
 	text := out.String()
-	if code != fault.ExitUsage || !strings.Contains(text, "wrong.yaml:4:") || !strings.Contains(text, "wrong.yaml:7:") || !strings.Contains(text, "did you mean") {
+	if code != fault.ExitUsage || !strings.HasPrefix(text, path+":4:") || !strings.Contains(text, "wrong.yaml:7:") || !strings.Contains(text, "did you mean") {
 		t.Errorf("exit code %d, says: %s", code, text)
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/serviceerror"
@@ -86,7 +87,17 @@ func (a *app) update(ctx context.Context, name, update string) error {
 	if err := s.update(ctx, name, update); err != nil {
 		return err
 	}
+	s.settle(ctx, name, update == workflows.PauseUpdate)
 	return a.show(ctx, s, r)
+}
+
+// settle waits a moment until the job shows that it was told; its child is told by a signal.
+func (s *server) settle(ctx context.Context, name string, paused bool) {
+	for limit := time.Now().Add(2 * time.Second); time.Now().Before(limit) && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		if v, err := s.look(ctx, name); err != nil || v.Paused == paused {
+			return
+		}
+	}
 }
 
 func (s *server) update(ctx context.Context, name, update string) error {

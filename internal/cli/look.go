@@ -57,7 +57,6 @@ func (s *server) look(ctx context.Context, id string) (view, error) {
 func merge(job, child workflows.Status) workflows.Status {
 	child.Source, child.Target = first(child.Source, job.Source), first(child.Target, job.Target)
 	child.Child = job.Child
-	child.Paused = child.Paused || job.Paused
 	child.Resumed = max(child.Resumed, job.Resumed)
 	if len(child.Notes) == 0 {
 		child.Notes = job.Notes
@@ -96,7 +95,10 @@ func (s *server) unanswered(ctx context.Context, id string, err error) (view, er
 	if errors.As(err, &notReady) || !r.taken {
 		return view{Waiting: fmt.Sprintf("waiting for a worker on task queue %s (milvusdm-worker, make up)", s.queue)}, nil
 	}
-	return view{Waiting: "no worker answers for the job: " + cause(err)}, nil
+	if !away(err) {
+		return view{Waiting: "can't ask for the progress: " + oneLine(cause(err))}, nil
+	}
+	return view{Waiting: "no worker answers; the job goes on when one is back"}, nil
 }
 
 // addPending adds what the running activities tell: rows that the workflow does not know of yet, and what is waited for.
@@ -113,6 +115,8 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 			!when(a.GetLastHeartbeatTime()).Before(when(a.GetLastStartedTime()))
 		started = started || a.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 		switch {
+		case silent(a, now):
+			v.wait(when(a.GetLastHeartbeatTime()), "no word from the worker at %s", a.GetActivityType().GetName())
 		case a.GetLastFailure() != nil && !alive:
 			v.wait(time.Time{}, "%s (attempt %d): %s", a.GetActivityType().GetName(), a.GetAttempt(), oneLine(a.GetLastFailure().GetMessage()))
 		case beat.Waiting != "":
@@ -125,6 +129,13 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 	if len(pending) > 0 && !started && v.Waiting == "" && now.Sub(when(pending[0].GetScheduledTime())) > takeUp {
 		v.wait(when(pending[0].GetScheduledTime()), "waiting for a worker that takes %s up", pending[0].GetActivityType().GetName())
 	}
+}
+
+// silent reports whether a running activity has not been heard of for half the time after which another worker gets it.
+func silent(a *workflowpb.PendingActivityInfo, now time.Time) bool {
+	patience := a.GetActivityOptions().GetHeartbeatTimeout().AsDuration() / 2
+	return a.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED && patience > 0 && a.GetLastHeartbeatTime() != nil &&
+		now.Sub(when(a.GetLastHeartbeatTime())) > patience && now.Sub(when(a.GetLastStartedTime())) > patience
 }
 
 // wait notes what is waited for; of several things, what has been waited for longest.

@@ -16,7 +16,6 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
-	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -70,7 +69,7 @@ func (a *app) plan(ctx context.Context, path string) error {
 	if err := run.Get(ctx, &doc.Plan); err != nil {
 		return a.planFailed(ctx, s, run, err)
 	}
-	return a.print(doc, func() string { return planText(j, &doc) })
+	return a.print(doc, func() string { return planText(&doc) })
 }
 
 // planFailed is the refusal that a dry run ended with. One that was interrupted is cancelled.
@@ -116,7 +115,7 @@ func (a *app) watchPlan(ctx context.Context, s *server, id string) {
 }
 
 // planText is a plan for a person.
-func planText(j *job.Job, doc *planned) string {
+func planText(doc *planned) string {
 	p := &doc.Plan
 	var s sheet
 	s.title("source: %s", p.Source.Format)
@@ -133,7 +132,7 @@ func planText(j *job.Job, doc *planned) string {
 		s.row("staging", staging(t))
 		s.row("index", indexText(t.Index))
 		s.row("load", map[bool]string{true: "is left loaded", false: "is left not loaded"}[t.KeepLoaded])
-		s.row("keys", keys(j, t))
+		s.row("keys", keys(t))
 	}
 	s.rows("note", t.Notes)
 	if t.Action != transfer.ActionSkip {
@@ -211,13 +210,17 @@ func orUnknown(text string, rows int64) string {
 
 // staging says under which name the rows stand until the end.
 func staging(t *transfer.TargetPlan) string {
+	name := t.StagingName
+	if base, found := strings.CutSuffix(name, "_plan"); found { // the run that will do it has no ID yet
+		name = base + "_<run>"
+	}
 	switch {
-	case t.StagingName == "":
+	case name == "":
 		return "none: rows go into the final place at once"
 	case t.Action == transfer.ActionReplace:
-		return t.StagingName + ", until all is counted; then the old collection is dropped and this one renamed"
+		return name + ", until all is counted; then the old collection is dropped and this one renamed"
 	}
-	return t.StagingName + ", until all is counted; then it is renamed"
+	return name + ", until all is counted; then it is renamed"
 }
 
 func indexText(x transfer.Index) string {
@@ -232,11 +235,11 @@ func indexText(x transfer.Index) string {
 }
 
 // keys says what becomes of keys that the target has already.
-func keys(j *job.Job, t *transfer.TargetPlan) string {
+func keys(t *transfer.TargetPlan) string {
 	if t.Action != transfer.ActionAppend {
 		return ""
 	}
-	switch j.Copy.OnExisting {
+	switch t.OnExisting {
 	case "replace":
 		return "rows whose key is there already replace what is there (on_existing: replace)"
 	case "keep":

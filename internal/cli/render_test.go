@@ -11,10 +11,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	activitypb "go.temporal.io/api/activity/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
-	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -49,7 +56,7 @@ func goldenPlan() activities.Plan {
 			Lossy: "", Notes: []string{"float64 is converted to float32"},
 			Inputs: []transfer.Input{{Path: "/data/a.h5", Rows: 600_000, Bytes: 312_000_000}, {Path: "/data/b.h5", Rows: 400_000, Bytes: 208_000_000}}},
 		Target: transfer.TargetPlan{Action: transfer.ActionReplace, Place: "127.0.0.1:19530/default/articles", Collection: "articles",
-			StagingName: "articles__mdm_1a2b3c4d", Rows: 250_000, Schema: schema, KeepLoaded: true, Server: "Milvus 2.3.5",
+			StagingName: "articles__mdm_plan", Rows: 250_000, Schema: schema, KeepLoaded: true, Server: "Milvus 2.3.5",
 			Index: transfer.Index{Field: "embedding", Type: "HNSW", Metric: "L2", Params: map[string]string{"M": "16", "efConstruction": "200"}},
 			Notes: []string{"alias news will point to the new collection"}},
 		RangeRows: 50_000, Ranges: 20, Memory: 64_000_000, TargetMemory: 650_000_000, Notes: []string{"report.json is written on the worker"},
@@ -58,17 +65,18 @@ func goldenPlan() activities.Plan {
 
 func TestPlanText(t *testing.T) {
 	p := goldenPlan()
-	golden(t, "plan_replace.txt", planText(&job.Job{}, &planned{Plan: p, WebUI: "http://ui.test/x"}))
+	golden(t, "plan_replace.txt", planText(&planned{Plan: p, WebUI: "http://ui.test/x"}))
 
 	p.Source.Lossy, p.Source.Metric = "product quantization", "IP"
+	p.Target.OnExisting = "replace"
 	p.Target.Action, p.Target.StagingName, p.Target.Rows, p.Target.KeepLoaded = transfer.ActionAppend, "", -1, false
-	golden(t, "plan_append.txt", planText(&job.Job{Copy: job.Copy{OnExisting: "replace"}}, &planned{Plan: p}))
+	golden(t, "plan_append.txt", planText(&planned{Plan: p}))
 
 	p.Target.Action, p.Target.Partition, p.Target.Rows = transfer.ActionRefill, "p1", 12
-	golden(t, "plan_refill.txt", planText(&job.Job{}, &planned{Plan: p}))
+	golden(t, "plan_refill.txt", planText(&planned{Plan: p}))
 
 	p.Target.Action = transfer.ActionSkip
-	golden(t, "plan_skip.txt", planText(&job.Job{}, &planned{Plan: p}))
+	golden(t, "plan_skip.txt", planText(&planned{Plan: p}))
 }
 
 func TestReportText(t *testing.T) {
@@ -247,6 +255,48 @@ func TestProgressDoesNotGoBack(t *testing.T) {
 	}
 	if last := lines[len(lines)-1]; !strings.Contains(last, "no worker is listening (since 12:00:02)") {
 		t.Errorf("does not say what it waits for: %q", last)
+	}
+}
+
+func TestWaitingOfActivities(t *testing.T) {
+	s := &server{payloads: converter.GetDefaultDataConverter()}
+	activity := func(change func(*workflowpb.PendingActivityInfo)) *workflowpb.PendingActivityInfo {
+		beat, err := s.payloads.ToPayloads(activities.Heartbeat{Rows: 10, Bytes: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &workflowpb.PendingActivityInfo{ActivityType: &commonpb.ActivityType{Name: "CopyRange"}, HeartbeatDetails: beat, Attempt: 2,
+			State: enumspb.PENDING_ACTIVITY_STATE_STARTED, LastHeartbeatTime: timestamppb.New(noon), LastStartedTime: timestamppb.New(noon),
+			ScheduledTime:   timestamppb.New(noon),
+			ActivityOptions: &activitypb.ActivityOptions{HeartbeatTimeout: durationpb.New(30 * time.Second)}}
+		change(a)
+		return a
+	}
+	fine := activity(func(*workflowpb.PendingActivityInfo) {})
+	for name, c := range map[string]struct {
+		pending []*workflowpb.PendingActivityInfo
+		after   time.Duration
+		want    string
+	}{
+		"fine":    {[]*workflowpb.PendingActivityInfo{fine, fine}, 10 * time.Second, ""},
+		"silent":  {[]*workflowpb.PendingActivityInfo{fine, fine}, 16 * time.Second, "no word from the worker at CopyRange (since 12:00:00)"},
+		"nobody":  {nil, time.Minute, ""},
+		"retried": {[]*workflowpb.PendingActivityInfo{activity(func(a *workflowpb.PendingActivityInfo) { a.LastFailure = &failurepb.Failure{Message: "gone"} })}, 0, ""},
+		"failing": {[]*workflowpb.PendingActivityInfo{fine, activity(func(a *workflowpb.PendingActivityInfo) {
+			a.State, a.LastFailure = enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, &failurepb.Failure{Message: "dial:\n refused"}
+		})}, 0, "CopyRange (attempt 2): dial: refused"},
+		"not taken up": {[]*workflowpb.PendingActivityInfo{activity(func(a *workflowpb.PendingActivityInfo) {
+			a.State = enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
+		})}, 6 * time.Second, "waiting for a worker that takes CopyRange up (since 12:00:00)"},
+	} {
+		v := view{Status: workflows.Status{Rows: 5, TotalRows: 1000}}
+		v.addPending(s, c.pending, noon.Add(c.after))
+		if got := (frame{Waiting: v.Waiting, Begun: v.Begun}).waiting(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if want := 5 + 10*int64(len(c.pending)); v.Rows != want {
+			t.Errorf("%s: %d rows, want %d", name, v.Rows, want)
+		}
 	}
 }
 

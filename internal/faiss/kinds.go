@@ -124,6 +124,29 @@ var otherKinds = map[string]string{
 	"IBFf": "BinaryFromFloat", "IBHc": "BinaryHNSWCagra", "IBHh": "BinaryHash", "IBHm": "BinaryMultiHash",
 }
 
+// exactKinds are those of otherKinds that keep float vectors as they are.
+var exactKinds = map[string]bool{"INSf": true, "INNf": true, "IvFl": true, "IvFL": true, "IwFd": true}
+
+// outline names what a file holds that this package does not read, and says whether vectors are kept in it as they were.
+func (in *input) outline() (kind string, exact bool) {
+	d := &decoder{input: in}
+	prefix := ""
+	code := d.fourCC()
+	for range maxDepth {
+		if code != "IxMp" && code != "IxM2" {
+			break
+		}
+		prefix += "IDMap over "
+		d.header()
+		code = d.fourCC()
+	}
+	name := otherKinds[code]
+	if name == "" {
+		name = fmt.Sprintf("%q", code)
+	}
+	return prefix + name, exactKinds[code]
+}
+
 func (d *decoder) unknown(at int64, kind string) {
 	switch name, known := otherKinds[kind]; {
 	case known:

@@ -103,8 +103,25 @@ func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 		return nil, fault.New(fault.Unsupported, "%w; Faiss itself might read it, but this worker was built without go-faiss", err)
 	}
 	p.helper = helper
-	p.info, err = helper.Describe(ctx, path)
-	return p, err
+	if p.info, err = helper.Describe(ctx, path); err != nil {
+		return nil, err
+	}
+	return p, p.name()
+}
+
+// name says what the helper can't: what kind of index it reads.
+func (p *part) name() error {
+	f, err := os.Open(p.path)
+	if err != nil {
+		return fault.Wrap(fileFault(err), err, "open Faiss index")
+	}
+	defer f.Close()
+	kind, exact := (&input{r: f, name: p.path, size: p.stat.Size()}).outline()
+	p.info.Kind = kind
+	if !exact {
+		p.info.Lossy = kind + " stored each vector in a code of few bytes"
+	}
+	return nil
 }
 
 func (p *part) close() error {

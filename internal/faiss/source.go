@@ -20,7 +20,7 @@ import (
 // Helper reads float indexes with Faiss itself, for kinds that this package does not know. It loads a whole index to do
 // so, in a process of its own.
 type Helper interface {
-	// Describe loads an index and says what it holds. Errors are fault.Unsupported for a kind that can't be read
+	// Describe loads an index and says what it holds, but for Kind and Lossy. Errors are fault.Unsupported for a kind that can't be read
 	// faithfully in this way either, and fault.Corrupt when Faiss refuses the file or dies of it.
 	Describe(ctx context.Context, path string) (Info, error)
 	// Open streams count rows from row first on: their ids, where the index has any, and vectors if asked for.

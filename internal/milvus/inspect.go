@@ -117,10 +117,40 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 		return err
 	}
 	plan.Notes = append(plan.Notes, notes...)
+	if err := s.keepIndex(ctx, plan); err != nil {
+		return err
+	}
 	if plan.OtherPartitions, err = s.otherPartitions(ctx, there); err != nil {
 		return err
 	}
 	return s.countExisting(ctx, plan)
+}
+
+// keepIndex: an index that is there stays as it is.
+func (s *sink) keepIndex(ctx context.Context, plan *transfer.TargetPlan) error {
+	existing, err := s.indexes(ctx, plan.Collection)
+	if err != nil {
+		return err
+	}
+	for _, d := range existing {
+		if d.GetFieldName() != plan.Index.Field {
+			continue
+		}
+		is := transfer.Index{Field: d.GetFieldName()}
+		for _, kv := range d.GetParams() {
+			switch kv.GetKey() {
+			case "index_type":
+				is.Type = kv.GetValue()
+			case "metric_type":
+				is.Metric = kv.GetValue()
+			}
+		}
+		if w := s.job.Index; w.Type != "" && w.Type != is.Type || w.Metric != "" && w.Metric != is.Metric {
+			plan.Notes = append(plan.Notes, fmt.Sprintf("field %s has an index %s with metric %s, which stays; the job's %s %s is for a new collection", is.Field, is.Type, is.Metric, w.Type, w.Metric))
+		}
+		plan.Index = is
+	}
+	return nil
 }
 
 // otherPartitions reports whether the collection has a partition that the job's rows do not go to, whatever their keys.

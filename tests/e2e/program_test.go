@@ -184,3 +184,12 @@ func write(t *testing.T, name, text string) string {
 	}
 	return path
 }
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -64,7 +64,7 @@ func TestMilvusKeepsRowsWhenKilled(t *testing.T) {
 	server.Start(t)
 
 	milvus = dialMilvus(t, server)
-	must(t, milvus.LoadCollection(t.Context(), "kept", false))
+	awaitLoad(t, milvus, "kept")
 	result, err := milvus.Query(t.Context(), "kept", nil, "", []string{"count(*)"},
 		client.WithSearchQueryConsistencyLevel(entity.ClStrong))
 	must(t, err)
@@ -191,6 +191,21 @@ func awaitLog(t *testing.T, w *Worker, text string) {
 	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(w.Log(), text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%q is not in the log %q", text, w.Log())
+		}
+	}
+}
+
+// awaitLoad loads a collection of a server that was killed. Until the session of its dead query node has expired, Milvus
+// answers "unrecoverable error"; it is not.
+func awaitLoad(t *testing.T, milvus client.Client, collection string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
+		err := milvus.LoadCollection(t.Context(), collection, false)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("load %s: %v", collection, err)
 		}
 	}
 }
