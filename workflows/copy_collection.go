@@ -281,7 +281,8 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if published := c.State.Target.Fresh && c.State.Target.Name == c.State.Target.Plan.Collection; published {
 		return failure(cause, c.State)
 	}
-	if made && (useless || c.State.Rows() == 0) {
+	drop := kind == "" && workflow.GetSignalChannel(ctx, dropSignal).ReceiveAsync(nil)
+	if made && (useless || drop || c.State.Rows() == 0) {
 		err := workflow.ExecuteActivity(looking(ctx, &c.Job, "drop "+c.State.Target.Name), acts.DiscardTarget, c.target("")).Get(ctx, nil)
 		if err == nil {
 			return failure(cause, nil)

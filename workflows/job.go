@@ -18,6 +18,7 @@ import (
 const (
 	statusSignal = "status" // child to parent: Status
 	pauseSignal  = "pause"  // parent to child: bool
+	dropSignal   = "drop"   // parent to child, no value
 )
 
 // jobRun is one run of a direction's workflow.
@@ -55,7 +56,15 @@ func (r *jobRun) handle(ctx workflow.Context) error {
 	if err := r.handlePause(ctx, PauseUpdate, true); err != nil {
 		return err
 	}
-	return r.handlePause(ctx, ResumeUpdate, false)
+	if err := r.handlePause(ctx, ResumeUpdate, false); err != nil {
+		return err
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, DropTargetUpdate, func(ctx workflow.Context) error {
+		if r.child == nil {
+			return nil // nothing was made yet
+		}
+		return r.child.SignalChildWorkflow(ctx, dropSignal, nil).Get(ctx, nil)
+	}, workflow.UpdateHandlerOptions{Description: "drop what the job made when it is cancelled"})
 }
 
 func (r *jobRun) handlePause(ctx workflow.Context, update string, paused bool) error {

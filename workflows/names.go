@@ -21,6 +21,8 @@ const (
 	StatusQuery  = "status" // answers Status
 	PauseUpdate  = "pause"  // no argument; accepted once the job runs
 	ResumeUpdate = "resume"
+	// DropTargetUpdate has what the job made dropped when it is cancelled, instead of kept for the next run.
+	DropTargetUpdate = "dropTarget"
 )
 
 // StateAttribute is the search attribute that holds a job's Phase.
