@@ -169,8 +169,12 @@ func (r *jobRun) report(ctx workflow.Context, result *Result, err error) {
 	}
 }
 
-// stage is a short name for a chain of runs.
-func stage(runID string) string { return strings.ReplaceAll(runID, "-", "")[:8] }
+// stage is a short name for a chain of runs. It is the end of their ID: the beginning is a time, which runs within a minute
+// have in common.
+func stage(runID string) string {
+	id := strings.ReplaceAll(runID, "-", "")
+	return id[len(id)-8:]
+}
 
 // failure turns an error into the workflow's own: of the kind and with the text of what caused it, and with the state that
 // the next run goes on from, if any was kept.
