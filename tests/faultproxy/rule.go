@@ -61,6 +61,9 @@ type Hook struct {
 
 // On arms a rule for the calls that arrive from now on. Of several rules the first one armed acts first.
 func (p *Proxy) On(r Rule) *Hook {
+	if r.Do == nil {
+		r.Do = func(*Call) error { return nil }
+	}
 	h := &Hook{rule: r, fired: make(chan struct{}), proxy: p}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -33,8 +33,25 @@ func (p *Process) PID() (int, bool) {
 // Kill9 kills the process and returns when it is gone.
 func (p *Process) Kill9(t testing.TB) {
 	t.Helper()
+	pid, _ := p.PID()
 	p.signal(t, syscall.SIGKILL)
 	p.awaitEnd(t, 10*time.Second)
+	awaitThreads(t, pid, 10*time.Second)
+}
+
+// awaitThreads waits until a killed process has only its first thread left, if that: others hold its ports for a moment
+// longer.
+func awaitThreads(t testing.TB, pid int, limit time.Duration) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		threads, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
+		if err != nil || len(threads) <= 1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d still has %d threads %v after it was killed", pid, len(threads), limit)
+		}
+	}
 }
 
 // Pause stops the process where it stands (SIGSTOP).

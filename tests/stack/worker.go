@@ -60,15 +60,13 @@ func SharedWorker(t testing.TB) *Worker {
 // given as NAME=value. It is killed at the end of the test; when the test failed, the end of its log is shown.
 func StartWorker(t testing.TB, env ...string) *Worker {
 	t.Helper()
-	return StartWorkerWith(t, nil, env...)
+	return StartWorkerAt(t, Temporal(t), env...)
 }
 
-// StartWorkerWith is StartWorker with arguments.
-func StartWorkerWith(t testing.TB, args []string, env ...string) *Worker {
+// StartWorkerAt is StartWorker with a Temporal server other than the shared one.
+func StartWorkerAt(t testing.TB, temporal *Server, env ...string) *Worker {
 	t.Helper()
-	address := Temporal(t).Address
-	w := newWorker(t, BuildWorker(t), append([]string{"TEMPORAL_ADDRESS=" + address}, env...))
-	w.args = args
+	w := newWorker(t, BuildWorker(t), append([]string{"TEMPORAL_ADDRESS=" + temporal.Address}, env...))
 	w.Start(t)
 	return w
 }
