@@ -66,9 +66,17 @@ type bench struct {
 	env                 environment
 }
 
+func needsServer(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Temporal server, which a -short run goes without")
+	}
+}
+
 // newBench makes a bench on the shared server.
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	needsServer(t)
 	server, err := startShared()
 	if err != nil {
 		t.Fatal(err)

@@ -86,14 +86,15 @@ func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func (a *app) fail(err error) int {
 	kind := fault.KindOf(err)
 	code := fault.ExitCode(kind)
+	text := err.Error()
 	if errors.Is(err, context.Canceled) {
-		code = fault.ExitCancelled
+		code, text = fault.ExitCancelled, "interrupted"
 	}
 	doc := struct {
 		Error    string     `json:"error"`
 		Kind     fault.Kind `json:"kind"`
 		ExitCode int        `json:"exitCode"`
-	}{err.Error(), kind, code}
+	}{text, kind, code}
 	if a.json() {
 		if err := a.print(doc, nil); err != nil {
 			a.say("milvusdm: %v", err)
@@ -123,8 +124,11 @@ func (a *app) print(doc any, text func() string) error {
 
 // say writes a line to standard error.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintln(a.Stderr, strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+	emit(a.Stderr, strings.TrimRight(fmt.Sprintf(format, args...), "\n")+"\n")
 }
+
+// emit writes to standard error. When that fails there is nowhere left to say so, and the job is what counts.
+func emit(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
 
 func (a *app) json() bool { return a.output == "json" }
 

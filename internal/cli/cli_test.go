@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -359,6 +358,7 @@ func TestStateAttribute(t *testing.T) {
 
 func TestTemporalGoesAway(t *testing.T) {
 	t.Parallel()
+	needsServer(t)
 	address := freeAddress(t)
 	db := filepath.Join(t.TempDir(), "temporal.db")
 	server, err := startTemporal(&client.Options{HostPort: address}, "--db-filename", db)
@@ -477,16 +477,6 @@ func TestCompletionOfFiles(t *testing.T) {
 	out.Reset()
 	if code := Main(context.Background(), []string{"completion", "bash"}, s); code != 0 || !strings.Contains(out.String(), "complete -") {
 		t.Errorf("exit code %d, %.200s", code, out.String())
-	}
-}
-
-// The program must run where there is no C library for the formats.
-func TestBuildsWithoutCgo(t *testing.T) {
-	t.Parallel()
-	cmd := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "milvusdm"), "milvusdm/starter")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
 	}
 }
 

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"fmt"
 	"io"
-	"strings"
 	"time"
 )
 
@@ -22,7 +20,7 @@ type display struct {
 // show shows a frame.
 func (d *display) show(f frame, now time.Time) {
 	if width := d.width(); width > 0 {
-		fmt.Fprint(d.w, "\r\x1b[K"+f.line(width))
+		emit(d.w, "\r\x1b[K"+f.line(width))
 		d.drawn = true
 		return
 	}
@@ -34,19 +32,13 @@ func (d *display) show(f frame, now time.Time) {
 		return
 	}
 	d.about, d.printed = about, now
-	fmt.Fprintf(d.w, "%s %s\n", now.Local().Format("15:04:05"), f.plain())
-}
-
-// say prints a line that stays.
-func (d *display) say(format string, args ...any) {
-	d.clear()
-	fmt.Fprintln(d.w, strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+	emit(d.w, now.Local().Format("15:04:05")+" "+f.plain()+"\n")
 }
 
 // clear takes the drawn line away.
 func (d *display) clear() {
 	if d.drawn {
-		fmt.Fprint(d.w, "\r\x1b[K")
+		emit(d.w, "\r\x1b[K")
 		d.drawn = false
 	}
 }

@@ -176,8 +176,9 @@ func summary(j *job.Job) string {
 
 // details is the Markdown text that the Web UI shows on the workflow.
 func details(j *job.Job) string {
+	cell := func(text string) string { return strings.ReplaceAll(short(text, 1000), "|", "\\|") }
 	return fmt.Sprintf("| | |\n|---|---|\n| job | `%s` |\n| source | `%s` |\n| target | `%s` |\n| follow | `milvusdm status --follow %[1]s` |\n"+
-		"| cancel | `milvusdm cancel %[1]s` |\n", j.Name, short(sourceName(j), 1000), short(targetName(j), 1000))
+		"| cancel | `milvusdm cancel %[1]s` |\n", j.Name, cell(sourceName(j)), cell(targetName(j)))
 }
 
 // short cuts the beginning of a text that is longer than limit; Temporal bounds what it keeps.

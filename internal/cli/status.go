@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -175,16 +177,13 @@ func listText(all []*record, now time.Time) string {
 	if len(all) == 0 {
 		return "no jobs\n"
 	}
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tSTATE\tSTARTED\tTOOK\tDIRECTION\tTARGET")
+	text := "NAME\tSTATE\tSTARTED\tTOOK\tDIRECTION\tTARGET\n"
 	for _, r := range all {
-		state := r.State
-		if r.Phase != "" {
-			state = r.Phase
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, state, clock(r.Started), took(r.took(now)), r.Direction, r.Target)
+		text += strings.Join([]string{r.Name, first(r.Phase, r.State), clock(r.Started), took(r.took(now)), r.Direction, r.Target}, "\t") + "\n"
 	}
-	must(t.Flush()) // a strings.Builder takes everything
+	var b strings.Builder // which takes everything
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	_, err := io.WriteString(t, text)
+	must(errors.Join(err, t.Flush()))
 	return b.String()
 }

@@ -97,4 +97,7 @@ func (s *sheet) rows(key string, values []string) {
 }
 
 // title adds a line of its own.
-func (s *sheet) title(format string, args ...any) { fmt.Fprintf(s, format+"\n", args...) }
+func (s *sheet) title(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	s.WriteString(line + "\n")
+}
