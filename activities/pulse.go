@@ -26,6 +26,7 @@ type pulse struct {
 	beat Heartbeat
 	sign time.Time // the last sign of life
 	tick time.Time // when the pulse itself last ran
+	gone bool      // it did not for so long that the activity may be another's
 }
 
 // startPulse beats until stop is called. patience is how long a single call may take. base is where the activity began,
@@ -51,6 +52,7 @@ func startPulse(ctx context.Context, c *job.Copy, patience time.Duration, base, 
 			case <-t.C:
 			}
 			p.mu.Lock()
+			p.gone = p.stoodStill() // or this tick would hide it
 			p.tick = time.Now()
 			if ticks%3 == 0 && time.Since(p.sign) < p.patience {
 				activity.RecordHeartbeat(ctx, p.beat)
@@ -122,13 +124,17 @@ func (p *pulse) alive() {
 	p.sign = time.Now()
 }
 
-// lapsed reports whether this process did not run for so long (it was stopped, the machine slept) that Temporal has given
-// the activity to another: then nothing must be sent any more. It goes by the monotonic clock.
+// lapsed reports whether this process once did not run for so long (it was stopped, the machine slept) that Temporal may have
+// given the activity to another: then nothing must be sent any more. It goes by the monotonic clock, and by half of the
+// heartbeat timeout, since the last heartbeat was sent some time before. Stopping too early costs nothing: what was
+// sent is answered for, and the rest is scheduled anew.
 func (p *pulse) lapsed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return time.Since(p.tick) >= p.timeout
+	return p.stoodStill()
 }
+
+func (p *pulse) stoodStill() bool { return p.gone || time.Since(p.tick) >= p.timeout/2 }
 
 // guarded is a writer that sends nothing once its activity's time has lapsed.
 type guarded struct {
