@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string) error {
 	register(main, s)
 	hostOptions := s.options()
 	hostOptions.DisableWorkflowWorker = true
-	host := worker.New(c, s.taskQueue+"@"+s.host, hostOptions)
+	host := worker.New(c, workflows.HostQueue(s.taskQueue, s.host), hostOptions)
 	host.RegisterActivity(s.newActivities())
 
 	if err := main.Start(); err != nil {

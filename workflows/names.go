@@ -6,7 +6,7 @@ import "milvusdm/internal/job"
 const TaskQueue = "milvusdm"
 
 // HostQueue is the task queue of one machine's workers, for files that only that machine has.
-func HostQueue(host string) string { return TaskQueue + "@" + host }
+func HostQueue(taskQueue, host string) string { return taskQueue + "@" + host }
 
 // Names of workflow types, as the Web UI shows them. Each direction's is also what job.Direction answers.
 const (

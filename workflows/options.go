@@ -62,8 +62,9 @@ func activityQueue(ctx workflow.Context, j *job.Job) string {
 	case j.Source.Faiss != nil:
 		host = j.Source.Faiss.Host
 	}
+	queue := workflow.GetInfo(ctx).TaskQueueName
 	if host != "" {
-		return HostQueue(host)
+		return HostQueue(queue, host)
 	}
-	return workflow.GetInfo(ctx).TaskQueueName
+	return queue
 }

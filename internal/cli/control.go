@@ -38,16 +38,18 @@ func (a *app) resumeCommand() *cobra.Command {
 }
 
 func (a *app) cancelCommand() *cobra.Command {
-	wait := true
+	wait, drop := true, false
 	cmd := &cobra.Command{
 		Use:   "cancel NAME",
 		Short: "Cancel a running job; what it copied is kept for the next run",
 		Long: `Cancels a running job and waits until it has ended: writes under way are let finish, and what was copied is kept, so that
-milvusdm run of the same job goes on from there. It says what stands in the target.`,
+milvusdm run of the same job goes on from there. It says what stands in the target. With --drop-target, the collection or
+partition that the job was making is dropped instead; rows that it wrote into one of others stay.`,
 		Args:              one("the name of a job"),
 		ValidArgsFunction: a.completeNames,
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), args[0], wait) },
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), args[0], wait, drop) },
 	}
+	cmd.Flags().BoolVar(&drop, "drop-target", false, "drop what the job was making, instead of keeping it for the next run")
 	cmd.Flags().BoolVar(&wait, "wait", true, "wait until the job has ended; --wait=false only asks for it")
 	return cmd
 }
@@ -127,7 +129,7 @@ func (s *server) update(ctx context.Context, name, update string) error {
 	return fault.New(kind, "%s job %s: %s", update, name, text)
 }
 
-func (a *app) cancel(ctx context.Context, name string, wait bool) error {
+func (a *app) cancel(ctx context.Context, name string, wait, drop bool) error {
 	s, err := a.dial(ctx)
 	if err != nil {
 		return err
@@ -136,6 +138,11 @@ func (a *app) cancel(ctx context.Context, name string, wait bool) error {
 	r, err := s.running(ctx, name)
 	if err != nil {
 		return err
+	}
+	if drop {
+		if err := s.update(ctx, name, workflows.DropTargetUpdate); err != nil {
+			return err
+		}
 	}
 	if err := s.CancelWorkflow(ctx, name, ""); err != nil {
 		return s.explain(err)

@@ -173,8 +173,8 @@ func (s *server) missing(ctx context.Context, host string) (queue string, err er
 	if host == "" {
 		return "", nil
 	}
-	if ok, err := s.listening(ctx, workflows.HostQueue(host), enumspb.TASK_QUEUE_TYPE_ACTIVITY); err != nil || !ok {
-		return workflows.HostQueue(host), err
+	if ok, err := s.listening(ctx, workflows.HostQueue(s.queue, host), enumspb.TASK_QUEUE_TYPE_ACTIVITY); err != nil || !ok {
+		return workflows.HostQueue(s.queue, host), err
 	}
 	return "", nil
 }
