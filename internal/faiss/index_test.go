@@ -90,7 +90,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"testdata/refused-whitened.faiss", fault.Unsupported, "PCA with whitening"},
 		{"testdata/refused-itq.faiss", fault.Unsupported, "ITQ"},
-		{"testdata/refused-fastscan.faiss", fault.Unsupported, `"IPfs", PQFastScan`},
+		{"testdata/fastscan.faiss", fault.Unsupported, `"IPfs", PQFastScan`},
 		{"testdata/refused-no-storage.faiss", fault.Unsupported, "was not saved"},
 		{"testdata/residual-quantizer.faiss", fault.Unsupported, `"IxRq", ResidualQuantizer`},
 		{"testdata/idmap-residual-quantizer.faiss", fault.Unsupported, `"IxRq", ResidualQuantizer`},

@@ -124,8 +124,8 @@ var otherKinds = map[string]string{
 	"IBFf": "BinaryFromFloat", "IBHc": "BinaryHNSWCagra", "IBHh": "BinaryHash", "IBHm": "BinaryMultiHash",
 }
 
-// exactKinds are those of otherKinds that keep float vectors as they are.
-var exactKinds = map[string]bool{"INSf": true, "INNf": true, "IvFl": true, "IvFL": true, "IwFd": true}
+// exactKinds are those of otherKinds that keep float vectors as they are and that Faiss gives back.
+var exactKinds = map[string]bool{"INSf": true, "INNf": true}
 
 // outline names what a file holds that this package does not read, and says whether vectors are kept in it as they were.
 func (in *input) outline() (kind string, exact bool) {

@@ -97,7 +97,7 @@ func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 	case err == nil:
 		p.index, p.info = index, index.Info
 		return p, nil
-	case fault.KindOf(err) != fault.Unsupported:
+	case fault.KindOf(err) != fault.Unsupported, errors.Is(err, errLost):
 		return nil, err
 	case helper == nil:
 		return nil, fault.New(fault.Unsupported, "%w; Faiss itself might read it, but this worker was built without go-faiss", err)

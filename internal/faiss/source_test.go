@@ -326,4 +326,8 @@ func TestHelper(t *testing.T) {
 	if _, err := Open(t.Context(), files("testdata/residual-quantizer.faiss"), h); fault.KindOf(err) != fault.Corrupt {
 		t.Errorf("helper's error: %v", err)
 	}
+	// what Faiss would reconstruct wrongly is not left to it
+	if _, err := Open(t.Context(), files("testdata/refused-whitened.faiss"), &fakeHelper{}); fault.KindOf(err) != fault.Unsupported {
+		t.Errorf("whitened vectors: %v", err)
+	}
 }

@@ -1,10 +1,13 @@
 package faiss
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"milvusdm/internal/fault"
 )
 
 // transform is a VectorTransform that can be undone, as far as Faiss undoes it.
@@ -116,11 +119,19 @@ func (d *decoder) transform() transform {
 	case "RmDT":
 		return d.remap()
 	case "Viqm", "Viqt", "HRot":
-		d.unsupported(at, fmt.Sprintf("%q, a transform of ITQ or Hadamard,", kind))
+		d.lost(at, fmt.Sprintf("%q, a transform of ITQ or Hadamard,", kind))
 	default:
 		d.corrupt(at, "%q is not a kind of transform", kind)
 	}
 	return transform{}
+}
+
+// errLost is why a transform is refused. Faiss, though it may say otherwise, knows no better: read from a file, it takes
+// every matrix for orthonormal, and what it then reconstructs are not the vectors that went in.
+var errLost = errors.New("it can't be undone, so this file can't give back the vectors that were put into it; use what it was made from")
+
+func (d *decoder) lost(at int64, what string) {
+	d.fail(fault.Unsupported, at, "vectors went through %s: %w", what, errLost)
 }
 
 // dims reads what every transform ends with.
@@ -164,7 +175,7 @@ func (d *decoder) linear(at int64, name string, power float32) transform {
 		d.corrupt(at, "a transform from dimension %d to %d with a matrix of %d elements and a bias of %d", t.in, t.out, count, biasCount)
 		return t
 	case power != 0:
-		d.unsupported(at, "PCA with whitening, which Faiss can't undo,")
+		d.lost(at, "PCA with whitening")
 		return t
 	}
 	m := linear{a: d.floats(off, count, "the matrix of a transform"), in: t.in, out: t.out}
@@ -175,7 +186,7 @@ func (d *decoder) linear(at int64, name string, power float32) transform {
 		return t
 	}
 	if t.out > t.in || !m.orthonormal() {
-		d.unsupported(at, name+" that is not a rotation, which Faiss can't undo,")
+		d.lost(at, name+" that is not a rotation")
 		return t
 	}
 	t.undo = m.undo

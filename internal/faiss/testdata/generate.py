@@ -278,6 +278,9 @@ index = faiss.index_factory(D, "NSG4,Flat")
 index.build_type = 0  # brute force
 index.add(many)
 save("nsgflat", index, many, reader="faiss")
+index = faiss.IndexNNDescentFlat(D, 8)
+index.add(many)
+save("nndescentflat", index, many, reader="faiss")
 index = factory("RQ2x4")
 save("residual-quantizer", index, by_row(index), exact=False, reader="faiss")
 index = factory("LSQ2x4")
@@ -286,16 +289,30 @@ index = faiss.index_factory(D, "IDMap,RQ2x4")
 index.train(TRAIN)
 index.add_with_ids(X, IDS)
 save("idmap-residual-quantizer", index, by_row(faiss.downcast_index(index.index)), IDS, exact=False, reader="faiss")
-index = factory("IVF4,RQ2x4")
-save("ivf-residual-quantizer", index, by_row(index), exact=False, reader="faiss")
+index = faiss.IndexIVFPQR(faiss.IndexFlatL2(D), D, 4, 4, 4, 4, 4)
+index.train(TRAIN)
+index.add(X)
+save("ivfpqr", index, by_row(index), exact=False, reader="faiss")
+
+for name, text in [("fastscan", "PQ4x4fs"), ("ivf-fastscan", "IVF4,PQ4x4fs"), ("lsh", "LSH"), ("product-residual-quantizer", "PRQ2x2x4"),
+                   ("product-local-search-quantizer", "PLSQ2x2x4")]:
+    index = factory(text)
+    save(name, index, by_row(index), exact=False, reader="faiss")
+index = faiss.Index2Layer(faiss.IndexFlatL2(D), 4, 4, 4)
+index.pq = faiss.ProductQuantizer(D, 4, 4)
+index.code_size_2, index.code_size = index.pq.code_size, index.code_size_1 + index.pq.code_size
+index.train(TRAIN)
+index.add(X)
+save("2layer", index, by_row(index), exact=False, reader="faiss")
 
 # kinds that are refused
-for name, text in [("refused-whitened", "PCAW8,Flat"), ("refused-itq", "ITQ8,LSH"), ("refused-fastscan", "PQ4x4fs")]:
+for name, text in [("refused-whitened", "PCAW8,Flat"), ("refused-itq", "ITQ8,LSH"), ("refused-ivf-residual-quantizer", "IVF4,RQ2x4")]:
     index = factory(text)
     faiss.write_index(index, str(OUT / f"{name}.faiss"))
-index = factory("IVF4,RQ2x4", n=0)
+index = faiss.IndexIVFPQR(faiss.IndexFlatL2(D), D, 4, 4, 4, 4, 4)
+index.train(TRAIN)
 index.add_with_ids(X, IDS)
-faiss.write_index(index, str(OUT / "refused-ivf-residual-quantizer-ids.faiss"))
+faiss.write_index(index, str(OUT / "refused-ivfpqr-ids.faiss"))
 index = factory("HNSW4,Flat")
 faiss.write_index(index, str(OUT / "refused-no-storage.faiss"), faiss.IO_FLAG_SKIP_STORAGE)
 
