@@ -56,8 +56,7 @@ func OpenIndex(path string) (*Index, error) {
 	}
 	x, err := openFile(f, path)
 	if err != nil {
-		f.Close() // nothing was written to it
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	x.file = f
 	return x, nil

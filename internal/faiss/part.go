@@ -237,8 +237,7 @@ func (p *part) unchanged() error {
 func (s *source) identity() (string, error) {
 	h := sha256.New()
 	for _, p := range s.parts {
-		size := p.stat.Size()
-		fmt.Fprintln(h, size, p.stat.ModTime().UnixNano())
+		fmt.Fprintln(h, p.stat.Size(), p.stat.ModTime().UnixNano())
 		ends, err := p.ends()
 		if err != nil {
 			return "", fault.Wrap(fileFault(err), err, "identify the Faiss index")

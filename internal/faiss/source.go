@@ -6,6 +6,7 @@ package faiss
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -68,13 +69,11 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 			err = agree(s.parts[0], p)
 		}
 		if err != nil {
-			s.Close() // nothing was written
-			return nil, err
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	if err := s.take(src.Rows); err != nil {
-		s.Close()
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -113,13 +112,11 @@ func (s *source) take(rows job.RowSlice) error {
 }
 
 func (s *source) Close() error {
-	var first error
+	var err error
 	for _, p := range s.parts {
-		if err := p.close(); err != nil && first == nil {
-			first = err
-		}
+		err = errors.Join(err, p.close())
 	}
-	return first
+	return err
 }
 
 func (s *source) Describe(context.Context) (*transfer.Description, error) {

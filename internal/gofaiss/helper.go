@@ -110,8 +110,7 @@ func (h *helper) start(ctx context.Context, path string, first, count int64, mod
 	c.cmd.Stdout, c.cmd.Stderr = &c.printed, &c.printed
 	c.cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "GOTRACEBACK=none")
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	err = c.cmd.Start()
-	w.Close() // the child has its own; when that is closed, reading ends
+	err = errors.Join(c.cmd.Start(), w.Close()) // the child has its own; when that is closed, reading ends
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start go-faiss for %s: %w", path, err), r.Close())
 	}
@@ -124,7 +123,7 @@ func (h *helper) start(ctx context.Context, path string, first, count int64, mod
 
 // next reads a frame. When ctx ends, the child does.
 func (c *child) next(ctx context.Context, limit int) (kind byte, err error) {
-	defer context.AfterFunc(ctx, func() { c.cmd.Process.Kill() })() // it may have ended by itself
+	defer context.AfterFunc(ctx, c.kill)()
 	kind, c.frame, err = readFrame(c.in, c.frame, limit)
 	switch {
 	case err != nil:
@@ -151,7 +150,7 @@ func (c *child) died(ctx context.Context, cause error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c.cmd.Process.Kill() // if it talks nonsense; it may have ended by itself
+	c.kill() // if it talks nonsense
 	err := c.waiting()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -234,9 +233,13 @@ func (c *child) nextRows(ctx context.Context) error {
 
 // Close ends the child.
 func (c *child) Close() error {
-	c.cmd.Process.Kill() // it may have ended by itself
-	c.waiting()          // that it was killed is no news
+	c.kill()
+	_ = c.waiting() // that it was killed is no news
 	return c.pipe.Close()
+}
+
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // fails if it has ended by itself
 }
 
 // output keeps the first part of what a child prints.

@@ -39,7 +39,12 @@ const pretence = "GOFAISS_TEST_PLAY"
 // play pretends to be Faiss: row i has id 1000+i and vector (i, -i).
 func play(args []string) int {
 	w := bufio.NewWriter(os.NewFile(channel, "channel"))
-	defer w.Flush()
+	flush := func() {
+		if err := w.Flush(); err != nil {
+			panic(err)
+		}
+	}
+	defer flush()
 	say := func(kind byte, v any) {
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -51,12 +56,15 @@ func play(args []string) int {
 	}
 	held := info{Rows: 1000, Dim: 2, Metric: 1, IDs: true}
 	die := func() {
-		w.Flush()
+		flush()
 		fmt.Fprintln(os.Stderr, "SIGSEGV: segmentation violation")
 		os.Exit(2)
 	}
-	first, _ := strconv.ParseInt(args[1], 10, 64)
-	count, _ := strconv.ParseInt(args[2], 10, 64)
+	first, err1 := strconv.ParseInt(args[1], 10, 64)
+	count, err2 := strconv.ParseInt(args[2], 10, 64)
+	if err1 != nil || err2 != nil {
+		panic(args)
+	}
 	how := filepath.Base(args[0])
 	switch how {
 	case "refused":
@@ -68,10 +76,10 @@ func play(args []string) int {
 	case "crash":
 		die()
 	case "killed":
-		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		panic(syscall.Kill(os.Getpid(), syscall.SIGKILL))
 	case "babble":
 		fmt.Fprint(w, "this is no frame at all")
-		w.Flush()
+		flush()
 		time.Sleep(time.Hour)
 	case "pid":
 		if err := os.WriteFile(args[0], []byte(strconv.Itoa(os.Getpid())), 0); err != nil {
@@ -89,7 +97,7 @@ func play(args []string) int {
 			die()
 		}
 		if how == "stall-later" && i == 700 {
-			w.Flush()
+			flush()
 			time.Sleep(time.Hour)
 		}
 		var rows []byte
@@ -200,7 +208,9 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%s: %v", how, err)
 		}
 		cancel()
-		s.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -218,7 +228,7 @@ func TestCancel(t *testing.T) {
 const parenthood = "GOFAISS_TEST_PARENT"
 
 func beParent(path string) int {
-	os.Unsetenv(parenthood)
+	_ = os.Unsetenv(parenthood) // fails for bad names only
 	_, err := newHelper("").Describe(context.Background(), path)
 	fmt.Fprintln(os.Stderr, err)
 	return 1
@@ -240,7 +250,7 @@ func TestOrphan(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Wait() // it was killed
+	_ = cmd.Wait() // it was killed
 	within(t, "the child has ended", func() bool {
 		stat, err := os.ReadFile("/proc/" + string(pid) + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ")

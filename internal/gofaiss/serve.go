@@ -50,7 +50,7 @@ func Run(args []string) (code int, ok bool) {
 func serve(args []string) error {
 	runtime.LockOSThread() // Faiss keeps the text of an error per thread
 	// when memory runs out, this process is to go and not the worker; without /proc there is no choice
-	os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	first, err1 := strconv.ParseInt(args[1], 10, 64)
 	count, err2 := strconv.ParseInt(args[2], 10, 64)
 	if err := errors.Join(err1, err2); err != nil {

@@ -160,7 +160,9 @@ func TestAgainstReader(t *testing.T) {
 		if err := s.Read(t.Context(), vectors, ids); err != nil {
 			t.Fatal(err)
 		}
-		s.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 		byID := map[int64][]float32{} // Faiss gives rows by id, the reader as they lie in the file
 		for row := range ids {
 			if !i.IDs {
