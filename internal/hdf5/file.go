@@ -245,7 +245,7 @@ func (f *file) describe(object string) (*dataset, error) {
 		return nil, f.corrupt(err, "type of dataset %s", object)
 	}
 	// a virtual dataset's extent may depend on other files: see what it is first
-	if out.storage, err = storageOf(d); err != nil {
+	if out.storage, err = storageOf(d, out.elem.fileSize()); err != nil {
 		return nil, f.corrupt(err, "storage of dataset %s", object)
 	}
 	if !out.virtual {

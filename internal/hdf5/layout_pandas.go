@@ -345,7 +345,7 @@ func readWhole[T any](p *place, d *dataset, m memType, size int) ([]T, error) {
 			return libraryError(err)
 		}
 		defer all.Close()
-		return readInto(open, mem, all, all, unsafe.Pointer(unsafe.SliceData(out)))
+		return readInto(open, mem, all, all, unsafe.Pointer(unsafe.SliceData(out)), d.chunkBytes())
 	}()
 	return out, p.file.corrupt(err, "read %s", d.path)
 }

@@ -1,6 +1,6 @@
 package hdf5
 
-// #cgo LDFLAGS: -lhdf5
+// #cgo LDFLAGS: -lhdf5 -lz
 // #cgo linux,amd64 CFLAGS: -I/usr/lib/x86_64-linux-gnu/hdf5/serial/include
 // #cgo linux,amd64 LDFLAGS: -L/usr/lib/x86_64-linux-gnu/hdf5/serial
 // #cgo linux,arm64 CFLAGS: -I/usr/lib/aarch64-linux-gnu/hdf5/serial/include
@@ -55,8 +55,12 @@ func sameButOrder(a, b *hdf5.Datatype) bool {
 	return C.mdm_same_but_order(C.hid_t(a.ID()), C.hid_t(b.ID())) != 0
 }
 
-// readInto reads the elements selected by file into those of dst selected by mem, which must lie within dst.
-func readInto(d *hdf5.Dataset, t *hdf5.Datatype, mem, file *hdf5.Dataspace, dst unsafe.Pointer) error {
+// readInto reads the elements selected by file into those of dst selected by mem, which must lie within dst. chunk is how
+// many bytes the dataset's chunks have, 0 when it has none.
+func readInto(d *hdf5.Dataset, t *hdf5.Datatype, mem, file *hdf5.Dataspace, dst unsafe.Pointer, chunk int64) error {
+	if err := check(C.mdm_limit_inflate(C.size_t(chunk))); err != nil {
+		return err
+	}
 	return check(C.H5Dread(C.hid_t(d.ID()), C.hid_t(t.ID()), C.hid_t(mem.ID()), C.hid_t(file.ID()), C.H5P_DEFAULT, dst))
 }
 
@@ -104,6 +108,7 @@ type storage struct {
 	bytes            uint64    // allocated
 	chunk            [2]uint64 // extent of a chunk
 	chunks           uint64    // how many have been written
+	oddChunks        uint64    // how many of them have a size that is wrong
 	filters          []filter
 }
 
@@ -113,15 +118,16 @@ type filter struct {
 	available bool
 }
 
-// storageOf describes a dataset's storage; chunks only where there is 1 dimension or 2.
-func storageOf(d *hdf5.Dataset) (storage, error) {
+// storageOf describes a dataset's storage; element is the size of its elements; chunks are looked
+// at only where there is 1 dimension or 2.
+func storageOf(d *hdf5.Dataset, element int) (storage, error) {
 	var c C.mdm_storage
-	if err := check(C.mdm_get_storage(C.hid_t(d.ID()), &c)); err != nil {
+	if err := check(C.mdm_get_storage(C.hid_t(d.ID()), C.size_t(element), &c)); err != nil {
 		return storage{}, err
 	}
 	s := storage{
 		virtual: c.layout == C.H5D_VIRTUAL, chunked: c.layout == C.H5D_CHUNKED, external: c.external > 0,
-		bytes: uint64(c.size), chunks: uint64(c.chunks), chunk: [2]uint64{uint64(c.chunk[0]), uint64(c.chunk[1])},
+		bytes: uint64(c.size), chunks: uint64(c.chunks), oddChunks: uint64(c.odd_chunks), chunk: [2]uint64{uint64(c.chunk[0]), uint64(c.chunk[1])},
 	}
 	for i := range int(c.filters) {
 		s.filters = append(s.filters, filter{int(c.filter_id[i]), C.GoString(&c.filter_name[i][0]), c.filter_available[i] != 0})

@@ -25,6 +25,7 @@ typedef struct {
 	hsize_t size;                // bytes that are allocated for it
 	hsize_t chunk[MDM_MAX_RANK]; // of a chunked one
 	hsize_t chunks;              // how many chunks have been written
+	hsize_t odd_chunks;          // how many are stored in a size that they can't have; chunks that are inflated not counted
 	int external;                // how many other files hold its data
 	int filters;
 	int filter_id[MDM_MAX_FILTERS];
@@ -32,9 +33,13 @@ typedef struct {
 	char filter_name[MDM_MAX_FILTERS][64];
 } mdm_storage;
 
-// mdm_get_storage describes a dataset. Of a virtual one, and of one in other files, it says only that; chunks are left 0
+// mdm_limit_inflate sets how many bytes a chunk must have that is inflated from now on. The library's own filter takes
+// what comes: less is then read past its end.
+herr_t mdm_limit_inflate(size_t chunk);
+
+// mdm_get_storage describes a dataset of elements of that size. Of a virtual one, and of one in other files, it says only that; chunks are left 0
 // unless there are at most MDM_MAX_RANK dimensions and all filters are available.
-herr_t mdm_get_storage(hid_t dataset, mdm_storage *s);
+herr_t mdm_get_storage(hid_t dataset, size_t element, mdm_storage *s);
 
 // mdm_reference_type makes the memory type for reading where variable-length values lie: 16 opaque bytes, taken over from
 // the file. The caller closes it. The library's own way from there to the values is not safe with corrupt files.

@@ -245,7 +245,7 @@ func (c *openColumn) read(row int64, n int, dst unsafe.Pointer) error {
 	for _, p := range c.parts {
 		mem, err := p.selectRows(row, n, c.width)
 		if err == nil {
-			err = readInto(p.data, p.mem, mem, p.space, dst)
+			err = readInto(p.data, p.mem, mem, p.space, dst, p.part.data.chunkBytes())
 			mem.Close()
 		}
 		if err != nil {

@@ -86,6 +86,14 @@ func (t elemType) equal(o elemType) bool {
 	return true
 }
 
+// fileSize is what an element takes in its place in the file.
+func (t elemType) fileSize() int {
+	if t.class == classVariable {
+		return referenceSize
+	}
+	return t.size
+}
+
 func (t elemType) String() string {
 	switch t.class {
 	case classInt:
@@ -197,6 +205,9 @@ func describeCompound(e *elemType, t *hdf5.Datatype, depth int) error {
 		m, err := describeType(mt, depth+1)
 		if err != nil {
 			return err
+		}
+		if from := whole.MemberOffset(i); from < 0 || from+m.size > e.size {
+			return fmt.Errorf("compound type has member %q outside of it", whole.MemberName(i))
 		}
 		e.members = append(e.members, member{whole.MemberName(i), m})
 	}

@@ -83,7 +83,7 @@ func (f *file) supported(d *dataset) error {
 
 func (f *file) chunksComplete(d *dataset) error {
 	want := int64(1)
-	bytes := int64(d.elem.size)
+	bytes := int64(d.elem.fileSize())
 	for i, n := range d.dims {
 		c := int64(d.chunk[i])
 		if c <= 0 {
@@ -99,6 +99,9 @@ func (f *file) chunksComplete(d *dataset) error {
 	if len(d.filters) > 0 && bytes > maxChunk {
 		return fault.New(fault.Unsupported, "%s: %v: is compressed in chunks of %d MiB, which have to be unpacked whole; at most %d MiB are: "+
 			"rewrite it with `h5repack -l %s:CHUNK=%s`", f.name, d, bytes>>20, maxChunk>>20, d.path, repackChunk(d))
+	}
+	if d.oddChunks > 0 {
+		return fault.New(fault.Corrupt, "%s: %v: %d of its chunks have another size than they should", f.name, d, d.oddChunks)
 	}
 	if d.chunks < uint64(want) {
 		return fault.New(fault.Corrupt, "%s: %v: only %d of its %d chunks were written; the others would read as the fill value. "+
@@ -123,6 +126,18 @@ func (d *dataset) cols() int64 {
 		return 1
 	}
 	return d.dims[1]
+}
+
+// chunkBytes is what a chunk takes unpacked, 0 if there are no chunks.
+func (d *dataset) chunkBytes() int64 {
+	if !d.chunked {
+		return 0
+	}
+	bytes := int64(d.elem.fileSize())
+	for i := range d.dims {
+		bytes *= int64(d.chunk[i])
+	}
+	return bytes
 }
 
 // band is the number of rows that are unpacked together: 0 when nothing has to be unpacked.
