@@ -168,6 +168,9 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 	c.Plan.Target = c.State.Target.Plan
 	c.Resumed = c.State.Rows()
 	c.board.Resumed, c.board.Ranges = c.Resumed, len(c.State.Ranges)
+	if c.Plan.Target.StagingName == "" && c.Plan.Target.OnExisting == "keep" {
+		return true, c.loadToLook(ctx) // the run before may have put it back
+	}
 	return true, nil
 }
 
@@ -175,20 +178,30 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error {
 	plan := &c.Plan.Target
 	free := plan.StagingName != "" || plan.Action == transfer.ActionAppend && plan.Rows == 0
-	if free || plan.OnExisting != "fail" && !plan.OtherPartitions {
+	if free || plan.OnExisting == "replace" && !plan.OtherPartitions {
 		return nil
 	}
-	// keys can be looked up in a loaded collection only
-	target := transfer.Target{Plan: *plan, Name: plan.Collection, CollectionID: plan.CollectionID}
-	for _, step := range []Phase{PhaseIndex, PhaseLoad} {
-		if plan.Loaded {
-			break
+	if !plan.Loaded {
+		if err := c.loadToLook(ctx); err != nil {
+			return err
 		}
+	}
+	if plan.OnExisting == "keep" && !plan.OtherPartitions {
+		return nil // each batch is looked up when it is copied
+	}
+	c.phase(ctx, PhaseLooking)
+	target := c.final()
+	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, nil)
+}
+
+// loadToLook loads the collection that is there: keys can be looked up in a loaded one only.
+func (c *collectionCopy) loadToLook(ctx workflow.Context) error {
+	c.Loading = true
+	for _, step := range []Phase{PhaseIndex, PhaseLoad} {
 		c.phase(ctx, step)
-		c.Loading = true
 		var out transfer.Outcome
 		err := workflow.ExecuteActivity(looking(ctx, &c.Job, string(step)+", to look for existing keys"), acts.FinalizeTarget,
-			activities.TargetInput{Ref: c.Ref, Target: target, Step: string(step)}).Get(ctx, &out)
+			activities.TargetInput{Ref: c.Ref, Target: c.final(), Step: string(step)}).Get(ctx, &out)
 		if err != nil {
 			return err
 		}
@@ -196,8 +209,13 @@ func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error
 			return fault.New(fault.Unsupported, "existing keys can't be looked for: %s", out.Missing)
 		}
 	}
-	c.phase(ctx, PhaseLooking)
-	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, nil)
+	return nil
+}
+
+// final is the collection that is there before the job.
+func (c *collectionCopy) final() transfer.Target {
+	plan := c.Plan.Target
+	return transfer.Target{Plan: plan, Name: plan.Collection, CollectionID: plan.CollectionID}
 }
 
 // finalize does the target's steps: flush, index, load. missing says why the target can't be counted.
@@ -257,9 +275,8 @@ func (c *collectionCopy) putBackLoad(ctx workflow.Context) error {
 	if plan.StagingName != "" || plan.Loaded || !c.Loading {
 		return nil
 	}
-	target := transfer.Target{Plan: *plan, Name: plan.Collection, CollectionID: plan.CollectionID}
 	return workflow.ExecuteActivity(looking(ctx, &c.Job, "release: the collection was not loaded before"), acts.FinalizeTarget,
-		activities.TargetInput{Ref: c.Ref, Target: target, Step: transfer.StepRelease}).Get(ctx, nil)
+		activities.TargetInput{Ref: c.Ref, Target: c.final(), Step: transfer.StepRelease}).Get(ctx, nil)
 }
 
 // giveUp ends a run that failed or was cancelled. What was made is dropped where nothing was copied into it, or where what
