@@ -66,8 +66,11 @@ func kindOf(err error) fault.Kind {
 		return fault.Config
 	}
 	// 2.3 has no code of its own for some refusals
-	if text := err.Error(); strings.Contains(text, "collection not found") || strings.Contains(text, "can't find collection") {
+	switch text := err.Error(); {
+	case strings.Contains(text, "collection not found"), strings.Contains(text, "can't find collection"):
 		return fault.NotFound
+	case strings.Contains(text, "is not a number or infinity"):
+		return fault.Unsupported
 	}
 	return fault.Internal
 }
