@@ -31,11 +31,9 @@ func (c *conn) describe(ctx context.Context, name string) (*collection, error) {
 		return nil, wrap(err, "describe collection %s", name)
 	}
 	out := &collection{
+		// the answer's own name is that of the request, an alias perhaps
 		ID: resp.GetCollectionID(), Name: resp.GetSchema().GetName(), Schema: transfer.Schema{CollectionSchema: resp.GetSchema()},
 		Aliases: resp.GetAliases(), Shards: resp.GetShardsNum(), Properties: map[string]string{},
-	}
-	if n := resp.GetCollectionName(); n != "" {
-		out.Name = n
 	}
 	for _, kv := range resp.GetProperties() {
 		out.Properties[kv.GetKey()] = kv.GetValue()
