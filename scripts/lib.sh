@@ -42,8 +42,12 @@ temporal_command() {
 # running_pid STATE NAME prints the process ID if that process runs, else fails.
 running_pid() {
   local pid
-  pid=$(cat "$1/run/$2.pid" 2>/dev/null) && [ -n "$pid" ] && [ "/proc/$pid/cwd" -ef "$1/$2" ] && echo "$pid"
+  pid=$(cat "$1/run/$2.pid" 2>/dev/null) && [ -n "$pid" ] || return 1
+  { [ "/proc/$pid/cwd" -ef "$1/$2" ] || dying "$pid"; } && echo "$pid"
 }
+
+# dying PID succeeds while the first thread of a process is dead and others are not: its ports are still taken.
+dying() { awk '/^State:/ {dead = $2 == "Z"} /^Threads:/ {more = $2 > 1} END {exit !(dead && more)}' "/proc/$1/status" 2>/dev/null; }
 
 # launch STATE NAME COMMAND... starts a process of its own session in STATE/NAME and records its ID.
 # Descriptor 9 is where callers hold their lock; a server must not inherit it.

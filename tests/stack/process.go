@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,7 +28,13 @@ func (p *Process) PID() (int, bool) {
 	}
 	// As in scripts/lib.sh: a process is ours while it works in its own folder, and a dead one works nowhere.
 	cwd, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
-	return pid, err == nil && cwd == filepath.Join(p.state, p.name)
+	return pid, err == nil && cwd == filepath.Join(p.state, p.name) || dying(pid)
+}
+
+// dying reports whether the first thread of a process is dead and others are not: its ports are still taken.
+func dying(pid int) bool {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	return err == nil && bytes.Contains(status, []byte("\nState:\tZ")) && !bytes.Contains(status, []byte("\nThreads:\t1\n"))
 }
 
 // Kill9 kills the process and returns when it is gone.
