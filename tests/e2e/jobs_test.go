@@ -23,12 +23,18 @@ func own(t *testing.T, name, path, address, collection string, target, copy []st
 	if strings.HasSuffix(path, ".faiss") {
 		kind = "faiss"
 	}
-	text := fmt.Sprintf("version: 1\nname: %s\nsource:\n  %s:\n    paths: %s\ntarget:\n  milvus:\n    address: %s\n    collection: %s\n    index: {type: FLAT}\n",
+	text := fmt.Sprintf("version: 1\nname: %s\nsource:\n  %s:\n    paths: %s\ntarget:\n  milvus:\n    address: %s\n    collection: %s\n",
 		name, kind, path, address, collection)
+	if !strings.Contains(strings.Join(target, ""), "index:") {
+		text += "    index: {type: FLAT}\n" // the cheapest
+	}
 	for _, line := range target {
 		text += "    " + line + "\n"
 	}
-	text += "copy:\n  batch_rows: 200\n"
+	if !strings.Contains(strings.Join(copy, ""), "batch_rows:") {
+		copy = append(copy, "batch_rows: 200")
+	}
+	text += "copy:\n"
 	for _, line := range copy {
 		text += "  " + line + "\n"
 	}
@@ -139,4 +145,14 @@ func cleanUp(t *testing.T, name string) {
 			_ = c.TerminateWorkflow(context.Background(), name, "", "the test has ended") // it may just have ended by itself
 		}
 	})
+}
+
+// ownWith is own with a further key of the source.
+func ownWith(t *testing.T, name, path, address, collection, source string, target []string) string {
+	t.Helper()
+	text := read(t, own(t, name, path, address, collection, target, nil))
+	if source != "" {
+		text = strings.Replace(text, "target:\n", "    "+source+"\ntarget:\n", 1)
+	}
+	return write(t, name+".yaml", text)
 }

@@ -1,0 +1,182 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"milvusdm/internal/fault"
+	"milvusdm/tests/faultproxy"
+	"milvusdm/workflows"
+)
+
+// slowJob is a job whose writes go through a proxy, in small batches.
+type slowJob struct {
+	*milvus
+	proxy            *faultproxy.Proxy
+	collection, name string
+	path             string
+}
+
+func newSlowJob(t *testing.T, target ...string) *slowJob {
+	t.Helper()
+	m := theMilvus(t)
+	j := &slowJob{milvus: m, proxy: faultproxy.Start(t, m.address), collection: m.collection(t)}
+	j.name = "job-" + j.collection
+	j.path = own(t, j.name, source.hdf5File(t), j.proxy.Addr(), j.collection, target, []string{"batch_rows: 50"})
+	cleanUp(t, j.name)
+	return j
+}
+
+// sentOnce checks that each row of the source went to the server once, over all runs.
+func (j *slowJob) sentOnce(t *testing.T) {
+	t.Helper()
+	if sent, again := j.proxy.RowsSent(), j.proxy.RowsSentAgain(); sent != int64(source.count()) || again != 0 {
+		t.Errorf("%d rows were sent, %d of them again; the source has %d", sent, again, source.count())
+	}
+}
+
+// done checks that the target holds the source, and nothing stands beside it.
+func (j *slowJob) done(t *testing.T) {
+	t.Helper()
+	j.only(t, j.collection, true)
+	j.holds(t, j.collection, "", source)
+}
+
+func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	startSlow(t, j.proxy, j.path)
+	milvusdm(t, "pause", j.name).exits(fault.ExitOK)
+	within(t, 20*time.Second, "the job is paused", func() bool { return status(t, j.name).Phase == workflows.PhasePaused })
+	sent := j.proxy.RowsSent()
+	time.Sleep(2 * time.Second)
+	if now := j.proxy.RowsSent(); now != sent || now >= int64(source.count()) {
+		t.Errorf("a paused job sent rows: %d, then %d", sent, now)
+	}
+	if rows := status(t, j.name).Rows; rows != sent {
+		t.Errorf("the status tells of %d rows, and %d were sent", rows, sent)
+	}
+	milvusdm(t, "list").exits(fault.ExitOK).says(j.name)
+	milvusdm(t, "resume", j.name).exits(fault.ExitOK)
+	milvusdm(t, "status", "--follow", j.name).exits(fault.ExitOK).says("verified", "2,000 rows")
+	j.sentOnce(t)
+	j.done(t)
+	milvusdm(t, "pause", j.name).fails(fault.Conflict).says("is not running")
+}
+
+func TestCancelAndGoOn(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	kept := cancelInTheMiddle(t, j.proxy, j.path)
+	if sent := j.proxy.RowsSent(); sent != kept {
+		t.Errorf("%d rows were sent and %d are kept", sent, kept)
+	}
+	milvusdm(t, "status", j.name).exits(fault.ExitOK).says("cancelled", "there is no collection "+j.collection+" yet")
+	if result := verified(t, "run", j.path); result.Resumed != kept || result.Rows != int64(source.count()) || result.Repaired != 0 {
+		t.Errorf("%d rows were kept: %+v", kept, result)
+	}
+	j.sentOnce(t)
+	j.done(t)
+	milvusdm(t, "cancel", j.name).fails(fault.Conflict).says("is not running")
+}
+
+func TestCancelAndStartAnew(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	kept := cancelInTheMiddle(t, j.proxy, j.path)
+	j.proxy.ResetWrites()
+	a := milvusdm(t, "run", "--fresh", j.path).exits(fault.ExitOK).says("starts anew (--fresh)", "verified").lacks("resumed")
+	if strings.Contains(a.stdout, "repaired") {
+		t.Errorf("the %d rows of the run before were in the way: %s", kept, a.stdout)
+	}
+	j.sentOnce(t)
+	j.done(t)
+}
+
+// TestChangedSource: what an earlier run copied is of no use when the file is another one since.
+func TestChangedSource(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	cancelInTheMiddle(t, j.proxy, j.path)
+	changed := rows{0, 1500, 7}
+	text := read(t, j.path)
+	at := strings.Index(text, "paths: ") + len("paths: ")
+	path := text[at : at+strings.Index(text[at:], "\n")]
+	if err := os.WriteFile(path, []byte(read(t, changed.hdf5File(t))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	milvusdm(t, "run", j.path).exits(fault.ExitOK).says("verified", "begun anew: the job or its source changed")
+	j.only(t, j.collection, true)
+	j.holds(t, j.collection, "", changed)
+}
+
+func TestInterruptAndAttach(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	hook := slow(j.proxy, 250*time.Millisecond)
+	run := start(t, "run", j.path)
+	written(t, j.proxy, 4)
+	run.signal(syscall.SIGINT)
+	run.wait().exits(fault.ExitDetached).says("started job "+j.name, "detached; job "+j.name+" goes on", "milvusdm run "+j.path, "milvusdm cancel "+j.name)
+	before := j.proxy.RowsSent()
+	again := start(t, "run", j.path)
+	again.awaitSays("attached to job "+j.name, 20*time.Second)
+	hook.Remove()
+	again.wait().exits(fault.ExitOK).says("verified, every row is there once")
+	if before == 0 || before >= int64(source.count()) {
+		t.Errorf("%d rows were sent when the second run attached", before)
+	}
+	j.sentOnce(t)
+	j.done(t)
+}
+
+func TestChangedJobIsNotAttachedTo(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	startSlow(t, j.proxy, j.path)
+	changed := write(t, "changed.yaml", read(t, j.path)+"  on_duplicate: last\n")
+	milvusdm(t, "run", changed).fails(fault.Conflict).says("is another job", `copy.on_duplicate: "fail" -> "last"`, "milvusdm cancel "+j.name)
+	milvusdm(t, "run", "--fresh", j.path).fails(fault.Conflict).says("is running", "--fresh")
+	milvusdm(t, "cancel", "--drop-target", j.name).exits(fault.ExitOK)
+	j.only(t, j.collection, false)
+}
+
+func TestSecondJobOnTheSameCollection(t *testing.T) {
+	t.Parallel()
+	for _, there := range []bool{false, true} {
+		t.Run(map[bool]string{false: "absent", true: "filled"}[there], func(t *testing.T) {
+			t.Parallel()
+			j := newSlowJob(t, "mode: overwrite")
+			if there {
+				j.createAs(t, j.collection, dim)
+				j.insert(t, j.collection, "", old)
+				j.load(t, j.collection)
+			}
+			second := own(t, j.name+"-second", old.hdf5File(t), j.proxy.Addr(), j.collection, []string{"mode: append"}, []string{"on_existing: replace"})
+			startSlow(t, j.proxy, j.path)
+			before := j.collections(t, j.collection)
+			milvusdm(t, "run", second).fails(fault.Conflict).says("another job is writing into "+j.proxy.Addr()+"/default/"+j.collection, "wait until it ends")
+			if after := j.collections(t, j.collection); len(before) != len(after) {
+				t.Errorf("the refused job changed the collections from %q to %q", before, after)
+			}
+			milvusdm(t, "status", "--follow", j.name).exits(fault.ExitOK).says("verified")
+			j.sentOnce(t)
+			j.done(t)
+		})
+	}
+}
+
+// TestNoWorker: a job that nobody would take up is not started.
+func TestNoWorker(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	begin := time.Now()
+	milvusdm(t, "run", j.path, "--task-queue", "nobody").fails(fault.Unavailable).says("no worker is listening on task queue nobody", "milvusdm-worker")
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	milvusdm(t, "status", j.name).fails(fault.NotFound)
+}

@@ -1,0 +1,281 @@
+package e2e
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus-sdk-go/v2/client"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/tests/content"
+	"milvusdm/tests/faultproxy"
+	"milvusdm/tests/stack"
+	"milvusdm/workflows"
+)
+
+// TestOnExisting: keys of the source that a filled target holds already.
+func TestOnExisting(t *testing.T) {
+	t.Parallel()
+	apart := rows{5000, 5100, 2}
+	for name, c := range map[string]struct {
+		there      rows
+		onExisting string
+		unloaded   bool
+		want       []rows
+		refused    bool
+	}{
+		"fail, some are there":           {there: old, onExisting: "fail", want: []rows{old}, refused: true},
+		"fail, some are there, unloaded": {there: old, onExisting: "fail", unloaded: true, want: []rows{old}, refused: true},
+		"fail, none is there":            {there: apart, onExisting: "fail", want: []rows{source, apart}},
+		"replace":                        {there: old, onExisting: "replace", want: []rows{source, beyond}},
+		"replace, unloaded":              {there: old, onExisting: "replace", unloaded: true, want: []rows{source, beyond}},
+		"keep":                           {there: old, onExisting: "keep", want: []rows{{0, 1000, 1}, old}},
+		"keep, unloaded":                 {there: old, onExisting: "keep", unloaded: true, want: []rows{{0, 1000, 1}, old}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := theMilvus(t)
+			collection := m.collection(t)
+			m.createAs(t, collection, dim)
+			m.insert(t, collection, "", c.there)
+			if !c.unloaded {
+				m.load(t, collection)
+			}
+			path := own(t, "job-"+collection, source.hdf5File(t), m.address, collection, nil, []string{"on_existing: " + c.onExisting})
+			if c.refused {
+				milvusdm(t, "run", path).fails(fault.Conflict).says("200 of the 200 keys from ", "row 1000", collection+" already", "on_existing: replace or keep")
+			} else {
+				verified(t, "run", path)
+			}
+			if m.isLoaded(t, collection) == c.unloaded {
+				t.Errorf("the load state is another than before")
+			}
+			m.load(t, collection)
+			m.only(t, collection, true)
+			m.holds(t, collection, "", c.want...)
+		})
+	}
+}
+
+func TestOnDuplicate(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	twice := rows{100, 300, 5} // the same keys once more, behind all others
+	keys, vectors := append(source.keys(), twice.keys()...), append(source.vectors(), twice.vectors()...)
+	file := hdf5File(t, keys, vectors, dim)
+	path := own(t, "job-"+collection, file, m.address, collection, nil, nil)
+	milvusdm(t, "run", path).fails(fault.Config).says("200 primary keys stand more than once", "vectors.h5", "on_duplicate: last")
+	m.only(t, collection, false)
+	path = own(t, "job-"+collection, file, m.address, collection, nil, []string{"on_duplicate: last"})
+	if result := verified(t, "run", path); result.Counted != 2000 {
+		t.Errorf("%+v", result)
+	}
+	m.holds(t, collection, "", rows{0, 100, 1}, twice, rows{300, 2000, 1})
+}
+
+// TestNaN: one element of the last row.
+func TestNaN(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	vectors := source.vectors()
+	vectors[len(vectors)-3] = float32(math.NaN())
+	file := hdf5File(t, source.keys(), vectors, dim)
+	for _, mode := range []string{"append", "overwrite"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			collection := m.collection(t)
+			if mode == "overwrite" {
+				m.createAs(t, collection, dim)
+				m.insert(t, collection, "", old)
+				m.load(t, collection)
+			}
+			path := own(t, "job-"+collection, file, m.address, collection, []string{"mode: " + mode}, nil)
+			milvusdm(t, "run", path).fails(fault.Corrupt).says("vectors.h5", "row 1999", "NaN", "allow_nan: true")
+			m.only(t, collection, mode == "overwrite")
+			if mode == "overwrite" {
+				m.holds(t, collection, "", old)
+			}
+		})
+	}
+	// allow_nan passes it on to the server, which has the last word: this version takes none
+	t.Run("refused by the server", func(t *testing.T) {
+		t.Parallel()
+		collection := m.collection(t)
+		path := own(t, "job-"+collection, file, m.address, collection, nil, []string{"allow_nan: true"})
+		milvusdm(t, "run", path).fails(fault.Unsupported).says("vectors.h5", "NaN", "is not a number or infinity")
+		m.only(t, collection, false)
+	})
+}
+
+func TestLossySource(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	file := filepath.Join(stack.Root(t), "internal", "faiss", "testdata", "hnsw-sq8.faiss")
+	path := own(t, "job-"+collection, file, m.address, collection, nil, nil)
+	milvusdm(t, "plan", path).fails(fault.Config).says("approximation", "allow_lossy: true")
+	milvusdm(t, "run", path).fails(fault.Config).says("approximation", "allow_lossy: true")
+	m.only(t, collection, false)
+	path = own(t, "job-"+collection, file, m.address, collection, nil, []string{"allow_lossy: true"})
+	milvusdm(t, "plan", path).exits(fault.ExitOK).says("lossy")
+	sum, _ := sumOfSource(t, &job.Source{Faiss: &job.FaissSource{Files: job.Files{Paths: []string{file}}, KeyField: "id", VectorField: "embedding"}})
+	if result := verified(t, "run", path); result.Counted != sum.Rows {
+		t.Errorf("%+v", result)
+	}
+	m.holdsSum(t, content.Place{Collection: collection}, sum)
+}
+
+// TestOverwriteKeepsTheOldToTheEnd: until the new rows are counted the old ones answer, by their alias too, which then
+// leads to the new ones.
+func TestOverwriteKeepsTheOldToTheEnd(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t, "mode: overwrite")
+	alias := "a" + j.collection
+	j.createAs(t, j.collection, dim)
+	j.insert(t, j.collection, "", old)
+	j.load(t, j.collection)
+	if err := j.CreateAlias(t.Context(), j.collection, alias); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dropAlias(t, j.milvus, alias) })
+	startSlow(t, j.proxy, j.path)
+	j.holds(t, j.collection, "", old)
+	j.holds(t, alias, "", old)
+	milvusdm(t, "status", "--follow", j.name).exits(fault.ExitOK).says("verified")
+	j.done(t)
+	j.holds(t, alias, "", source)
+}
+
+// TestMisfit: what does not fit the collection that is there is refused before anything is written.
+func TestMisfit(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	for name, c := range map[string]struct {
+		thereDim int64
+		target   []string
+		source   string
+		kind     fault.Kind
+		says     []string
+	}{
+		"dimension of the collection": {thereDim: 16, kind: fault.Conflict, says: []string{`field "embedding" has dimension 16, the source's has 8`}},
+		"dimension of the job":        {target: []string{"dimension: 16"}, kind: fault.Config, says: []string{"dimension", "16", "8"}},
+		"names":                       {thereDim: dim, source: "vector_field: vec", kind: fault.Conflict, says: []string{`field "vec"`, "is not there", `"embedding"`}},
+		"metric":                      {target: []string{"index: {metric: HAMMING}"}, kind: fault.Config, says: []string{"HAMMING", "L2, IP or COSINE"}},
+		"alias":                       {kind: fault.Config, says: []string{"is an alias of"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			collection := m.collection(t)
+			target := collection
+			if c.thereDim != 0 || name == "alias" {
+				m.createAs(t, collection, max(c.thereDim, dim))
+			}
+			if name == "alias" {
+				target = "a" + collection
+				if err := m.CreateAlias(t.Context(), collection, target); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { dropAlias(t, m, target) })
+			}
+			path := ownWith(t, "job-"+collection, source.hdf5File(t), m.address, target, c.source, c.target)
+			for _, command := range []string{"plan", "run"} {
+				milvusdm(t, command, path).fails(c.kind).says(c.says...)
+			}
+			m.only(t, collection, c.thereDim != 0 || name == "alias")
+		})
+	}
+}
+
+func dropAlias(t *testing.T, m *milvus, alias string) {
+	if err := m.DropAlias(context.Background(), alias); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	database := "d" + collection
+	path := own(t, "job-"+collection, source.hdf5File(t), m.address, collection, []string{"database: " + database}, nil)
+	milvusdm(t, "run", path).fails(fault.NotFound).says(database)
+	if err := m.CreateDatabase(t.Context(), database); err != nil {
+		t.Fatal(err)
+	}
+	in, err := client.NewClient(t.Context(), client.Config{Address: m.address, DBName: database})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	verified(t, "run", path)
+	m.only(t, collection, false) // in the default database
+	m.holdsSum(t, content.Place{Database: database, Collection: collection}, sumOf(t, source))
+	if err := in.DropCollection(t.Context(), collection); err != nil {
+		t.Error(err)
+	}
+	if err := m.DropDatabase(t.Context(), database); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLoad: how the collection is left, which must be counted in any case.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	for name, c := range map[string]struct {
+		there, want bool
+		load        string
+	}{
+		"new, no":        {load: "no"},
+		"unloaded, keep": {there: true, load: "keep"},
+		"unloaded, yes":  {there: true, load: "yes", want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			collection := m.collection(t)
+			if c.there {
+				m.createAs(t, collection, dim)
+			}
+			path := own(t, "job-"+collection, source.hdf5File(t), m.address, collection, []string{"load: " + c.load}, nil)
+			if result := verified(t, "run", path); result.Counted != 2000 || result.Loaded != c.want {
+				t.Errorf("%+v", result)
+			}
+			if loaded := m.isLoaded(t, collection); loaded != c.want {
+				t.Errorf("loaded %v", loaded)
+			}
+			m.load(t, collection)
+			m.holds(t, collection, "", source)
+		})
+	}
+}
+
+// TestWaitForTheServer: a server that goes away in the middle of the copy is waited for, and the wait is told.
+func TestWaitForTheServer(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	slowly := slow(j.proxy, 250*time.Millisecond)
+	run := start(t, "run", j.path)
+	written(t, j.proxy, 4)
+	away := j.proxy.On(faultproxy.Rule{When: faultproxy.BeforeSend, Do: faultproxy.Lost})
+	run.awaitSays("Milvus at "+j.proxy.Addr(), time.Minute)
+	within(t, 20*time.Second, "the status tells of the wait", func() bool {
+		a := milvusdm(t, "status", j.name).exits(fault.ExitOK)
+		return strings.Contains(a.stdout, "Milvus at "+j.proxy.Addr())
+	})
+	away.Remove()
+	slowly.Remove()
+	run.wait().exits(fault.ExitOK).says("verified, every row is there once")
+	if again := j.proxy.RowsSentAgain(); again != 0 {
+		t.Errorf("%d rows were sent again, though none that went out was lost", again)
+	}
+	if d := milvusdm(t, "-o", "json", "status", j.name).exits(fault.ExitOK).document(); d.Result == nil || d.Result.Outcome != workflows.OutcomeVerified {
+		t.Errorf("%+v", d)
+	}
+	j.done(t)
+}
