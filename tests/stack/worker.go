@@ -71,6 +71,15 @@ func StartWorkerAt(t testing.TB, temporal *Server, env ...string) *Worker {
 	return w
 }
 
+// StartWorkerWith is StartWorker with arguments.
+func StartWorkerWith(t testing.TB, args ...string) *Worker {
+	t.Helper()
+	w := newWorker(t, BuildWorker(t), []string{"TEMPORAL_ADDRESS=" + Temporal(t).Address})
+	w.args = args
+	w.Start(t)
+	return w
+}
+
 func newWorker(t testing.TB, path string, env []string) *Worker {
 	t.Helper()
 	name := fmt.Sprintf("worker-%d", workers.Add(1))
