@@ -1,0 +1,392 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"github.com/milvus-io/milvus-sdk-go/v2/client"
+	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+	temporal "go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/temporal"
+
+	"milvusdm/internal/job"
+	"milvusdm/tests/content"
+	"milvusdm/tests/faultproxy"
+	"milvusdm/tests/stack"
+	"milvusdm/workflows"
+)
+
+const (
+	batchRows = 500
+	// pace is what each write takes longer than the server needs, so that a copy takes some seconds and checkpoints are
+	// recorded on the way; those of every other range take longer still, so that ranges do not end together.
+	pace, slowPace = 80 * time.Millisecond, 240 * time.Millisecond
+	// patience is how long a job may take at most, all restarts included.
+	patience = 2 * time.Minute
+)
+
+// servers are what a migration runs on.
+type servers struct {
+	temporal, milvus *stack.Server
+	client           temporal.Client
+}
+
+func newServers(t *testing.T, temporalServer, milvusServer *stack.Server) *servers {
+	t.Helper()
+	c, err := temporal.Dial(temporal.Options{HostPort: temporalServer.Address, Logger: quiet{}})
+	must(t, err)
+	t.Cleanup(c.Close)
+	return &servers{temporalServer, milvusServer, c}
+}
+
+// migration is one job, its worker, and the proxy between the worker and Milvus.
+type migration struct {
+	*servers
+	t          *testing.T
+	source     source
+	worker     *stack.Worker
+	proxy      *faultproxy.Proxy
+	ledger     *ledger
+	job        *job.Job
+	collection string
+	started    time.Time
+	ended      chan struct{}
+	result     workflows.Result // once ended, with err
+	err        error
+}
+
+// target says what stands where the job writes to.
+type target string
+
+const (
+	toNew       target = ""          // nothing
+	toOld       target = "overwrite" // a collection, which the job replaces
+	toPartition target = "partition" // a partition of a collection with others, which the job refills
+)
+
+var collections atomic.Int64
+
+// newMigration prepares a job and all that it needs, and starts its worker. rangeRows is how many rows an activity copies.
+func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int) *migration {
+	t.Helper()
+	s.temporal.Start(t) // an earlier case may have failed and left one dead
+	s.milvus.Start(t)
+	m := &migration{servers: s, t: t, source: src, ended: make(chan struct{})}
+	m.collection = fmt.Sprintf("sweep_%d", collections.Add(1))
+	m.proxy = faultproxy.Start(t, s.milvus.Address)
+	more := ""
+	switch to {
+	case toOld:
+		more = "mode: overwrite"
+	case toPartition:
+		more = "mode: overwrite, partition: refilled"
+	}
+	if to != toNew {
+		must(t, m.fillOld(to == toPartition))
+	}
+	text := fmt.Sprintf(`
+version: 1
+name: %s
+source: {%s: {paths: [%s]}}
+target:
+  milvus: {address: %q, collection: %s, connect_timeout: 2s, index: {type: FLAT, metric: L2}, load: "yes", %s}
+copy: {batch_rows: %d, range_rows: %d, parallel: 2, writers: 2, write_timeout: 3s, heartbeat_timeout: 2s}
+`, m.collection, src.format, src.path, m.proxy.Addr(), m.collection, more, batchRows, rangeRows)
+	var err error
+	m.job, _, err = job.Parse("sweep.yaml", []byte(text), job.Options{})
+	must(t, err)
+	m.ledger = &ledger{client: s.client, firstKey: src.firstKey, sightings: map[activityID][]sighting{},
+		workflow: fmt.Sprintf("target/%s/default/%s", m.proxy.Addr(), m.collection)}
+	m.proxy.On(faultproxy.Rule{Method: faultproxy.AnyWrite, Do: func(c *faultproxy.Call) error {
+		if m.firstRow(c)/int64(rangeRows)%2 == 0 {
+			return faultproxy.Delay(pace)(c)
+		}
+		return faultproxy.Delay(slowPace)(c)
+	}})
+	m.worker = m.startWorker()
+	t.Cleanup(m.drop)
+	return m
+}
+
+// firstRow returns the number of the first row of a write.
+func (m *migration) firstRow(c *faultproxy.Call) int64 {
+	for _, f := range c.Request.(interface{ GetFieldsData() []*schemapb.FieldData }).GetFieldsData() {
+		if keys := f.GetScalars().GetLongData().GetData(); len(keys) > 0 {
+			return keys[0] - m.source.firstKey
+		}
+	}
+	return 0
+}
+
+func (m *migration) startWorker() *stack.Worker {
+	return stack.StartWorkerAt(m.t, m.temporal)
+}
+
+// start starts the job, once rules are armed.
+func (m *migration) start() {
+	m.t.Helper()
+	m.started = time.Now()
+	run, err := m.client.ExecuteWorkflow(m.t.Context(), temporal.StartWorkflowOptions{ID: workflows.WorkflowID(m.job), TaskQueue: workflows.TaskQueue},
+		m.job.Direction(), workflows.Input{Job: *m.job, Hash: m.job.Hash()})
+	must(m.t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if err := m.ledger.watch(ctx); err != nil {
+			m.t.Error(err)
+		}
+	})
+	go func() {
+		m.err = m.await(ctx, run)
+		cancel()
+		watching.Wait()
+		close(m.ended)
+	}()
+	m.t.Cleanup(func() {
+		cancel()
+		<-m.ended
+		if m.t.Failed() {
+			m.t.Log("the course of the copy:\n" + m.ledger.timeline(context.Background()))
+		}
+	})
+}
+
+// await waits for the end of the job, whatever becomes of Temporal meanwhile.
+func (m *migration) await(ctx context.Context, run temporal.WorkflowRun) error {
+	for {
+		err := run.Get(ctx, &m.result)
+		var failed *sdk.WorkflowExecutionError
+		if err == nil || errors.As(err, &failed) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// halt stops a call at a moment.
+type halt struct {
+	arrived chan struct{}
+	release chan error
+	once    sync.Once
+}
+
+// halt arms a rule whose call stays where it is until it is let go: the first one, or the first for which picked answers
+// true.
+func (m *migration) halt(r faultproxy.Rule, picked func() bool) *halt {
+	h := &halt{arrived: make(chan struct{}), release: make(chan error, 1)}
+	var stopped atomic.Bool
+	r.Do = func(*faultproxy.Call) error {
+		if picked != nil && !picked() || !stopped.CompareAndSwap(false, true) {
+			return nil
+		}
+		close(h.arrived)
+		return <-h.release
+	}
+	m.proxy.On(r)
+	m.t.Cleanup(func() { h.letGo(nil) })
+	return h
+}
+
+// letGo lets the call go on, or, with an error, gives its client that.
+func (h *halt) letGo(err error) { h.once.Do(func() { h.release <- err }) }
+
+// until waits for the event, which must come before the job ends.
+func (m *migration) until(event <-chan struct{}, what string) {
+	m.t.Helper()
+	select {
+	case <-event:
+	case <-m.ended:
+		select {
+		case <-event:
+		default:
+			m.t.Fatalf("the job ended (%v) before: %s", m.err, what)
+		}
+	case <-time.After(patience):
+		m.t.Fatalf("never came: %s", what)
+	}
+}
+
+// untilTrue waits until done answers true, which must be before the job ends.
+func (m *migration) untilTrue(what string, done func() bool) {
+	m.t.Helper()
+	event := make(chan struct{})
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for !done() {
+			select {
+			case <-stop:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		close(event)
+	}()
+	m.until(event, what)
+}
+
+// books are what a job did.
+type books struct {
+	again    int64 // rows sent to Milvus again
+	allowed  int64 // at most so many: those behind the last recorded checkpoints
+	repaired int64
+	took     time.Duration
+}
+
+// finish waits for the end of the job and checks everything that is promised.
+func (m *migration) finish() books {
+	m.t.Helper()
+	select {
+	case <-m.ended:
+	case <-time.After(patience):
+	}
+	b := books{took: time.Since(m.started)}
+	if m.err != nil {
+		m.t.Fatalf("the job did not end well after %v: %v", b.took.Round(time.Second), m.err)
+	}
+	if r := m.result; r.Outcome != workflows.OutcomeVerified || r.Rows != rows || r.Counted != rows || r.Sum != m.source.sum.String() {
+		m.t.Errorf("the job's result: %+v; want %d rows, verified, with the sum %v", r, rows, m.source.sum)
+	}
+	m.checkContent()
+	m.checkNames()
+	var err error
+	b.again, b.repaired = m.proxy.RowsSentAgain(), m.result.Repaired
+	b.allowed, err = m.ledger.allowed(m.t.Context(), m.proxy.Writes())
+	must(m.t, err)
+	if b.again > b.allowed+b.repaired {
+		m.t.Errorf("%d rows were sent again, where at most %d stood behind the last checkpoints that Temporal had, and %d were repaired",
+			b.again, b.allowed, b.repaired)
+	}
+	return b
+}
+
+func (m *migration) checkContent() {
+	m.t.Helper()
+	m.awaitLoaded()
+	place := content.Place{Collection: m.collection, Partition: m.job.Target.Milvus.Partition}
+	got, err := content.Read(m.t.Context(), m.milvus.Address, place)
+	if err == nil {
+		err = got.Check(m.source.sum)
+	}
+	if err != nil {
+		m.t.Errorf("content: %v", err)
+	}
+	if place.Partition == "" {
+		return
+	}
+	all, err := content.Read(m.t.Context(), m.milvus.Address, content.Place{Collection: m.collection})
+	must(m.t, err)
+	if all.Count != rows+oldRows {
+		m.t.Errorf("%d rows in all partitions, want %d and the %d of another partition", all.Count, rows, oldRows)
+	}
+}
+
+// awaitLoaded waits for a server that was killed after the collection had been loaded: it loads it again by itself, and
+// the job need not wait for that.
+func (m *migration) awaitLoaded() {
+	m.t.Helper()
+	c := m.dialMilvus()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		state, err := c.GetLoadState(m.t.Context(), m.collection, nil)
+		if err == nil && state == entity.LoadStateLoaded {
+			return
+		}
+	}
+	m.t.Fatalf("collection %s is not loaded", m.collection)
+}
+
+// checkNames finds no staging collection.
+func (m *migration) checkNames() {
+	m.t.Helper()
+	c := m.dialMilvus()
+	list, err := c.Service.ShowCollections(m.t.Context(), &milvuspb.ShowCollectionsRequest{})
+	must(m.t, err)
+	for _, name := range list.GetCollectionNames() {
+		if strings.HasPrefix(name, m.collection+"__") {
+			m.t.Errorf("staging collection %s is left", name)
+		}
+	}
+}
+
+// oldRows is how many rows stand in a target that is not new.
+const oldRows = 100
+
+// fillOld makes the target collection with other rows than the source's, in the default partition and, if asked, in the
+// partition that is to be refilled.
+func (m *migration) fillOld(partition bool) error {
+	ctx := m.t.Context()
+	c := m.dialMilvus()
+	schema := entity.NewSchema().WithName(m.collection).
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("embedding").WithDataType(entity.FieldTypeFloatVector).WithDim(dim))
+	if err := c.CreateCollection(ctx, schema, 1); err != nil {
+		return err
+	}
+	partitions := []string{""}
+	if partition {
+		if err := c.CreatePartition(ctx, m.collection, "refilled"); err != nil {
+			return err
+		}
+		partitions = append(partitions, "refilled")
+	}
+	for i, name := range partitions {
+		ids, vectors := make([]int64, oldRows), make([][]float32, oldRows)
+		for row := range ids {
+			ids[row], vectors[row] = int64(-1-row-i*oldRows), make([]float32, dim)
+		}
+		_, err := c.Insert(ctx, m.collection, name, entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("embedding", dim, vectors))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop keeps the servers light over many cases.
+func (m *migration) drop() {
+	if _, running := m.milvus.PID(); !running || m.t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	c, err := client.NewClient(ctx, client.Config{Address: m.milvus.Address})
+	if err == nil {
+		err = errors.Join(c.DropCollection(ctx, m.collection), c.Close())
+	}
+	if err != nil {
+		m.t.Errorf("drop %s: %v", m.collection, err)
+	}
+}
+
+func (m *migration) dialMilvus() *client.GrpcClient {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), 20*time.Second) // the dial blocks as long as this allows
+	defer cancel()
+	c, err := client.NewClient(ctx, client.Config{Address: m.milvus.Address})
+	must(m.t, err)
+	m.t.Cleanup(func() { must(m.t, c.Close()) })
+	return c.(*client.GrpcClient)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quiet keeps the Temporal client's complaints about a killed server out of the test's output.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}

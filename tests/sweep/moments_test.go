@@ -1,0 +1,258 @@
+package sweep
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"milvusdm/tests/faultproxy"
+	"milvusdm/tests/stack"
+)
+
+// victim is what is struck at a moment, and how it comes back.
+type victim struct {
+	name string
+	// strike runs while the moment's call stands still; restore when it has been let go.
+	strike, restore func(m *migration)
+}
+
+func nothing(*migration) {}
+
+var (
+	// The moment itself is the fault.
+	noVictim = victim{"nobody", nothing, nothing}
+
+	killWorker = victim{"worker",
+		func(m *migration) { m.worker.Kill9(m.t) },
+		func(m *migration) { m.worker.Start(m.t) }}
+	killTemporal = victim{"Temporal",
+		func(m *migration) { m.temporal.Kill9(m.t) },
+		func(m *migration) { m.temporal.Start(m.t) }}
+	killMilvus = victim{"Milvus",
+		func(m *migration) { m.milvus.Kill9(m.t) },
+		func(m *migration) { m.milvus.Start(m.t) }}
+	// Longer than the heartbeat timeout: the worker gives its activities up.
+	keepTemporalDown = victim{"Temporal for 5 s",
+		killTemporal.strike,
+		func(m *migration) { time.Sleep(5 * time.Second); m.temporal.Start(m.t) }}
+
+	// The worker stands still until Temporal has given it up, and goes on as if nothing had been.
+	stopWorker = victim{"stopped worker",
+		func(m *migration) {
+			m.worker.Pause(m.t)
+			m.untilTrue("Temporal gives the stopped worker up", m.ledger.lostOne)
+		},
+		func(m *migration) { m.worker.Continue(m.t) }}
+	// The same, and meanwhile another worker does its work.
+	replaceWorker = victim{"stopped and replaced worker",
+		func(m *migration) {
+			stopWorker.strike(m)
+			m.startWorker()
+			before := len(m.proxy.Writes())
+			m.untilTrue("another worker takes over", func() bool { return len(m.proxy.Writes()) > before })
+		},
+		stopWorker.restore}
+
+	kills = []victim{killWorker, killTemporal, killMilvus}
+)
+
+// moment is a row of the table: when a victim is struck.
+type moment struct {
+	name string
+	// call picks the call and its point.
+	call    faultproxy.Rule
+	target  target
+	victims []victim
+	// draining: the call must come while the copy waits to continue as new.
+	draining bool
+	// repairs: rows may stand twice, until the count finds them. Anywhere else that would be a fault of the copy.
+	repairs bool
+	// play strikes in a way of its own; nil strikes while the call stands still.
+	play func(m *migration, mo moment, v victim)
+}
+
+// middle is the write in the middle of the copy, of rows/batchRows in all.
+const middle = 20
+
+var writes = faultproxy.AnyWrite
+
+var moments = []moment{
+	{name: "before a send", call: at(writes, middle, faultproxy.BeforeSend), victims: kills},
+	{name: "sent and unanswered", call: at(writes, middle, faultproxy.Sent), victims: append(kills, keepTemporalDown)},
+	{name: "answered and not checkpointed", call: at(writes, middle, faultproxy.Answered), victims: kills},
+	{name: "an answer lost after a successful write", call: at(writes, middle, faultproxy.Replied), victims: []victim{noVictim, killWorker}},
+	{name: "between drop and create of a partition", call: at("DropPartition", 1, faultproxy.Replied), target: toPartition, victims: kills},
+	{name: "between drop and rename of a collection", call: at("DropCollection", 1, faultproxy.Replied), target: toOld, victims: kills},
+	{name: "in flush", call: at("Flush", 1, faultproxy.Sent), victims: kills},
+	// the first CreateIndex tries the parameters on the empty collection
+	{name: "in index", call: at("CreateIndex", 2, faultproxy.Sent), victims: kills},
+	{name: "in load", call: at("LoadCollection", 1, faultproxy.Sent), victims: kills},
+	{name: "in count", call: count(faultproxy.Sent), victims: kills},
+	{name: "in rename", call: at("RenameCollection", 1, faultproxy.Sent), target: toOld, victims: kills},
+	{name: "renamed and not known", call: at("RenameCollection", 1, faultproxy.Replied), victims: kills},
+	{name: "while draining for continue-as-new", call: at(writes, 0, faultproxy.Sent), draining: true, victims: kills},
+	{name: "a write released after the count", call: at(writes, middle, faultproxy.BeforeSend), victims: []victim{noVictim, killWorker}, play: releaseAfterCount, repairs: true},
+	{name: "a write released after the rename", call: at(writes, middle, faultproxy.BeforeSend), victims: []victim{noVictim}, play: releaseAfterRename},
+	{name: "stopped past the heartbeat timeout and continued", call: at(writes, middle, faultproxy.BeforeSend),
+		victims: []victim{stopWorker, replaceWorker}, repairs: true},
+}
+
+func at(method string, nth int, when faultproxy.Moment) faultproxy.Rule {
+	return faultproxy.Rule{Method: method, Nth: nth, When: when}
+}
+
+func count(when faultproxy.Moment) faultproxy.Rule {
+	return faultproxy.Rule{Match: faultproxy.IsCount, Nth: 1, When: when}
+}
+
+// Each moment once with each of its victims. The directions take turns.
+func TestMoments(t *testing.T) {
+	rig := newRig(t)
+	turn := 0
+	for _, mo := range moments {
+		for _, v := range mo.victims {
+			src := rig.sources[turn%len(rig.sources)]
+			turn++
+			t.Run(mo.name+"/"+v.name, func(t *testing.T) {
+				t.Parallel()
+				b := rig.run(t, src, mo, v)
+				t.Logf("%s: %d rows sent again of at most %d, %d repaired, %.1f s", src.format, b.again, b.allowed, b.repaired, b.took.Seconds())
+			})
+		}
+	}
+}
+
+// lanes is how many cases run at once, each on servers that are for the time its own to kill. A case mostly waits.
+const lanes = 2
+
+// rig holds what all cases share.
+type rig struct {
+	sources []source
+	lanes   chan *lane
+}
+
+// lane is a set of servers. draining is the same with a Temporal that suggests early to continue as new.
+type lane struct{ usual, draining *servers }
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{sources: writeSources(t), lanes: make(chan *lane, lanes)}
+	for i := range lanes {
+		milvus := stack.Milvus(t, i)
+		usual := stack.TemporalWith(t, fmt.Sprint("usual-", i))
+		draining := stack.TemporalWith(t, fmt.Sprint("draining-", i), "limit.historyCount.suggestContinueAsNew=40")
+		r.lanes <- &lane{newServers(t, usual, milvus), newServers(t, draining, milvus)}
+	}
+	return r
+}
+
+// run runs one case and checks it.
+func (r *rig) run(t *testing.T, src source, mo moment, v victim) books {
+	t.Helper()
+	lane := <-r.lanes
+	t.Cleanup(func() { r.lanes <- lane }) // when all else is cleaned up
+	s, rangeRows := lane.usual, rows/2
+	if mo.draining {
+		s, rangeRows = lane.draining, rows/8
+	}
+	m := newMigration(t, s, src, mo.target, rangeRows)
+	if mo.play != nil {
+		mo.play(m, mo, v)
+	} else {
+		m.strike(mo, v)
+	}
+	b := m.finish()
+	if b.repaired > 0 && !mo.repairs {
+		t.Errorf("%d rows had to be repaired", b.repaired)
+	}
+	if mo.draining && m.ledger.runs() < 2 {
+		t.Error("the copy did not continue as new")
+	}
+	return b
+}
+
+// strike strikes the victim while the moment's call stands still.
+func (m *migration) strike(mo moment, v victim) {
+	m.t.Helper()
+	var picked func() bool
+	if mo.draining {
+		picked = m.ledger.draining
+	}
+	h := m.halt(mo.call, picked)
+	m.start()
+	m.until(h.arrived, mo.name)
+	v.strike(m)
+	h.letGo(answer(mo.call.When, v))
+	v.restore(m)
+}
+
+// answer is what becomes of a call that stood still: nothing of its own, unless it would go on from a worker that is dead,
+// or the loss of the answer is the fault.
+func answer(when faultproxy.Moment, v victim) error {
+	if v.name == killWorker.name && when == faultproxy.BeforeSend || v.name == noVictim.name {
+		return faultproxy.Lost(nil)
+	}
+	return nil
+}
+
+// releaseAfterCount holds back an insert, which the worker takes for lost, and lets it through when the rows have been
+// counted and before the worker knows their number.
+func releaseAfterCount(m *migration, mo moment, v victim) {
+	m.t.Helper()
+	mo.call.Method, mo.call.Do = "Insert", faultproxy.Lost // what comes late must be able to double a row
+	held := m.proxy.Hold(mo.call)
+	counted := m.halt(count(faultproxy.Replied), nil)
+	m.start()
+	m.until(counted.arrived, "the count")
+	if err := held.Release(m.t.Context()); err != nil {
+		m.t.Fatalf("the late write: %v", err)
+	}
+	v.strike(m)
+	counted.letGo(nil)
+	v.restore(m)
+	m.until(m.ended, "")
+	if m.result.Repaired == 0 {
+		m.t.Error("the rows of the late write were not repaired")
+	}
+}
+
+// releaseAfterRename is the same with a write that comes when the collection has its final name: there is none of the name
+// that it goes to.
+func releaseAfterRename(m *migration, mo moment, _ victim) {
+	m.t.Helper()
+	mo.call.Method, mo.call.Do = "Insert", faultproxy.Lost // what comes late must be able to double a row
+	held := m.proxy.Hold(mo.call)
+	renamed := m.halt(at("RenameCollection", 1, faultproxy.Replied), nil)
+	m.start()
+	m.until(renamed.arrived, "the rename")
+	if err := held.Release(m.t.Context()); err == nil {
+		m.t.Error("the server took a write to a name that is no more")
+	}
+	renamed.letGo(nil)
+}
+
+// A worker that is asked to end in the middle of a copy leaves nothing that must be sent again.
+func TestTermRepeatsNothing(t *testing.T) {
+	rig := newRig(t)
+	for _, src := range rig.sources {
+		t.Run(src.format, func(t *testing.T) {
+			lane := <-rig.lanes
+			t.Cleanup(func() { rig.lanes <- lane })
+			m := newMigration(t, lane.usual, src, toNew, rows/2)
+			middle := m.proxy.On(at(writes, middle, faultproxy.Answered))
+			m.start()
+			m.until(middle.Fired(), "the middle of the copy")
+			m.worker.Term(t, 20*time.Second)
+			if sent := m.proxy.RowsSent(); sent == 0 || sent == rows {
+				t.Errorf("the worker ended when %d rows were sent: not in the middle", sent)
+			}
+			m.worker.Start(t)
+			if b := m.finish(); b.again != 0 {
+				t.Errorf("%d rows were sent again", b.again)
+			}
+			if m.result.Lost != 0 {
+				t.Errorf("%d attempts were lost", m.result.Lost)
+			}
+		})
+	}
+}
