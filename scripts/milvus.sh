@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # A Milvus standalone server of its own (embedded etcd, RocksMQ and local files).
 #
-#   milvus.sh start STATE NAME PORT   starts it and waits until it is healthy; PORT to PORT+12 are its own
+#   milvus.sh start STATE NAME PORT [SETTING=VALUE...]   starts it and waits until it is healthy
 #   milvus.sh stop  STATE NAME
+#
+# PORT to PORT+12 are its own. A setting is one of milvus.yaml's, as COMMON_SECURITY_TLSMODE=1 for common.security.tlsMode.
 #
 # lib.sh tells what is kept where. The configuration names only what differs from Milvus's defaults.
 source "$(dirname "$0")/lib.sh"
@@ -48,13 +50,14 @@ initial-cluster: default=http://127.0.0.1:$((port + 12))
 YAML
 }
 
-start() { # STATE NAME PORT
+start() { # STATE NAME PORT [SETTING=VALUE...]
   local state=$1 name=$2 port=$3
+  shift 3
   running_pid "$state" "$name" >/dev/null && return
   [ -x "$milvus_dist/bin/milvus" ] || die "Milvus is not installed; run scripts/install.sh servers"
   need_ports "$name" "${PORT_VARIABLE:-PORT}" "$port" $((port + 12))
   configure "$state/$name" "$port"
-  launch "$state" "$name" env DEPLOY_MODE=STANDALONE METRICS_PORT=$((port + 10)) \
+  launch "$state" "$name" env "$@" DEPLOY_MODE=STANDALONE METRICS_PORT=$((port + 10)) \
     LD_LIBRARY_PATH="$milvus_dist/bin" "$milvus_dist/bin/milvus" run standalone
   await "$state" "$name" 120 http_ok $((port + 10)) /healthz OK
 }
@@ -64,7 +67,7 @@ command=${1-}
 mkdir -p "$2"
 state=$(cd "$2" && pwd)
 case $command in
-  start) start "$state" "$3" "$4" ;;
+  start) start "$state" "${@:3}" ;;
   # This version seldom ends by itself. What it acknowledged is in its log on disk, so killing it loses nothing.
   stop) stop "$state" "$3" 5 ;;
   *) die "milvus.sh: unknown command $command" ;;

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -49,20 +47,11 @@ func Milvus(t testing.TB, i int) *Server {
 	return shared(t, fmt.Sprintf("milvus-%d", i), "milvus.sh", milvusPorts)
 }
 
-// MilvusWith returns the shared Milvus server of that name, running with further settings: YAML in the form of milvus.yaml,
-// which goes before it. They are those of the first call.
-func MilvusWith(t testing.TB, name, settings string) *Server {
+// MilvusWith returns the shared Milvus server of that name, running with further settings, each as scripts/milvus.sh takes it.
+// They are those of the first call.
+func MilvusWith(t testing.TB, name string, settings ...string) *Server {
 	t.Helper()
-	configs := filepath.Join(Dir(t), name, "configs")
-	err := os.MkdirAll(configs, 0o755)
-	if err == nil {
-		// Milvus reads its user's settings from a file of this name after its own
-		err = os.WriteFile(filepath.Join(configs, "user.yaml"), []byte(settings), 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return shared(t, name, "milvus.sh", milvusPorts)
+	return shared(t, "milvus-"+name, "milvus.sh", milvusPorts, settings...)
 }
 
 // shared returns the server of that name: a new one the first time, then the same, started again if a test left it dead.
