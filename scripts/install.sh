@@ -80,28 +80,31 @@ milvus() {
   rm -rf "$dir"
 }
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9 # two installations at once: the second finds all done
+{ # read whole before it runs, so that a new version of this file does no harm
+  mkdir -p "$cache"
+  exec 9>"$cache/lock"
+  flock 9 # two installations at once: the second finds all done
 
-for what in "${@:-libraries servers tools}"; do
-  for part in $what; do
-    case $part in
-      libraries)
-        debian g++ pkg-config libhdf5-dev libfaiss-dev libopenblas-dev
-        faiss_c
-        ;;
-      servers)
-        milvus
-        [ -x "$(temporal_command)" ] || go_program "$(temporal_command)" \
-          "github.com/temporalio/cli/cmd/temporal@v$temporal_version" "5 min"
-        ;;
-      tools)
-        go_program "$golangci_lint" \
-          "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci_lint_version" "3 min"
-        go_program "$workflowcheck" "go.temporal.io/sdk/contrib/tools/workflowcheck@$workflowcheck_version" "10 s"
-        ;;
-      *) die "install.sh: unknown part $part" ;;
-    esac
+  for what in "${@:-libraries servers tools}"; do
+    for part in $what; do
+      case $part in
+        libraries)
+          debian g++ pkg-config libhdf5-dev libfaiss-dev libopenblas-dev
+          faiss_c
+          ;;
+        servers)
+          milvus
+          [ -x "$(temporal_command)" ] || go_program "$(temporal_command)" \
+            "github.com/temporalio/cli/cmd/temporal@v$temporal_version" "5 min"
+          ;;
+        tools)
+          go_program "$golangci_lint" \
+            "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci_lint_version" "3 min"
+          go_program "$workflowcheck" "go.temporal.io/sdk/contrib/tools/workflowcheck@$workflowcheck_version" "10 s"
+          ;;
+        *) die "install.sh: unknown part $part" ;;
+      esac
+    done
   done
-done
+  exit
+}

@@ -62,13 +62,16 @@ start() { # STATE NAME PORT [SETTING=VALUE...]
   await "$state" "$name" 120 http_ok $((port + 10)) /healthz OK
 }
 
-command=${1-}
-[ $# -ge 3 ] || die "usage: milvus.sh start STATE NAME PORT | stop STATE NAME"
-mkdir -p "$2"
-state=$(cd "$2" && pwd)
-case $command in
-  start) start "$state" "${@:3}" ;;
-  # This version seldom ends by itself. What it acknowledged is in its log on disk, so killing it loses nothing.
-  stop) stop "$state" "$3" 5 ;;
-  *) die "milvus.sh: unknown command $command" ;;
-esac
+{ # read whole before it runs, so that a new version of this file does no harm
+  command=${1-}
+  [ $# -ge 3 ] || die "usage: milvus.sh start STATE NAME PORT | stop STATE NAME"
+  mkdir -p "$2"
+  state=$(cd "$2" && pwd)
+  case $command in
+    start) start "$state" "${@:3}" ;;
+    # This version seldom ends by itself. What it acknowledged is in its log on disk, so killing it loses nothing.
+    stop) stop "$state" "$3" 5 ;;
+    *) die "milvus.sh: unknown command $command" ;;
+  esac
+  exit
+}

@@ -118,20 +118,23 @@ down() {
   wait
 }
 
-if [ "${1-}" = env ]; then
-  settings
+{ # read whole before it runs, so that a new version of this file does no harm
+  if [ "${1-}" = env ]; then
+    settings
+    exit
+  fi
+  [[ ${1-} =~ ^(up|down|clean)$ ]] || die "usage: stack.sh up | env | down | clean"
+  [ "$1" = up ] || [ -d "$state" ] || exit 0 # nothing to stop
+  mkdir -p "$state"
+  exec 9>"$state/lock"
+  flock 9 # one at a time
+  case $1 in
+    up) up ;;
+    down) down ;;
+    clean)
+      down
+      rm -rf "$state"
+      ;;
+  esac
   exit
-fi
-[ "${1-}" = up ] || [ -d "$state" ] || exit 0
-mkdir -p "$state"
-exec 9>"$state/lock"
-flock 9 # one at a time
-case ${1-} in
-  up) up ;;
-  down) down ;;
-  clean)
-    down
-    rm -rf "$state"
-    ;;
-  *) die "usage: stack.sh up | env | down | clean" ;;
-esac
+}

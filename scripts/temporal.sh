@@ -35,12 +35,15 @@ start() { # STATE NAME PORT [UI_PORT [KEY=VALUE...]]
     --retention "$retention" --namespace default
 }
 
-command=${1-}
-[ $# -ge 3 ] || die "usage: temporal.sh start STATE NAME PORT [UI_PORT [KEY=VALUE...]] | stop STATE NAME"
-mkdir -p "$2"
-state=$(cd "$2" && pwd)
-case $command in
-  start) start "$state" "$3" "$4" "${@:5}" ;;
-  stop) stop "$state" "$3" 15 ;;
-  *) die "temporal.sh: unknown command $command" ;;
-esac
+{ # read whole before it runs, so that a new version of this file does no harm
+  command=${1-}
+  [ $# -ge 3 ] || die "usage: temporal.sh start STATE NAME PORT [UI_PORT [KEY=VALUE...]] | stop STATE NAME"
+  mkdir -p "$2"
+  state=$(cd "$2" && pwd)
+  case $command in
+    start) start "$state" "$3" "$4" "${@:5}" ;;
+    stop) stop "$state" "$3" 15 ;;
+    *) die "temporal.sh: unknown command $command" ;;
+  esac
+  exit
+}
