@@ -141,7 +141,11 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 		return err
 	}
 	c.phase(ctx, PhasePreparing)
-	err = workflow.ExecuteActivity(looking(ctx, &c.Job, "prepare "+c.Plan.Target.Place), acts.PrepareTarget,
+	options := looking
+	if c.Plan.Target.Action == transfer.ActionRefill {
+		options = working // it drops the old partition: from then on the job must not end before its rows are there
+	}
+	err = workflow.ExecuteActivity(options(ctx, &c.Job, "prepare "+c.Plan.Target.Place), acts.PrepareTarget,
 		activities.PrepareInput{Ref: c.Ref, Plan: c.Plan.Target}).Get(ctx, &state.Target)
 	if err != nil {
 		return err
