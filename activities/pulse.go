@@ -40,6 +40,9 @@ func startPulse(ctx context.Context, c *job.Copy, patience time.Duration, base, 
 	}
 	p.beat.Reached = reached
 	p.gain()
+	// The first heartbeat is sent at once and waited for: a worker that was stopped while it was handed this attempt hears
+	// now, before it sends anything, that the attempt has been given up.
+	activity.RecordHeartbeat(ctx, p.beat)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
