@@ -93,6 +93,21 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// TestExampleOfMilvusDM2: the file of float64 that came with MilvusDM 2.0, read here by other means.
+func TestExampleOfMilvusDM2(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	file := filepath.Join(stack.Root(t), "examples", "data", "pymilvusdm-float_example.h5")
+	var vectors []float32
+	for _, x := range readHDF5[float64](t, file, "embeddings") {
+		vectors = append(vectors, float32(x))
+	}
+	keys := readHDF5[int64](t, file, "ids")
+	milvusdm(t, "run", own(t, "job-"+collection, file, m.address, collection, nil, nil)).exits(fault.ExitOK).says("verified", "float64", "float32")
+	m.holdsSum(t, content.Place{Collection: collection}, sumOfColumns(t, keys, vectors, int64(len(vectors)/len(keys))))
+}
+
 // env is the environment that milvusdm is started with here.
 func env(t *testing.T) func(string) (string, bool) {
 	return func(name string) (string, bool) {

@@ -62,6 +62,29 @@ func TestOnExisting(t *testing.T) {
 	}
 }
 
+// TestKeepAndGoOn: a cancelled job puts the load state back; the next run looks keys up all the same.
+func TestKeepAndGoOn(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	proxy := faultproxy.Start(t, m.address)
+	collection := m.collection(t)
+	m.createAs(t, collection, dim)
+	m.insert(t, collection, "", old)
+	path := own(t, "job-"+collection, source.hdf5File(t), proxy.Addr(), collection, nil, []string{"on_existing: keep", "batch_rows: 50"})
+	kept := cancelInTheMiddle(t, proxy, path)
+	if m.isLoaded(t, collection) {
+		t.Error("the cancelled job leaves the collection loaded")
+	}
+	if result := verified(t, "run", path); result.Resumed != kept {
+		t.Errorf("%d rows were kept: %+v", kept, result)
+	}
+	if again := proxy.RowsSentAgain(); again != 0 {
+		t.Errorf("%d rows were sent again", again)
+	}
+	m.load(t, collection)
+	m.holds(t, collection, "", rows{0, 1000, 1}, old)
+}
+
 func TestOnDuplicate(t *testing.T) {
 	t.Parallel()
 	m := theMilvus(t)

@@ -54,12 +54,12 @@ func sumOf(t *testing.T, sets ...rows) transfer.Sum {
 	t.Helper()
 	var total transfer.Sum
 	for _, r := range sets {
-		total.Add(sumOfColumns(t, r.keys(), r.vectors()))
+		total.Add(sumOfColumns(t, r.keys(), r.vectors(), dim))
 	}
 	return total
 }
 
-func sumOfColumns(t *testing.T, keys []int64, vectors []float32) transfer.Sum {
+func sumOfColumns(t *testing.T, keys []int64, vectors []float32, dim int64) transfer.Sum {
 	t.Helper()
 	b := &transfer.Batch{Rows: len(keys)}
 	b.Fields = append(b.Fields, transfer.Int64Column("id", keys), transfer.FloatVectorColumn("embedding", dim, vectors))
@@ -91,7 +91,8 @@ func hdf5File(t *testing.T, keys []int64, vectors []float32, dim int) string {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	// The library locks what it writes, and a program that another test starts meanwhile inherits the lock.
+	return write(t, filepath.Base(path), read(t, path))
 }
 
 func writeDataset[T any](t *testing.T, f *hdf5.File, name string, values *[]T, shape ...uint) {
@@ -114,6 +115,28 @@ func writeDataset[T any](t *testing.T, f *hdf5.File, name string, values *[]T, s
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// readHDF5 reads a dataset whole, independently of the reader under test.
+func readHDF5[T any](t *testing.T, path, name string) []T {
+	t.Helper()
+	theLibrary.Lock()
+	defer theLibrary.Unlock()
+	f, err := hdf5.OpenFile(path, hdf5.F_ACC_RDONLY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	d, err := f.OpenDataset(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	values := make([]T, d.Space().SimpleExtentNPoints())
+	if err := d.Read(&values); err != nil {
+		t.Fatal(err)
+	}
+	return values
 }
 
 // faissFile writes the rows as Faiss writes a flat index: their keys must be their places, 0, 1, 2 ...
