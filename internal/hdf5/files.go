@@ -177,10 +177,10 @@ func (s *fileState) unchanged() error {
 }
 
 // identity changes when the content of the files does, as far as sizes, times and headers tell.
-func identity(inputs []*input) string {
+func identity(files []fileState) string {
 	h := sha256.New()
-	for _, in := range inputs {
-		fmt.Fprintf(h, "%d %d %x\n", in.size, in.modTime.UnixNano(), in.header)
+	for _, f := range files {
+		fmt.Fprintf(h, "%d %d %x\n", f.size, f.modTime.UnixNano(), f.header)
 	}
 	return "files:" + hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -97,6 +97,8 @@ func guess(p *place) (job.HDF5Layout, *place, error) {
 			return "", nil, err
 		}
 		return guess(below)
+	case len(p.members) == 0:
+		return "", nil, fault.New(fault.Corrupt, "%s: group %s is empty; the file holds %s", p.file.name, p.path, p.file.contents())
 	case len(datasets) == 0:
 		return "", nil, fault.New(fault.Config, "%s: group %s holds %d groups and no dataset; say which one to read: set source.hdf5.object. "+
 			"The file holds %s", p.file.name, p.path, len(groups), p.file.contents())
@@ -204,7 +206,7 @@ func (p *place) missing(name string) error {
 		p.file.name, path.Join(p.path, name), p.file.contents())
 }
 
-// group returns the place, or the group that it lies in, and the name of the dataset in it that is meant.
+// groupOf returns the place, or the group that it lies in, and the name of the dataset in it that is meant.
 func (p *place) groupOf(usual string) (*place, string, error) {
 	if p.group {
 		return p, usual, nil

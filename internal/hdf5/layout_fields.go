@@ -53,7 +53,8 @@ func readGroup(p *place) (*table, error) {
 		t.notes = append(t.notes, fmt.Sprintf("not copied, as these are no datasets of rows: %s", strings.Join(left, ", ")))
 	}
 	if len(fields) == 0 {
-		return nil, p.missing("of rows")
+		return nil, fault.New(fault.Config, "%s: group %s holds no dataset of rows; the file holds %s; set source.hdf5.object",
+			p.file.name, p.path, p.file.contents())
 	}
 	return t, p.addFields(t, fields, keyNames)
 }

@@ -73,7 +73,8 @@ func (p *place) checkFrame() error {
 			return fault.New(fault.Unsupported, "%s: %s holds a %s of pandas; what is read is a DataFrame without MultiIndex, "+
 				"written by to_hdf(format=\"fixed\"), and of one by format=\"table\" the dataset table", p.file.name, p.path, mark)
 		}
-		return p.missing("axis0, axis1 or block0_values")
+		return fault.New(fault.Config, "%s: %s holds no DataFrame (axis0, axis1, block0_values); the file holds %s; set source.hdf5.object or layout",
+			p.file.name, p.path, p.file.contents())
 	}
 	return nil
 }

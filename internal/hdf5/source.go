@@ -27,6 +27,7 @@ type source struct {
 	// first and end are the rows that the job takes, numbered over all files.
 	first, end int64
 	notes      []string
+	identity   string
 }
 
 // input is one file.
@@ -45,6 +46,15 @@ func (in *input) place(row int64) string {
 // What is wrong with a file is told as fault.NotFound, Denied, Corrupt or Unsupported; what is wrong with how the job
 // sees it as Config.
 func Open(ctx context.Context, j *job.HDF5Source) (transfer.Source, error) {
+	s, err := open(ctx, j, survives)
+	if err != nil {
+		return nil, err // no source that is nil and yet an interface
+	}
+	return s, nil
+}
+
+// open lets check look at the files before the library does.
+func open(ctx context.Context, j *job.HDF5Source, check func(context.Context, *job.HDF5Source, []fileState) error) (*source, error) {
 	if err := checkJob(j); err != nil {
 		return nil, err
 	}
@@ -52,7 +62,10 @@ func Open(ctx context.Context, j *job.HDF5Source) (transfer.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{}
+	if err := check(ctx, j, states); err != nil {
+		return nil, err
+	}
+	s := &source{identity: identity(states)}
 	for _, state := range states {
 		in := &input{fileState: state, first: s.end}
 		if in.table, err = inspect(ctx, state, j); err != nil {
@@ -107,7 +120,7 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 	d := &transfer.Description{
 		Format: "HDF5, " + s.inputs[0].table.format, Schema: transfer.Schema{CollectionSchema: s.schema},
 		Rows: s.end - s.first, Inputs: s.taken(), Metric: s.inputs[0].table.metric, GeneratedKeys: !s.inputs[0].table.hasKey,
-		Identity: identity(s.inputs), Notes: slices.Clone(s.notes),
+		Identity: s.identity, Notes: slices.Clone(s.notes),
 	}
 	for i, in := range s.inputs {
 		d.Bytes += d.Inputs[i].Rows * int64(in.table.rowBytes())

@@ -27,7 +27,7 @@ func (f *file) usable(d *dataset) error {
 		return err
 	}
 	if len(d.dims) == 0 || len(d.dims) > 2 {
-		return fault.New(fault.Unsupported, "%s: %v: rows have 1 or 2 dimensions", f.name, d)
+		return fault.New(fault.Unsupported, "%s: %v: datasets of 1 or 2 dimensions are read, a row for each of the first", f.name, d)
 	}
 	// what lies elsewhere takes 12 or 16 bytes here
 	size := int64(d.elem.size)

@@ -203,7 +203,7 @@ def milvusdm():
     refused("scalar-only.h5", "Config", "/version")
     with open_new("nothing.h5"):
         pass
-    refused("nothing.h5", "Config", "no datasets")
+    refused("nothing.h5", "Corrupt", "no datasets")
 
 
 def ann():
@@ -336,7 +336,7 @@ def group():
     refused("group-bad-json.h5", "Corrupt", "row 9 of /meta", "not valid JSON", json=["meta"])
     broken("group-unsigned.h5", "row 4 of /n:", "above the largest Int64", n=np.array([1, 2, 3, 4, 2**64 - 1] + [0] * 45, "u8"))
     broken("group-complex.h5", "/z", kind="Unsupported", z=v.astype("c8")[:, 0])
-    broken("group-3d.h5", "/cube", "1 or 2 dimensions", kind="Unsupported", cube=v.reshape(ROWS, 4, 4))
+    broken("group-3d.h5", "/cube", "50 x 4 x 4", "1 or 2 dimensions", kind="Unsupported", cube=v.reshape(ROWS, 4, 4))
     broken("group-int-matrix.h5", "/m holds 2 x int32 in each row", kind="Unsupported", m=np.ones((ROWS, 2), "i4"))
     broken("group-text-key.h5", "/id holds", "keys are integers", kind="Config", id=fixed)
     refused("group-text-key.h5", "Config", "would both be field", key_name="none")
