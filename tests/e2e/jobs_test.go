@@ -49,7 +49,7 @@ func slow(p *faultproxy.Proxy, d time.Duration) *faultproxy.Hook {
 // written waits until the server has acknowledged n writes.
 func written(t *testing.T, p *faultproxy.Proxy, n int) {
 	t.Helper()
-	within(t, time.Minute, fmt.Sprintf("%d writes were acknowledged", n), func() bool {
+	within(t, 2*time.Minute, fmt.Sprintf("%d writes were acknowledged", n), func() bool {
 		acknowledged := 0
 		for _, w := range p.Writes() {
 			if !w.Acknowledged.IsZero() {

@@ -287,7 +287,7 @@ func TestWaitForTheServer(t *testing.T) {
 	written(t, j.proxy, 4)
 	away := j.proxy.On(faultproxy.Rule{When: faultproxy.BeforeSend, Do: faultproxy.Lost})
 	run.awaitSays("Milvus at "+j.proxy.Addr(), time.Minute)
-	within(t, 20*time.Second, "the status tells of the wait", func() bool {
+	within(t, time.Minute, "the status tells of the wait", func() bool {
 		a := milvusdm(t, "status", j.name).exits(fault.ExitOK)
 		return strings.Contains(a.stdout, "Milvus at "+j.proxy.Addr())
 	})

@@ -60,7 +60,7 @@ func (p *process) wait() *answer {
 	p.t.Helper()
 	select {
 	case <-p.ended: // its exit code tells
-	case <-time.After(3 * time.Minute):
+	case <-time.After(5 * time.Minute):
 		_ = p.cmd.Process.Kill()
 		p.t.Fatalf("milvusdm %s does not end\nstdout: %s\nstderr: %s", strings.Join(p.args, " "), p.stdout.String(), p.stderr.String())
 	}

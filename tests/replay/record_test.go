@@ -92,7 +92,11 @@ func TestRecord(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	root := stack.Root(t)
 	for _, file := range []string{"examples/data/" + vectors, "examples/data/" + index, "internal/faiss/testdata/" + repeated} {
 		text, err := os.ReadFile(filepath.Join(root, file))
