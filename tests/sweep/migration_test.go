@@ -16,6 +16,8 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	temporal "go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"milvusdm/internal/job"
 	"milvusdm/tests/content"
@@ -41,7 +43,11 @@ type servers struct {
 
 func newServers(t *testing.T, temporalServer, milvusServer *stack.Server) *servers {
 	t.Helper()
-	c, err := temporal.Dial(temporal.Options{HostPort: temporalServer.Address, Logger: quiet{}})
+	// The ledger must see what Temporal has right after a restart.
+	soon := grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1, MaxDelay: 20 * time.Millisecond},
+		MinConnectTimeout: time.Second})
+	c, err := temporal.Dial(temporal.Options{HostPort: temporalServer.Address, Logger: quiet{},
+		ConnectionOptions: temporal.ConnectionOptions{DialOptions: []grpc.DialOption{soon}}})
 	must(t, err)
 	t.Cleanup(c.Close)
 	return &servers{temporalServer, milvusServer, c}
@@ -57,6 +63,7 @@ type migration struct {
 	ledger     *ledger
 	job        *job.Job
 	collection string
+	rangeRows  int64
 	started    time.Time
 	ended      chan struct{}
 	result     workflows.Result // once ended, with err
@@ -75,11 +82,11 @@ const (
 var collections atomic.Int64
 
 // newMigration prepares a job and all that it needs, and starts its worker. rangeRows is how many rows an activity copies.
-func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int) *migration {
+func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int64) *migration {
 	t.Helper()
 	s.temporal.Start(t) // an earlier case may have failed and left one dead
 	s.milvus.Start(t)
-	m := &migration{servers: s, t: t, source: src, ended: make(chan struct{})}
+	m := &migration{servers: s, t: t, source: src, rangeRows: rangeRows, ended: make(chan struct{})}
 	m.collection = fmt.Sprintf("sweep_%d", collections.Add(1))
 	m.proxy = faultproxy.Start(t, s.milvus.Address)
 	more := ""
@@ -106,24 +113,24 @@ copy: {batch_rows: %d, range_rows: %d, parallel: 2, writers: 2, write_timeout: 3
 	m.ledger = &ledger{client: s.client, firstKey: src.firstKey, sightings: map[activityID][]sighting{},
 		workflow: fmt.Sprintf("target/%s/default/%s", m.proxy.Addr(), m.collection)}
 	m.proxy.On(faultproxy.Rule{Method: faultproxy.AnyWrite, Do: func(c *faultproxy.Call) error {
-		if m.firstRow(c)/int64(rangeRows)%2 == 0 {
-			return faultproxy.Delay(pace)(c)
+		if m.slow(c) {
+			return faultproxy.Delay(slowPace)(c)
 		}
-		return faultproxy.Delay(slowPace)(c)
+		return faultproxy.Delay(pace)(c)
 	}})
 	m.worker = m.startWorker()
 	t.Cleanup(m.drop)
 	return m
 }
 
-// firstRow returns the number of the first row of a write.
-func (m *migration) firstRow(c *faultproxy.Call) int64 {
+// slow reports whether a write is of one of the slower ranges.
+func (m *migration) slow(c *faultproxy.Call) bool {
 	for _, f := range c.Request.(interface{ GetFieldsData() []*schemapb.FieldData }).GetFieldsData() {
 		if keys := f.GetScalars().GetLongData().GetData(); len(keys) > 0 {
-			return keys[0] - m.source.firstKey
+			return (keys[0]-m.source.firstKey)/m.rangeRows%2 == 1
 		}
 	}
-	return 0
+	return false
 }
 
 func (m *migration) startWorker() *stack.Worker {
@@ -180,11 +187,11 @@ type halt struct {
 
 // halt arms a rule whose call stays where it is until it is let go: the first one, or the first for which picked answers
 // true.
-func (m *migration) halt(r faultproxy.Rule, picked func() bool) *halt {
+func (m *migration) halt(r faultproxy.Rule, picked func(*faultproxy.Call) bool) *halt {
 	h := &halt{arrived: make(chan struct{}), release: make(chan error, 1)}
 	var stopped atomic.Bool
-	r.Do = func(*faultproxy.Call) error {
-		if picked != nil && !picked() || !stopped.CompareAndSwap(false, true) {
+	r.Do = func(c *faultproxy.Call) error {
+		if picked != nil && !picked(c) || !stopped.CompareAndSwap(false, true) {
 			return nil
 		}
 		close(h.arrived)

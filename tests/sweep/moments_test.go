@@ -1,7 +1,10 @@
 package sweep
 
 import (
+	"flag"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -122,8 +125,17 @@ func TestMoments(t *testing.T) {
 	}
 }
 
-// lanes is how many cases run at once, each on servers that are for the time its own to kill. A case mostly waits.
-const lanes = 2
+// lanes is how many cases run at once, each on servers that are for the time its own to kill. A case mostly waits, so there
+// may be more of them than processors.
+const lanes = 3
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(lanes)); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // rig holds what all cases share.
 type rig struct {
@@ -151,7 +163,7 @@ func (r *rig) run(t *testing.T, src source, mo moment, v victim) books {
 	t.Helper()
 	lane := <-r.lanes
 	t.Cleanup(func() { r.lanes <- lane }) // when all else is cleaned up
-	s, rangeRows := lane.usual, rows/2
+	s, rangeRows := lane.usual, int64(rows/2)
 	if mo.draining {
 		s, rangeRows = lane.draining, rows/8
 	}
@@ -174,9 +186,9 @@ func (r *rig) run(t *testing.T, src source, mo moment, v victim) books {
 // strike strikes the victim while the moment's call stands still.
 func (m *migration) strike(mo moment, v victim) {
 	m.t.Helper()
-	var picked func() bool
+	var picked func(*faultproxy.Call) bool
 	if mo.draining {
-		picked = m.ledger.draining
+		picked = m.drains
 	}
 	h := m.halt(mo.call, picked)
 	m.start()
@@ -184,6 +196,16 @@ func (m *migration) strike(mo moment, v victim) {
 	v.strike(m)
 	h.letGo(answer(mo.call.When, v))
 	v.restore(m)
+}
+
+// drains gives the other ranges half a second to end and the copy to begin to drain, while a slow one is under way.
+func (m *migration) drains(c *faultproxy.Call) bool {
+	for deadline := time.Now().Add(500 * time.Millisecond); m.slow(c) && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if m.ledger.draining() {
+			return true
+		}
+	}
+	return false
 }
 
 // answer is what becomes of a call that stood still: nothing of its own, unless it would go on from a worker that is dead,
