@@ -62,21 +62,23 @@ func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
 	}
 	first := r.row
 	r.row += n
-	return &transfer.Batch{
+	b := &transfer.Batch{
 		Fields: []*schemapb.FieldData{transfer.Int64Column(r.source.keyField, keys), column},
 		Rows:   int(n), First: first, After: transfer.Row(r.row),
 		Where: func(i int) string { return p.place(first + int64(i)) },
-	}, nil
+	}
+	b.Recyclable(column)
+	return b, nil
 }
 
 // vectors makes room for n vectors, and the column made of it.
 func (r *reader) vectors(n int) ([]byte, *schemapb.FieldData) {
 	name, info := r.source.vectorField, r.part.info
 	if info.Binary {
-		v := make([]byte, n*info.RowBytes())
+		v := transfer.Room[byte](n * info.RowBytes())
 		return v, transfer.BinaryVectorColumn(name, int64(info.Dim), v)
 	}
-	v := make([]float32, n*info.Dim)
+	v := transfer.Room[float32](n * info.Dim)
 	return floatBytes(v), transfer.FloatVectorColumn(name, int64(info.Dim), v)
 }
 

@@ -33,26 +33,13 @@ func (c *openColumn) badRow(row int64, format string, args ...any) error {
 
 // readElements reads n rows of size values each, straight into the slice that it returns. The column's memory type is
 // T's, or takes size times it.
-func readElements[T number](c *openColumn, row int64, n int, size int64) ([]T, error) {
-	out := uncleared[T](n * int(size))
+func readElements[T element](c *openColumn, row int64, n int, size int64) ([]T, error) {
+	out := transfer.Room[T](n * int(size))
 	return out, c.read(row, n, unsafe.Pointer(unsafe.SliceData(out)))
 }
 
-type number interface {
+type element interface {
 	byte | int32 | int64 | uint64 | float32 | float64
-}
-
-// uncleared makes a slice whose values are still to be written, all of them: for megabytes that are overwritten at once,
-// clearing them first takes as long as reading them. A strings.Builder is what gives such memory.
-func uncleared[T number](n int) []T {
-	var zero T
-	size := int(unsafe.Sizeof(zero))
-	if n*size < 4096 { // small memory might not be aligned
-		return make([]T, n)
-	}
-	var b strings.Builder
-	b.Grow(n * size)
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.StringData(b.String()))), n)
 }
 
 func decodeFloatVector(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {

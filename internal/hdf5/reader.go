@@ -101,7 +101,13 @@ func (r *reader) read(in *input) (*transfer.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &transfer.Batch{Fields: fields, Rows: n, First: r.row, Where: func(i int) string { return in.place(row + int64(i)) }}, nil
+	b := &transfer.Batch{Fields: fields, Rows: n, First: r.row, Where: func(i int) string { return in.place(row + int64(i)) }}
+	for _, c := range r.open.columns {
+		if !c.windowed { // a window is several batches'
+			b.Recyclable(b.Field(c.field.Name))
+		}
+	}
+	return b, nil
 }
 
 // fields reads n rows of the open file, or the fewer that are unpacked already. It returns how many.

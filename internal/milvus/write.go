@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/grpc"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/transfer"
@@ -55,10 +56,10 @@ func (w *writer) send(ctx context.Context, b *transfer.Batch) error {
 	if w.insert {
 		verb = "insert"
 		resp, err = w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
-			FieldsData: b.Fields, NumRows: uint32(b.Rows)})
+			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(columns(b.Fields)))
 	} else {
 		resp, err = w.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
-			FieldsData: b.Fields, NumRows: uint32(b.Rows)})
+			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(columns(b.Fields)))
 	}
 	if err := check(resp.GetStatus(), err); err != nil {
 		return wrap(err, "%s %d rows (%s) into %s", verb, b.Rows, b.Place(0), w.target.Name)

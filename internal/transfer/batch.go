@@ -19,6 +19,8 @@ type Batch struct {
 	After Cursor
 	// Where names row i (0 <= i < Rows) for a person, as "vectors.h5: row 17". Nil when the source can't tell.
 	Where func(i int) string
+
+	recycle []func()
 }
 
 // Field returns the column of that name, or nil.

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -30,9 +31,31 @@ func CheckFinite(b *Batch) error {
 	return nil
 }
 
+var le = binary.LittleEndian
+
 const exponent = 0x7f800000 // of a float32: all ones in NaN and infinities only
 
+// firstNotFinite looks at 8 elements at once: without its sign, a float whose exponent is all ones, and no other, grows into
+// the sign's bit when the exponent's lowest bit is added.
 func firstNotFinite(v []float32) int {
+	const signs, lowest = 1<<63 | 1<<31, 1<<55 | 1<<23
+	b := FloatBytes(v)
+	for i := 0; i+8 <= len(v); i += 8 {
+		eight := b[4*i : 4*i+32]
+		grown := (le.Uint64(eight)&^signs + lowest) | (le.Uint64(eight[8:])&^signs + lowest) |
+			(le.Uint64(eight[16:])&^signs + lowest) | (le.Uint64(eight[24:])&^signs + lowest)
+		if grown&signs != 0 {
+			return i + firstBad(v[i:i+8])
+		}
+	}
+	whole := len(v) &^ 7
+	if at := firstBad(v[whole:]); at >= 0 {
+		return whole + at
+	}
+	return -1
+}
+
+func firstBad(v []float32) int {
 	for i, x := range v {
 		if math.Float32bits(x)&exponent == exponent {
 			return i

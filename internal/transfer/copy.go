@@ -102,6 +102,7 @@ func (c *Copier) Run(ctx context.Context, from Checkpoint) (reached Checkpoint, 
 						return
 					}
 				}
+				p.batch.Recycle()
 				prefix.acknowledge(p.seq, p.covers)
 			}
 		})

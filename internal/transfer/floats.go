@@ -13,7 +13,7 @@ func init() {
 	}
 }
 
-// floatBytes returns the memory of v as bytes; it shares it.
-func floatBytes(v []float32) []byte {
+// FloatBytes returns the memory of v as bytes; it shares it.
+func FloatBytes(v []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*4)
 }

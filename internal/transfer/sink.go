@@ -42,7 +42,8 @@ type Sink interface {
 type Writer interface {
 	// Write returns nil when the target has acknowledged the whole batch, which makes it durable. When ctx ends before the
 	// batch was sent it returns ErrNotSent; a call under way it does not cut off. After any other error the batch may have
-	// been written wholly, partly or not at all. It keeps nothing of b.
+	// been written wholly, partly or not at all, and the batch's memory may still be read from: it must not be changed. When it
+	// returns nil it keeps nothing of b.
 	Write(ctx context.Context, b *Batch) error
 	Close() error
 }

@@ -136,7 +136,7 @@ func vectorEncoder(f *schemapb.FieldData, v *schemapb.VectorField) (func([]byte,
 	}
 	switch d := v.GetData().(type) {
 	case *schemapb.VectorField_FloatVector:
-		return packed(floatBytes(d.FloatVector.GetData()), dim*4)
+		return packed(FloatBytes(d.FloatVector.GetData()), dim*4)
 	case *schemapb.VectorField_BinaryVector:
 		return packed(d.BinaryVector, dim/8)
 	case *schemapb.VectorField_Float16Vector:
