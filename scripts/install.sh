@@ -89,7 +89,7 @@ milvus() {
     for part in $what; do
       case $part in
         libraries)
-          debian g++ pkg-config libhdf5-dev libfaiss-dev libopenblas-dev
+          debian g++ dpkg-dev pkg-config libhdf5-dev libfaiss-dev libopenblas-dev
           faiss_c
           ;;
         servers)
