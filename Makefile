@@ -3,6 +3,7 @@
 JOB   ?= examples/hdf5_to_milvus.yaml
 BIN   ?= bin
 STATE ?= $(CURDIR)/.milvusdm
+BENCH ?= .
 export STATE
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -48,9 +49,9 @@ check: ## formatting, linters, layers, workflow determinism, data races
 	@scripts/install.sh libraries tools
 	@scripts/check.sh $(TAGS)
 
-bench: ## measure against bare loops and print the ratios
+bench: ## measure against bare loops and print the ratios: make bench [BENCH=Copy|Memory|Readers]
 	@scripts/install.sh libraries servers
-	go test $(TAGS) -count=1 -timeout 2h -run '^$$' -bench . -benchtime 1x ./tests/bench
+	go test $(TAGS) -count=1 -timeout 2h -run '^$$' -bench '$(BENCH)' -benchtime 1x ./tests/bench
 
 sweep: ## kill servers and worker at 100 random moments and print the tally
 	@scripts/install.sh libraries servers
