@@ -61,9 +61,9 @@ func (b *board) follow(ctx workflow.Context, s Status) {
 // show renders the status as Markdown into the Web UI's current details.
 func (b *board) show(ctx workflow.Context) {
 	var t strings.Builder
-	fmt.Fprintf(&t, "**%s** since %s\n\n| | |\n|---|---|\n", b.Phase, b.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
+	t.WriteString(fmt.Sprintf("**%s** since %s\n\n| | |\n|---|---|\n", b.Phase, b.Since.UTC().Format("2006-01-02 15:04:05 UTC")))
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&t, "| %s | %s |\n", name, fmt.Sprintf(format, args...))
+		t.WriteString("| " + name + " | " + fmt.Sprintf(format, args...) + " |\n")
 	}
 	row("source", "%s", b.Source)
 	row("target", "`%s`", b.Target)
