@@ -22,10 +22,7 @@ type books struct {
 // finish waits for the end of the job and checks everything that is promised.
 func (m *migration) finish() books {
 	m.t.Helper()
-	select {
-	case <-m.ended:
-	case <-time.After(patience):
-	}
+	<-m.ended
 	b := books{took: time.Since(m.started)}
 	if m.err != nil {
 		m.t.Fatalf("the job did not end well after %v: %v", b.took.Round(time.Second), m.err)
