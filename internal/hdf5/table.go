@@ -35,7 +35,10 @@ func (t *table) key() *column {
 
 // rowBytes is about what a row takes while it is read.
 func (t *table) rowBytes() int {
-	bytes := 8 // a key
+	bytes := 0
+	if !t.hasKey {
+		bytes = 8 // its number
+	}
 	for _, c := range t.columns {
 		bytes += c.rowBytes
 	}
