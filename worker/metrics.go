@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/sdk/metric"
@@ -17,9 +20,9 @@ import (
 )
 
 // serveMetrics serves the SDK's and the Go runtime's metrics at /metrics.
-func serveMetrics(address string) (client.MetricsHandler, func(), error) {
+func serveMetrics(address string, logger *slog.Logger) (client.MetricsHandler, func(), error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(prometheus.NewGoCollector(), prometheus.NewProcessCollector(prometheus.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
 	if err != nil {
 		return nil, nil, fault.New(fault.Internal, "metrics: %w", err)
@@ -32,12 +35,17 @@ func serveMetrics(address string) (client.MetricsHandler, func(), error) {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go server.Serve(listener)
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("metrics are served no more", "address", address, "error", err)
+		}
+	}()
 	stop := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		server.Shutdown(ctx)
-		provider.Shutdown(ctx)
+		if err := errors.Join(server.Shutdown(ctx), provider.Shutdown(ctx)); err != nil {
+			logger.Warn("metrics not shut down in order", "error", err)
+		}
 	}
 	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: provider.Meter("temporal-sdk")}), stop, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -61,7 +62,7 @@ func parse(args []string) (*settings, error) {
 		return nil, fault.New(fault.Config, "%w", err)
 	}
 	if *showVersion {
-		os.Stdout.WriteString("milvusdm-worker " + version.Version + "\n")
+		fmt.Println("milvusdm-worker", version.Version)
 		os.Exit(fault.ExitOK)
 	}
 	if f.NArg() > 0 {
@@ -87,7 +88,7 @@ func run(ctx context.Context, args []string) error {
 	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	options.Logger = log.NewStructuredLogger(logger)
 	if s.metrics != "" {
-		handler, stop, err := serveMetrics(s.metrics)
+		handler, stop, err := serveMetrics(s.metrics, logger)
 		if err != nil {
 			return err
 		}

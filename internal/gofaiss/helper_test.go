@@ -78,7 +78,9 @@ func play(args []string) int {
 	case "killed":
 		panic(syscall.Kill(os.Getpid(), syscall.SIGKILL))
 	case "babble":
-		fmt.Fprint(w, "this is no frame at all")
+		if _, err := fmt.Fprint(w, "this is no frame at all"); err != nil {
+			panic(err)
+		}
 		flush()
 		time.Sleep(time.Hour)
 	case "pid":

@@ -275,7 +275,11 @@ func TestCancelled(t *testing.T) {
 	}
 	defer reader.Close()
 	block, blocked := make(chan struct{}), make(chan struct{})
-	go do(context.Background(), func() error { close(blocked); <-block; return nil })
+	go func() {
+		if err := do(context.Background(), func() error { close(blocked); <-block; return nil }); err != nil {
+			t.Error(err)
+		}
+	}()
 	<-blocked
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -294,7 +298,7 @@ func TestPanicReachesCaller(t *testing.T) {
 			t.Errorf("panic %v", p)
 		}
 	}()
-	do(t.Context(), func() error { panic("lost") })
+	t.Errorf("it returned %v", do(t.Context(), func() error { panic("lost") }))
 }
 
 // TestMemoryIsBounded reads a file far larger than a batch, in batches and in chunks larger than a batch.

@@ -26,13 +26,6 @@ type table struct {
 	notes   []string
 }
 
-func (t *table) key() *column {
-	if t.hasKey {
-		return t.columns[0]
-	}
-	return nil
-}
-
 // rowBytes is about what a row takes while it is read.
 func (t *table) rowBytes() int {
 	bytes := 0

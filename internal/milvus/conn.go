@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -64,8 +65,7 @@ func connect(ctx context.Context, s job.MilvusServer) (*conn, error) {
 		err = supported(c.version)
 	}
 	if err != nil {
-		c.close()
-		return nil, wrap(err, "Milvus at %s", s.Address)
+		return nil, wrap(errors.Join(err, c.close()), "Milvus at %s", s.Address)
 	}
 	return c, nil
 }

@@ -142,7 +142,7 @@ type sortedRuns struct {
 
 func (r *sortedRuns) close() {
 	if r.file != nil {
-		r.file.Close()
+		_ = r.file.Close() // it is gone with it, whatever was in it
 	}
 }
 

@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"compress/flate"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -24,8 +25,10 @@ func NewRowSet(rows []int64, size int64) RowSet {
 	if err != nil {
 		panic(err) // only for a wrong level
 	}
-	w.Write(bits) // a bytes.Buffer takes everything
-	w.Close()
+	_, err = w.Write(bits)
+	if err := errors.Join(err, w.Close()); err != nil {
+		panic(err) // a bytes.Buffer takes everything
+	}
 	return buf.Bytes()
 }
 

@@ -122,13 +122,6 @@ func (m *milvus) partitions(t *testing.T, collection string) []string {
 	return names
 }
 
-// create makes a collection as MilvusDM 2.0 does, with an index, and loads it.
-func (m *milvus) create(t *testing.T, name string, partitions ...string) {
-	t.Helper()
-	m.createAs(t, name, dim, partitions...)
-	m.load(t, name)
-}
-
 // createAs makes a collection with an index.
 func (m *milvus) createAs(t *testing.T, name string, dim int64, partitions ...string) {
 	t.Helper()

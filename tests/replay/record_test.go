@@ -73,7 +73,7 @@ var scenarios = []scenario{
 	{name: "cancelled", parts: []string{"job", "copy", "job-2", "copy-2"}, file: vectors, copy: "batch_rows: 50", run: func(r *recording) {
 		p := r.slowly().start(nil).inTheMiddle()
 		r.do(r.CancelWorkflow(r.Context(), r.id, ""))
-		state := workflows.StateOf(p.ends("canceled"))
+		state := workflows.StateOf(p.failure("canceled"))
 		if state == nil || state.Rows() == 0 {
 			r.Fatal("the cancelled job left no state")
 		}
@@ -234,7 +234,13 @@ type running struct {
 }
 
 // ends waits for the end of the run, which must be with an error of that text, or with none.
-func (p *running) ends(text string) error {
+func (p *running) ends(text string) {
+	p.Helper()
+	_ = p.failure(text) // which has checked it
+}
+
+// failure is ends, and returns the error.
+func (p *running) failure(text string) error {
 	p.Helper()
 	err := p.Get(p.Context(), nil)
 	if (err == nil) != (text == "") || err != nil && !strings.Contains(err.Error(), text) {
