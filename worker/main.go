@@ -9,9 +9,14 @@ import (
 	"os"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/hdf5"
 )
 
 func main() {
+	// the worker is its own child where a library can't be trusted with a damaged file
+	if hdf5.Guard(os.Args) {
+		return
+	}
 	if code, ok := runHelper(os.Args); ok {
 		os.Exit(code)
 	}
