@@ -26,10 +26,10 @@ func (s shape) String() string {
 
 func (s shape) bytes() float64 { return float64(s.Rows) * float64(4*s.Dim+8) }
 
-// keys fills v with the keys of rows from first on.
+// keys fills v with the keys of rows from first on: distinct, and in no order, so that looking for repeats is work.
 func (s shape) keys(v []int64, first int) {
 	for i := range v {
-		v[i] = int64(first+i)*3 + 7
+		v[i] = int64(uint64(first+i) * 0x9e3779b97f4a7c15 & (1<<40 - 1))
 	}
 }
 

@@ -37,7 +37,11 @@ func newRig(b *testing.B) *rig {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { sdk.Close() })
+	b.Cleanup(func() {
+		if err := sdk.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	r.milvus = sdk.(*milvus.GrpcClient).Service
 	r.temporal, err = client.Dial(client.Options{HostPort: stack.Temporal(b).Address, Logger: quiet{}})
 	if err != nil {

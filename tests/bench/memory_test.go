@@ -8,16 +8,20 @@ import (
 // BenchmarkMemory reports the peak memory (VmHWM) of a fresh worker that did one job.
 func BenchmarkMemory(b *testing.B) {
 	r := newRig(b)
-	table := [][]string{{"", "file", "peak RSS", "children"}}
+	table := [][]string{{"", "file", "peak RSS", "child processes"}}
 	for _, s := range []shape{{200_000, 128}, {1_000_000, 128}, {3_000_000, 128}, {1_000, 32_768}} {
 		for _, f := range formats {
-			r.startWorker(b)
-			run, collection := r.run(b, f, s)
-			peak := float64(procField(b, workerPID(b, r.worker), "VmHWM")) / (1 << 20)
-			r.drop(b, collection)
-			say("%s, %v: %.0f MiB, %s rows/s", f.name, s, peak, thousands(run.rate()))
-			table = append(table, []string{fmt.Sprintf("%s, %v", f.name, s), fmt.Sprintf("%.0f MB", s.bytes()/1e6), fmt.Sprintf("%.0f MiB", peak), "none"})
-			result(b, fmt.Sprintf("%s/%dx%d", f.name, s.Rows, s.Dim), run.Whole, peak, "peak-MiB")
+			b.Run(fmt.Sprintf("%s/%dx%d", f.name, s.Rows, s.Dim), func(b *testing.B) {
+				r.startWorker(b)
+				run, collection := r.run(b, f, s)
+				peak := float64(procField(b, workerPID(b, r.worker), "VmHWM")) / (1 << 20)
+				r.drop(b, collection)
+				r.worker = nil // it ends with this measurement
+				say("%s, %v: %.0f MiB, %s rows/s", f.name, s, peak, thousands(run.rate()))
+				table = append(table, []string{fmt.Sprintf("%s, %v", f.name, s), fmt.Sprintf("%.0f MB", s.bytes()/1e6), fmt.Sprintf("%.0f MiB", peak), "none"})
+				b.ReportMetric(float64(run.Whole.Nanoseconds()), "ns/op")
+				b.ReportMetric(peak, "peak-MiB")
+			})
 		}
 	}
 	show("Peak memory of the worker, one job by a fresh one", table, "Target: 256 MiB.")
