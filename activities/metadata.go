@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
 
@@ -60,11 +61,20 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if p.Ranges = len(ranges); p.Ranges > maxRanges {
 		return nil, pulse.end(fault.New(fault.Unsupported, "the source has %d parts, more than %d; split the job into several", p.Ranges, maxRanges))
 	}
-	c := ref.Job.Copy
-	p.Memory = 64<<20 + int64(c.Parallel)*int64(c.Writers+3)*min(int64(c.BatchBytes), int64(c.BatchRows)*rowBytes)
-	p.TargetMemory = d.Bytes
+	p.Memory, p.TargetMemory = workerMemory(&ref.Job.Copy, d, rowBytes), d.Bytes
 	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
 	return p, nil
+}
+
+// workerMemory is what a worker takes at most for one job: itself, and twice (for the garbage collector) the batches that are
+// read, waiting and sent; before that, the keys that are sorted to find repeats.
+func workerMemory(c *job.Copy, d *transfer.Description, rowBytes int64) int64 {
+	batch := min(int64(c.BatchBytes), int64(c.BatchRows)*rowBytes)
+	need := 64<<20 + 2*int64(c.Parallel)*int64(c.Writers+2)*batch
+	if !d.GeneratedKeys {
+		need += 16 * min(d.Rows, 4<<20) // transfer.FindRepeats sorts so many in memory, in a slice that grows
+	}
+	return need
 }
 
 // PlanRanges cuts the source into ranges, and finds keys that stand more than once before anything is written.
