@@ -35,7 +35,7 @@ dataNode: {ip: 127.0.0.1, port: $((port + 7))}
 log: {level: warn, stdout: false, file: {rootPath: $dir/logs, maxSize: 50, maxBackups: 2}}
 common:
   storageType: local
-  gracefulStopTimeout: 10
+  gracefulStopTimeout: 2
   session: {ttl: 15}
 YAML
   cat >"$dir/configs/etcd.yaml" <<YAML
@@ -69,8 +69,9 @@ start() { # STATE NAME PORT [SETTING=VALUE...]
   state=$(cd "$2" && pwd)
   case $command in
     start) start "$state" "${@:3}" ;;
-    # This version seldom ends by itself. What it acknowledged is in its log on disk, so killing it loses nothing.
-    stop) stop "$state" "$3" 5 ;;
+    # Ending by itself it gives its session up, for which the next start would wait. What it acknowledged is in its log on
+    # disk: killing it, where it does not end, loses nothing.
+    stop) stop "$state" "$3" 15 ;;
     *) die "milvus.sh: unknown command $command" ;;
   esac
   exit
