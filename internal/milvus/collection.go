@@ -3,6 +3,7 @@ package milvus
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -53,13 +54,26 @@ func (c *conn) partitionID(ctx context.Context, collection, partition string) (i
 	return 0, nil
 }
 
-// loaded reports whether the whole collection is loaded.
+// loaded reports whether the whole collection is loaded. One that is being loaded, as all are after the server was started
+// again, is waited for.
 func (c *conn) loaded(ctx context.Context, name string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var state commonpb.LoadState
+	err := wait(ctx, func() (bool, error) {
+		var err error
+		state, err = c.loadState(ctx, name)
+		return state != commonpb.LoadState_LoadStateLoading, err
+	})
+	return state == commonpb.LoadState_LoadStateLoaded, wrap(err, "wait until %s is loaded", name)
+}
+
+func (c *conn) loadState(ctx context.Context, name string) (commonpb.LoadState, error) {
 	resp, err := c.raw.GetLoadState(ctx, &milvuspb.GetLoadStateRequest{CollectionName: name})
 	if err := check(resp.GetStatus(), err); err != nil {
-		return false, wrap(err, "load state of %s", name)
+		return 0, wrap(err, "load state of %s", name)
 	}
-	return resp.GetState() == commonpb.LoadState_LoadStateLoaded, nil
+	return resp.GetState(), nil
 }
 
 // indexes returns the descriptions of a collection's indexes, none where it has none.
