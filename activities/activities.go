@@ -44,7 +44,7 @@ func (a *Activities) withSource(ctx context.Context, ref *Ref, identity string, 
 
 // withSink connects to the job's target for the time of f.
 func (a *Activities) withSink(ctx context.Context, ref *Ref, p *pulse, f func(transfer.Sink) error) error {
-	p.waiting("Milvus at " + ref.Job.Target.Milvus.Address)
+	p.connecting("Milvus at " + ref.Job.Target.Milvus.Address)
 	sink, err := a.OpenSink(ctx, &ref.Job, ref.Owner, ref.Stage)
 	if err != nil {
 		return err

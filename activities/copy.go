@@ -28,6 +28,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+in.Job.Target.Milvus.ConnectTimeout, in.From, from)
 	defer stop()
 	out := &CopyResult{Reached: from, Lost: int(info.Attempt) - 1}
+	begun := false
 	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
 		return a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 			reader, err := src.Open(ctx, in.Range, from.Cursor, limit(&in.Ref))
@@ -50,11 +51,13 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 				}
 				return dropExisting(ctx, sink, &in.Target, b)
 			}
+			begun = true
 			out.Reached, out.Done, err = c.Run(ctx, from)
+			out.Ahead = c.Ahead
 			return err
 		})
 	})
-	if err != nil && ctx.Err() != nil && out.Reached == from {
+	if err != nil && ctx.Err() != nil && !begun {
 		return out, nil // cancelled before anything was sent
 	}
 	return out, pulse.end(err, out)

@@ -36,7 +36,7 @@ func startPulse(ctx context.Context, c *job.Copy, patience time.Duration, base, 
 	p = &pulse{ctx: ctx, timeout: activity.GetInfo(ctx).HeartbeatTimeout, giveUp: c.GiveUpAfter, patience: patience, base: base, sign: now, tick: now}
 	var last Heartbeat
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
-		p.beat.Waiting, p.beat.Since = last.Waiting, last.Since // the wait goes on
+		p.beat.Waiting, p.beat.Since, p.beat.Away = last.Waiting, last.Since, last.Away // the wait goes on
 	}
 	p.beat.Reached = reached
 	p.gain()
@@ -77,10 +77,11 @@ func (p *pulse) end(err error, details ...any) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if fault.KindOf(err) == fault.Unavailable && p.beat.Waiting != "" {
+	if fault.KindOf(err) == fault.Unavailable {
+		p.missing()
 		activity.RecordHeartbeat(p.ctx, p.beat) // so that the next attempt knows since when
-		if away := time.Since(p.beat.Since); p.giveUp > 0 && away > p.giveUp {
-			return fault.Final(fault.New(fault.Unavailable, "gave up waiting for %s after %v: %w", p.beat.Waiting, away.Round(time.Second), err), details...)
+		if away := time.Since(p.beat.Away); p.giveUp > 0 && away > p.giveUp {
+			return fault.Final(fault.New(fault.Unavailable, "gave up after %v: %w", away.Round(time.Second), err), details...)
 		}
 	}
 	return fault.ToTemporal(err, details...)
@@ -95,7 +96,7 @@ func (p *pulse) gain() {
 func (p *pulse) reached(c transfer.Checkpoint) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Reached, p.beat.Waiting, p.beat.Since = c, "", time.Time{}
+	p.beat.Reached, p.beat.Waiting, p.beat.Since, p.beat.Away = c, "", time.Time{}, time.Time{}
 	p.gain()
 	p.sign = time.Now()
 	activity.RecordHeartbeat(p.ctx, p.beat)
@@ -112,11 +113,26 @@ func (p *pulse) waiting(for_ string) {
 	p.sign = time.Now()
 }
 
+// connecting: a server is waited for.
+func (p *pulse) connecting(server string) {
+	p.waiting(server)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.missing()
+}
+
+// missing notes since when a server has not answered. The caller holds p.mu.
+func (p *pulse) missing() {
+	if p.beat.Away.IsZero() {
+		p.beat.Away = time.Now()
+	}
+}
+
 // settled: what was waited for is there.
 func (p *pulse) settled() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Waiting, p.beat.Since = "", time.Time{}
+	p.beat.Waiting, p.beat.Since, p.beat.Away = "", time.Time{}, time.Time{}
 	p.sign = time.Now()
 }
 
@@ -137,7 +153,11 @@ func (p *pulse) lapsed() bool {
 	return p.stoodStill()
 }
 
-func (p *pulse) stoodStill() bool { return p.gone || time.Since(p.tick) >= p.timeout/2 }
+// A machine that sleeps stops the monotonic clock too (on Linux); then the wall clock tells.
+func (p *pulse) stoodStill() bool {
+	now := time.Now()
+	return p.gone || max(now.Sub(p.tick), now.Round(0).Sub(p.tick.Round(0))) >= p.timeout/2
+}
 
 // guarded is a writer that sends nothing once its activity's time has lapsed.
 type guarded struct {

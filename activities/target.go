@@ -117,7 +117,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 				return err
 			}
 			n, err := sink.CountKeys(ctx, &in.Target, keys, true)
-			if err != nil || n == int64(len(keys)) {
+			if err != nil || n == int64(len(keys)) || in.Doubled && n < int64(len(keys)) {
 				return err
 			}
 			out.Wrong += int64(b.Rows)

@@ -65,6 +65,8 @@ type RangeInput struct {
 	From     transfer.Checkpoint `json:"from"`
 	// Insert: nothing behind From has ever been sent, so that the first attempt may insert.
 	Insert bool `json:"insert,omitempty"`
+	// Doubled: CheckRange mends only keys that stand more than once; others may have deleted rows.
+	Doubled bool `json:"doubled,omitempty"`
 }
 
 // CopyResult is CopyRange's answer: how far it came, and why no further.
@@ -73,6 +75,8 @@ type CopyResult struct {
 	Done    bool                `json:"done"`
 	// Lost is how many attempts before this one ended without an answer.
 	Lost int `json:"lost,omitempty"`
+	// Ahead: rows behind Reached were written, so that the rest can't be inserted unseen.
+	Ahead bool `json:"ahead,omitempty"`
 }
 
 // CheckResult is CheckRange's answer.
@@ -90,4 +94,6 @@ type Heartbeat struct {
 	// Waiting says what is waited for, Since when.
 	Waiting string    `json:"waiting,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
+	// Away is since when the target's server has not answered; give_up_after counts from then.
+	Away time.Time `json:"away,omitzero"`
 }

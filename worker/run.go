@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -111,11 +112,16 @@ func run(ctx context.Context, args []string) error {
 	if err := main.Start(); err != nil {
 		return fault.New(fault.Unavailable, "start on task queue %s: %w", s.taskQueue, err)
 	}
-	defer main.Stop()
 	if err := host.Start(); err != nil {
+		main.Stop()
 		return fault.New(fault.Unavailable, "start on task queue %s@%s: %w", s.taskQueue, s.host, err)
 	}
-	defer host.Stop()
+	defer func() { // both at once: neither takes up work while the other ends its own
+		var stopped sync.WaitGroup
+		stopped.Go(main.Stop)
+		stopped.Go(host.Stop)
+		stopped.Wait()
+	}()
 	logger.Info("worker started", "version", version.Version, "taskQueue", s.taskQueue, "host", s.host, "namespace", cmp.Or(options.Namespace, client.DefaultNamespace), "temporal", options.HostPort)
 
 	interrupted, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)

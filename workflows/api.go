@@ -35,7 +35,7 @@ const (
 	PhaseIndex     Phase = "index"
 	PhaseLoad      Phase = "load"
 	PhaseCounting  Phase = "counting"
-	PhaseRepairing Phase = "repairing"
+	PhaseRepairing Phase = "counting by key"
 	PhasePublish   Phase = "publishing"
 	PhaseDone      Phase = "done"
 	PhaseFailed    Phase = "failed"
@@ -102,7 +102,6 @@ const (
 type State struct {
 	Hash     string          `json:"hash"`
 	Identity string          `json:"identity"`
-	Stage    string          `json:"stage"`
 	Target   transfer.Target `json:"target"`
 	Ranges   []RangeState    `json:"ranges"`
 	// LateUntil is when a write that was lost can arrive no more.

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -24,6 +26,9 @@ type copyInput struct {
 	Chained bool      `json:"chained,omitempty"`
 	Resumed int64     `json:"resumed,omitempty,string"`
 	CopyAt  time.Time `json:"copyAt,omitzero"`
+	Notes   []string  `json:"notes,omitempty"`
+	// Drop: what was made is to be dropped if the job is cancelled.
+	Drop bool `json:"drop,omitempty"`
 	// Loading: the job has the collection loaded, or has tried to.
 	Loading bool `json:"loading,omitempty"`
 }
@@ -81,7 +86,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 		c.result.Took = c.board.took(ctx)
 		return c.publish(ctx)
 	}
-	if err := c.count(ctx); err != nil {
+	if err := c.count(ctx, false); err != nil {
 		return err
 	}
 	if err := c.publish(ctx); err != nil {
@@ -89,7 +94,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	}
 	if c.State.Lost > 0 {
 		// a lost write that arrived after the count is found now: under the final name none can arrive any more
-		if err := c.count(ctx); err != nil {
+		if err := c.count(ctx, c.State.Target.Fresh); err != nil {
 			return err
 		}
 	}
@@ -107,6 +112,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 // begin makes the ranges and the target, or takes over those of an earlier run.
 func (c *collectionCopy) begin(ctx workflow.Context) error {
 	if c.Chained {
+		c.board.Notes, c.board.Resumed, c.board.Ranges = c.Notes, c.Resumed, len(c.State.Ranges)
 		return nil
 	}
 	if c.State != nil {
@@ -116,7 +122,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 		}
 		c.State = nil
 	}
-	state := &State{Hash: c.Hash, Identity: c.Plan.Source.Identity, Stage: c.Stage}
+	state := &State{Hash: c.Hash, Identity: c.Plan.Source.Identity}
 	c.phase(ctx, PhasePlanning)
 	var ranges activities.Ranges
 	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "plan ranges, check keys"), acts.PlanRanges,
@@ -133,7 +139,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	c.board.Ranges = len(state.Ranges)
 	if c.Job.Copy.Prescan {
 		c.phase(ctx, PhaseScanning)
-		if err := c.eachRange(ctx, &transfer.Target{}, state.Ranges, "scan", acts.ScanRange, nil); err != nil {
+		if err := c.eachRange(ctx, &transfer.Target{}, state.Ranges, "scan", acts.ScanRange, false, nil); err != nil {
 			return err
 		}
 	}
@@ -145,12 +151,21 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	if c.Plan.Target.Action == transfer.ActionRefill {
 		options = working // it drops the old partition: from then on the job must not end before its rows are there
 	}
+	c.State = state
+	if p := &c.Plan.Target; p.StagingName != "" || p.Action == transfer.ActionPartition {
+		// what a preparation that fails leaves behind is dropped
+		state.Target = transfer.Target{Plan: *p, Name: cmp.Or(p.StagingName, p.Collection), CollectionID: p.CollectionID, Fresh: p.StagingName != ""}
+		if state.Target.Fresh {
+			state.Target.CollectionID = 0
+		}
+	}
+	var target transfer.Target
 	err = workflow.ExecuteActivity(options(ctx, &c.Job, "prepare "+c.Plan.Target.Place), acts.PrepareTarget,
-		activities.PrepareInput{Ref: c.Ref, Plan: c.Plan.Target}).Get(ctx, &state.Target)
+		activities.PrepareInput{Ref: c.Ref, Plan: c.Plan.Target}).Get(ctx, &target)
 	if err != nil {
 		return err
 	}
-	c.State = state
+	state.Target = target
 	return nil
 }
 
@@ -195,7 +210,7 @@ func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error
 	}
 	c.phase(ctx, PhaseLooking)
 	target := c.final()
-	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, nil)
+	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, false, nil)
 }
 
 // loadToLook loads the collection that is there: keys can be looked up in a loaded one only.
@@ -279,8 +294,17 @@ func (c *collectionCopy) putBackLoad(ctx workflow.Context) error {
 	if plan.StagingName != "" || plan.Loaded || !c.Loading {
 		return nil
 	}
-	return workflow.ExecuteActivity(looking(ctx, &c.Job, "release: the collection was not loaded before"), acts.FinalizeTarget,
-		activities.TargetInput{Ref: c.Ref, Target: c.final(), Step: transfer.StepRelease}).Get(ctx, nil)
+	steps := []string{transfer.StepRelease}
+	if !plan.Indexed && (c.State == nil || c.State.Rows() == 0) {
+		steps = append(steps, transfer.StepDropIndex) // it was made to look keys up
+	}
+	for _, step := range steps {
+		if err := workflow.ExecuteActivity(looking(ctx, &c.Job, step+": the collection is left as it was"), acts.FinalizeTarget,
+			activities.TargetInput{Ref: c.Ref, Target: c.final(), Step: step}).Get(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // giveUp ends a run that failed or was cancelled. What was made is dropped where nothing was copied into it, or where what
@@ -294,7 +318,8 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if err := c.putBackLoad(ctx); err != nil {
 		c.note(ctx, "%s is left loaded: %s", c.Plan.Target.Place, err)
 	}
-	useless := kind == fault.Config || kind == fault.Corrupt || kind == fault.Unsupported || kind == fault.SourceChanged
+	copied := c.State != nil && !slices.ContainsFunc(c.State.Ranges, func(r RangeState) bool { return !r.Done })
+	useless := !copied && (kind == fault.Config || kind == fault.Corrupt || kind == fault.Unsupported || kind == fault.SourceChanged)
 	if c.State == nil || c.State.Target.Name == "" {
 		return failure(cause, nil)
 	}
@@ -302,7 +327,7 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if published := c.State.Target.Fresh && c.State.Target.Name == c.State.Target.Plan.Collection; published {
 		return failure(cause, c.State)
 	}
-	drop := kind == "" && workflow.GetSignalChannel(ctx, dropSignal).ReceiveAsync(nil)
+	drop := kind == "" && (c.Drop || workflow.GetSignalChannel(ctx, dropSignal).ReceiveAsync(nil))
 	if made && (useless || drop || c.State.Rows() == 0) {
 		err := workflow.ExecuteActivity(looking(ctx, &c.Job, "drop "+c.State.Target.Name), acts.DiscardTarget, c.target("")).Get(ctx, nil)
 		if err == nil {
@@ -310,6 +335,9 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 		}
 		_, why := fault.FromTemporal(err)
 		c.note(ctx, "%s could not be dropped: %s", c.State.Target.Name, why)
+		if c.State.Target.CollectionID == 0 {
+			return failure(cause, nil) // its preparation failed: the next run begins anew and drops it
+		}
 	}
 	if kind != "" && !made && c.State.Rows() > 0 {
 		cause = fault.New(kind, "%s (%d rows of this job stand in %s; run the job again to go on)", text, c.State.Rows(), c.State.Target.Plan.Place)

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,21 +69,24 @@ func (r *jobRun) handle(ctx workflow.Context) error {
 }
 
 func (r *jobRun) handlePause(ctx workflow.Context, update string, paused bool) error {
+	late := func(workflow.Context) error {
+		if paused && slices.Contains([]Phase{PhaseFlush, PhaseIndex, PhaseLoad, PhaseCounting, PhaseRepairing, PhasePublish}, r.board.Phase) && r.board.RangesDone == r.board.Ranges {
+			return failure(fault.New(fault.Conflict, "all rows are copied: what is left (%s) can't be paused", r.board.Phase), nil)
+		}
+		return nil
+	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, update, func(ctx workflow.Context) error {
 		r.paused = paused
 		if r.child == nil {
 			return nil // it is told when it starts
 		}
 		return r.child.SignalChildWorkflow(ctx, pauseSignal, paused).Get(ctx, nil)
-	}, workflow.UpdateHandlerOptions{Description: update + " the job"})
+	}, workflow.UpdateHandlerOptions{Description: update + " the job", Validator: late})
 }
 
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	info := workflow.GetInfo(ctx)
 	ref := activities.Ref{Job: r.Job, Owner: info.WorkflowExecution.ID, Stage: stage(info.FirstRunID)}
-	if r.Resume != nil {
-		ref.Stage = r.Resume.Stage
-	}
 	r.board.phase(ctx, PhaseReading)
 	err := workflow.ExecuteActivity(looking(ctx, &r.Job, "read metadata of source and target"), acts.ReadMetadata, ref).Get(ctx, &r.plan)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -56,6 +57,8 @@ func (c *collectionCopy) copyRanges(ctx workflow.Context) error {
 			l.stop()
 		}
 	})
+	for workflow.GetSignalChannel(l.ctx, pauseSignal).ReceiveAsync(&l.Paused) { // came while the target was prepared
+	}
 	for {
 		l.schedule(s)
 		l.update(ctx)
@@ -123,12 +126,14 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 			}
 		}
 		out.Done, out.Lost = false, max(out.Lost, 1)
-		if l.failed == nil {
+		// what would have been tried again, had the activity not been asked to end, is no failure
+		if l.failed == nil && !askedToEnd(err) {
 			l.failed = err
 			l.stop()
 		}
 	}
 	r.Reach, r.Done = out.Reached, out.Done
+	r.Touched = r.Touched || out.Ahead
 	if out.Lost > 0 {
 		r.Touched = true
 		l.State.Lost += out.Lost
@@ -138,6 +143,12 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 	if !r.Done {
 		l.next = append(l.next, i)
 	}
+}
+
+// askedToEnd reports whether an activity's error was not tried again only because the activity was being cancelled.
+func askedToEnd(err error) bool {
+	var a *temporal.ActivityError
+	return errors.As(err, &a) && a.RetryState() == enums.RETRY_STATE_CANCEL_REQUESTED
 }
 
 func isTimeout(err error) bool {
@@ -185,13 +196,17 @@ func (l *rangeLoop) continueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
 	}
+	if ctx.Err() != nil { // came with the answer of the last activity; the next run would not hear of it
+		return temporal.NewCanceledError()
+	}
 	in := l.copyInput
 	in.Chained = true
+	in.Notes, in.Drop = l.board.Notes, in.Drop || workflow.GetSignalChannel(ctx, dropSignal).ReceiveAsync(nil)
 	return workflow.NewContinueAsNewError(ctx, CopyCollectionName, in)
 }
 
 // eachRange runs an activity over whole ranges, a window of them at a time; each is called with every answer.
-func (c *collectionCopy) eachRange(ctx workflow.Context, target *transfer.Target, ranges []RangeState, what string, activity any, each func(activities.CheckResult)) error {
+func (c *collectionCopy) eachRange(ctx workflow.Context, target *transfer.Target, ranges []RangeState, what string, activity any, doubled bool, each func(activities.CheckResult)) error {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	options := working
@@ -209,7 +224,7 @@ func (c *collectionCopy) eachRange(ctx workflow.Context, target *transfer.Target
 			break
 		}
 		r := ranges[i].Range
-		in := activities.RangeInput{Ref: c.Ref, Target: *target, Identity: c.Plan.Source.Identity, Range: r}
+		in := activities.RangeInput{Ref: c.Ref, Target: *target, Identity: c.Plan.Source.Identity, Range: r, Doubled: doubled}
 		running++
 		summary := fmt.Sprintf("%s, range %d of %d", what, i+1, len(ranges))
 		s.AddFuture(workflow.ExecuteActivity(options(ctx, &c.Job, summary), activity, in), func(f workflow.Future) {
@@ -233,8 +248,9 @@ func (c *collectionCopy) eachRange(ctx workflow.Context, target *transfer.Target
 // maxRepairs is how often rows that count wrong are written again before the job fails.
 const maxRepairs = 2
 
-// count compares the target with what was copied, and repairs it.
-func (c *collectionCopy) count(ctx workflow.Context) error {
+// count compares the target with what was copied, and repairs it. In a published collection others may write by now: there
+// only keys that stand twice are wrong.
+func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 	t := &c.State.Target
 	copied := c.total().Sum.Rows
 	expected, byTotal := c.expected(copied)
@@ -248,12 +264,12 @@ func (c *collectionCopy) count(ctx workflow.Context) error {
 		}
 		c.phase(ctx, PhaseRepairing)
 		var wrong int64
-		err := c.eachRange(ctx, t, c.State.Ranges, "count by key", acts.CheckRange, func(r activities.CheckResult) { wrong += r.Wrong })
+		err := c.eachRange(ctx, t, c.State.Ranges, "count by key", acts.CheckRange, published, func(r activities.CheckResult) { wrong += r.Wrong })
 		if err != nil {
 			return err
 		}
 		c.result.Repaired += wrong
-		if wrong == 0 && !t.Fresh {
+		if wrong == 0 && (published || !t.Fresh) {
 			return nil // every key stands once; what else is there is not ours
 		}
 		if repairs == maxRepairs {
@@ -303,5 +319,5 @@ func (c *collectionCopy) tell(ctx workflow.Context, now bool) {
 	}
 	c.told = workflow.Now(ctx)
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	workflow.SignalExternalWorkflow(ctx, parent.ID, "", statusSignal, c.board.Status)
+	workflow.SignalExternalWorkflow(ctx, parent.ID, parent.RunID, statusSignal, c.board.Status)
 }

@@ -134,7 +134,7 @@ func (t *toy) done() *workflows.Result {
 }
 
 func (t *toy) state() *workflows.State {
-	s := &workflows.State{Hash: t.in.Hash, Stage: "toy", Target: transfer.Target{Name: "c__mdm_toy",
+	s := &workflows.State{Hash: t.in.Hash, Target: transfer.Target{Name: "c__mdm_toy",
 		Plan: transfer.TargetPlan{Action: transfer.ActionCreate, Collection: "c", StagingName: "c__mdm_toy"}}}
 	s.Ranges = append(s.Ranges, workflows.RangeState{Reach: transfer.Checkpoint{Cursor: transfer.Row(400), Rows: 400}})
 	return s

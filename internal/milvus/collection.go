@@ -54,8 +54,27 @@ func (c *conn) partitionID(ctx context.Context, collection, partition string) (i
 	return 0, nil
 }
 
-// loaded reports whether the whole collection is loaded. One that is being loaded, as all are after the server was started
-// again, is waited for.
+// whollyLoaded refuses a collection of which only some partitions are loaded: the server calls it loaded, and does not see the
+// keys in the others.
+func (c *conn) whollyLoaded(ctx context.Context, name string) error {
+	all, err := c.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: name})
+	if err := check(all.GetStatus(), err); err != nil {
+		return wrap(err, "list partitions of %s", name)
+	}
+	in, err := c.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: name, Type: milvuspb.ShowType_InMemory})
+	if err := check(in.GetStatus(), err); err != nil {
+		return wrap(err, "list loaded partitions of %s", name)
+	}
+	for _, p := range all.GetPartitionNames() {
+		if !slices.Contains(in.GetPartitionNames(), p) {
+			return fault.New(fault.Conflict, "collection %s is loaded in part: partition %s is not; load the collection, or release it", name, p)
+		}
+	}
+	return nil
+}
+
+// loaded reports whether the collection is loaded, or some partitions of it. One that is being loaded, as all are after the
+// server was started again, is waited for.
 func (c *conn) loaded(ctx context.Context, name string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -88,13 +89,18 @@ func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys []int6
 
 // isOneOf is the expression pk in [keys].
 func isOneOf(pk string, keys []int64) string {
-	list := make([]byte, 0, len(pk)+6+8*len(keys))
+	list := make([]byte, 0, 2*len(pk)+40+8*len(keys))
+	if slices.Contains(keys, math.MinInt64) { // which can't be written as a literal
+		list = fmt.Appendf(list, "%s < %d or ", pk, math.MinInt64+1)
+	}
 	list = append(append(list, pk...), " in ["...)
-	for i, k := range keys {
-		if i > 0 {
-			list = append(list, ',')
+	sep := ""
+	for _, k := range keys {
+		if k == math.MinInt64 {
+			continue
 		}
-		list = strconv.AppendInt(list, k, 10)
+		list = strconv.AppendInt(append(list, sep...), k, 10)
+		sep = ","
 	}
 	return string(append(list, ']'))
 }

@@ -65,6 +65,9 @@ func kindOf(err error) fault.Kind {
 	case codeParameterInvalid:
 		return fault.Config
 	}
+	if strings.Contains(err.Error(), "duplicated new collection name") {
+		return fault.Conflict
+	}
 	// 2.3 has no code of its own for some refusals
 	switch text := err.Error(); {
 	case strings.Contains(text, "collection not found"), strings.Contains(text, "can't find collection"):

@@ -23,11 +23,13 @@ func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, re
 	case stepFlush:
 		return transfer.Outcome{}, s.flush(ctx, name, report)
 	case stepIndex:
-		return transfer.Outcome{}, s.buildIndex(ctx, name, t.Plan.Index, report)
+		return transfer.Outcome{}, s.buildIndex(ctx, name, t, report)
 	case stepLoad:
 		return s.load(ctx, name, report)
 	case stepRelease:
 		return transfer.Outcome{}, s.release(ctx, name)
+	case stepDropIndex:
+		return transfer.Outcome{}, s.dropIndex(ctx, name, t.Plan.Index.Field)
 	}
 	return transfer.Outcome{}, fault.New(fault.Internal, "no step %q", step)
 }
@@ -49,13 +51,19 @@ func (s *sink) flush(ctx context.Context, name string, report func(string)) erro
 }
 
 // buildIndex makes the index where the field has none, and waits until every sealed row is in it.
-func (s *sink) buildIndex(ctx context.Context, name string, ix transfer.Index, report func(string)) error {
+func (s *sink) buildIndex(ctx context.Context, name string, t *transfer.Target, report func(string)) error {
 	existing, err := s.indexes(ctx, name)
 	if err != nil {
 		return err
 	}
-	if !indexed(existing, ix.Field) {
-		if err := s.createIndex(ctx, name, ix); err != nil {
+	if ix := t.Plan.Index; !indexed(existing, ix.Field) {
+		err := s.createIndex(ctx, name, ix)
+		if t.Fresh {
+			err = wrap(err, "create index %s on %s of %s", ix.Type, ix.Field, name) // its parameters were tried by Prepare
+		} else {
+			err = refused(err, ix)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -92,19 +100,33 @@ func (s *sink) createIndex(ctx context.Context, name string, ix transfer.Index) 
 		return err
 	}
 	st, err := s.raw.CreateIndex(ctx, &milvuspb.CreateIndexRequest{CollectionName: name, FieldName: ix.Field, ExtraParams: params})
-	err = check(st, err)
+	return check(st, err)
+}
+
+// refused is the error of an index whose parameters the server has not seen before: what it has against them comes without a
+// code of its own.
+func refused(err error, ix transfer.Index) error {
 	if err != nil && kindOf(err) == fault.Internal {
-		// what the server has against the parameters comes without a code of its own
 		return fault.New(fault.Config, "target.milvus.index: the server refuses %s with metric %s and %v: %w", ix.Type, ix.Metric, ix.Params, err)
 	}
-	return wrap(err, "create index %s on %s of %s", ix.Type, ix.Field, name)
+	return wrap(err, "create index %s on %s", ix.Type, ix.Field)
+}
+
+func (s *sink) dropIndex(ctx context.Context, name, field string) error {
+	st, err := s.raw.DropIndex(ctx, &milvuspb.DropIndexRequest{CollectionName: name, FieldName: field})
+	return wrap(check(st, err), "drop the index on %s of %s", field, name)
 }
 
 // load loads the collection and waits for it. A server without the memory for it is an outcome, not an error: the rows
 // are there all the same.
 func (s *sink) load(ctx context.Context, name string, report func(string)) (transfer.Outcome, error) {
-	st, err := s.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: 1})
-	err = check(st, err)
+	// one that is loaded takes up new rows by itself; asking again might change how many replicas it has
+	state, err := s.loadState(ctx, name)
+	if err == nil && state == commonpb.LoadState_LoadStateNotLoad {
+		var st *commonpb.Status
+		st, err = s.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: 1})
+		err = check(st, err)
+	}
 	if err == nil {
 		err = wait(ctx, func() (bool, error) {
 			p, err := s.raw.GetLoadingProgress(ctx, &milvuspb.GetLoadingProgressRequest{CollectionName: name})

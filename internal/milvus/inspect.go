@@ -45,6 +45,11 @@ func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transf
 	if plan.Loaded, err = s.loaded(ctx, s.job.Collection); err != nil {
 		return nil, err
 	}
+	if plan.Loaded {
+		if err := s.whollyLoaded(ctx, s.job.Collection); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.decide(ctx, plan, there, from); err != nil {
 		return nil, err
 	}
@@ -148,7 +153,7 @@ func (s *sink) keepIndex(ctx context.Context, plan *transfer.TargetPlan) error {
 		if w := s.job.Index; w.Type != "" && w.Type != is.Type || w.Metric != "" && w.Metric != is.Metric {
 			plan.Notes = append(plan.Notes, fmt.Sprintf("field %s has an index %s with metric %s, which stays; the job's %s %s is for a new collection", is.Field, is.Type, is.Metric, w.Type, w.Metric))
 		}
-		plan.Index = is
+		plan.Index, plan.Indexed = is, true
 	}
 	return nil
 }
@@ -189,10 +194,12 @@ func (s *sink) countExisting(ctx context.Context, plan *transfer.TargetPlan) err
 // maxName is the length of the longest collection name that Milvus takes.
 const maxName = 255
 
-// stagingMark stands between a collection's name and the stage, which has at most stageLength characters.
+// stagingMark stands between a collection's name and the stage, which has at most stageLength characters. A collection that
+// is replaced is called by replaced and the stage just before it is dropped.
 const (
+	replaced    = "old_"
 	stagingMark = "__mdm_"
-	stageLength = 8
+	stageLength = len(replaced) + 8
 )
 
 // stagingName is what a collection is called until it is complete.

@@ -155,7 +155,7 @@ func TestOldServersAreRefused(t *testing.T) {
 
 func TestStagingNameFits(t *testing.T) {
 	long := strings.Repeat("x", maxName)
-	if got := stagingName(long, "0123abcd"); len(got) != maxName || !strings.HasSuffix(got, "__mdm_0123abcd") {
+	if got := stagingName(long, "0123abcd"); len(got) != maxName-len(replaced) || !strings.HasSuffix(got, "__mdm_0123abcd") {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }

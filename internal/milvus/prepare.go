@@ -3,6 +3,7 @@ package milvus
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -15,10 +16,11 @@ import (
 
 // The steps of Finalize.
 const (
-	stepFlush   = "flush"
-	stepIndex   = "index"
-	stepLoad    = "load"
-	stepRelease = transfer.StepRelease
+	stepFlush     = "flush"
+	stepIndex     = "index"
+	stepLoad      = "load"
+	stepRelease   = transfer.StepRelease
+	stepDropIndex = transfer.StepDropIndex
 )
 
 func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfer.Target, error) {
@@ -106,12 +108,11 @@ func (s *sink) tryIndex(ctx context.Context, plan *transfer.TargetPlan) error {
 		return err
 	}
 	if len(existing) == 0 {
-		if err := s.createIndex(ctx, plan.StagingName, plan.Index); err != nil {
+		if err := refused(s.createIndex(ctx, plan.StagingName, plan.Index), plan.Index); err != nil {
 			return err
 		}
 	}
-	st, err := s.raw.DropIndex(ctx, &milvuspb.DropIndexRequest{CollectionName: plan.StagingName, FieldName: plan.Index.Field})
-	return wrap(check(st, err), "drop the trial index of %s", plan.StagingName)
+	return s.dropIndex(ctx, plan.StagingName, plan.Index.Field)
 }
 
 // dropStrays drops the staging collections of earlier runs of this job for this target.
@@ -121,7 +122,7 @@ func (s *sink) dropStrays(ctx context.Context, plan *transfer.TargetPlan) error 
 		return wrap(err, "list collections")
 	}
 	for _, name := range resp.GetCollectionNames() {
-		if !strings.HasPrefix(name, stagingName(s.job.Collection, "")) {
+		if !strings.HasPrefix(name, stagingName(s.job.Collection, "")) || strings.HasPrefix(name, stagingName(s.job.Collection, replaced)) {
 			continue
 		}
 		c, err := s.describe(ctx, name)
@@ -185,9 +186,19 @@ func (s *sink) dropPartition(ctx context.Context, plan *transfer.TargetPlan) err
 	if err := check(st, err); err != nil {
 		return wrap(err, "release partition %s of %s", plan.Partition, plan.Collection)
 	}
+	// partitions go by name, and one of this name is made next: a drop whose answer is lost must not arrive when that is filled
+	ctx, cancel := context.WithTimeout(ctx, dropTimeout)
+	defer cancel()
 	st, err = s.raw.DropPartition(ctx, &milvuspb.DropPartitionRequest{CollectionName: plan.Collection, PartitionName: plan.Partition})
-	return wrap(check(st, err), "drop partition %s of %s", plan.Partition, plan.Collection)
+	err = wrap(check(st, err), "drop partition %s of %s", plan.Partition, plan.Collection)
+	if fault.KindOf(err) == fault.Unavailable {
+		<-ctx.Done()
+	}
+	return err
 }
+
+// dropTimeout is how long the server may take to drop a partition; later than that the call can't arrive any more.
+const dropTimeout = 30 * time.Second
 
 func (s *sink) createPartition(ctx context.Context, collection, partition string) error {
 	id, err := s.partitionID(ctx, collection, partition)
@@ -220,7 +231,10 @@ func (s *sink) Discard(ctx context.Context, t *transfer.Target) error {
 	switch {
 	case t.Fresh:
 		there, err := s.describe(ctx, t.Name)
-		if err != nil || there == nil || there.ID != t.CollectionID || there.Properties[ownerProperty] != s.owner.Job {
+		if err != nil || there == nil || t.CollectionID != 0 && there.ID != t.CollectionID || there.Properties[ownerProperty] != s.owner.Job {
+			return err
+		}
+		if err := s.unpublish(ctx, t, there); err != nil {
 			return err
 		}
 		return s.drop(ctx, t.Name)

@@ -9,8 +9,9 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// Publish renames a staged collection into its final place: the aliases of the collection that it replaces are moved over
-// first, then that one is dropped, by its recorded ID. A partition only loses its mark of being filled.
+// Publish renames a staged collection into its final place. The aliases of the collection that it replaces are moved over
+// first; that one is renamed out of the way, and dropped last, under a name that no other collection ever has: a call that
+// arrives late, or is sent by a worker that slept, can't drop the new one. A partition only loses its mark of being filled.
 func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 	there, err := s.describe(ctx, t.Plan.Collection)
 	if err != nil {
@@ -24,7 +25,7 @@ func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 		return s.setProperty(ctx, t.Plan.Collection, mark, "")
 	}
 	if there != nil && there.ID == t.CollectionID && there.Name == t.Plan.Collection {
-		return nil // done before
+		return s.dropReplaced(ctx, t) // published before
 	}
 	staged, err := s.describe(ctx, t.Name)
 	if err != nil {
@@ -38,15 +39,65 @@ func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 			return fault.New(fault.Conflict, "somebody made a collection %s while the job ran; it is left alone, and the rows that were copied stand in %s", t.Plan.Collection, t.Name)
 		}
 		for _, alias := range there.Aliases {
-			st, err := s.raw.AlterAlias(ctx, &milvuspb.AlterAliasRequest{CollectionName: t.Name, Alias: alias})
-			if err := check(st, err); err != nil {
-				return wrap(err, "move alias %s to %s", alias, t.Name)
+			if err := s.moveAlias(ctx, alias, t.Name); err != nil {
+				return err
 			}
 		}
-		if err := s.drop(ctx, t.Plan.Collection); err != nil {
+		if err := s.rename(ctx, t.Plan.Collection, s.replacedName(t)); err != nil {
 			return err
 		}
 	}
-	st, err := s.raw.RenameCollection(ctx, &milvuspb.RenameCollectionRequest{OldName: t.Name, NewName: t.Plan.Collection})
-	return wrap(check(st, err), "rename %s to %s", t.Name, t.Plan.Collection)
+	if err := s.rename(ctx, t.Name, t.Plan.Collection); err != nil {
+		return err
+	}
+	return s.dropReplaced(ctx, t)
+}
+
+func (s *sink) rename(ctx context.Context, from, to string) error {
+	st, err := s.raw.RenameCollection(ctx, &milvuspb.RenameCollectionRequest{OldName: from, NewName: to})
+	return wrap(check(st, err), "rename %s to %s", from, to)
+}
+
+// replacedName is what the collection that t replaces is called before it is dropped.
+func (s *sink) replacedName(t *transfer.Target) string {
+	return stagingName(t.Plan.Collection, replaced+t.Plan.StagingName[len(t.Plan.StagingName)-8:])
+}
+
+func (s *sink) dropReplaced(ctx context.Context, t *transfer.Target) error {
+	if t.Plan.OldID == 0 {
+		return nil
+	}
+	old, err := s.describe(ctx, s.replacedName(t))
+	if err != nil || old == nil || old.ID != t.Plan.OldID {
+		return err
+	}
+	return s.drop(ctx, old.Name)
+}
+
+// unpublish undoes what a Publish did that was cut off before its end: the collection that t was to replace gets its name and
+// its aliases back.
+func (s *sink) unpublish(ctx context.Context, t *transfer.Target, staged *collection) error {
+	if t.Plan.OldID == 0 {
+		return nil
+	}
+	there, err := s.describe(ctx, t.Plan.Collection)
+	if err != nil {
+		return err
+	}
+	if there == nil {
+		if err := s.rename(ctx, s.replacedName(t), t.Plan.Collection); err != nil {
+			return err
+		}
+	}
+	for _, alias := range staged.Aliases {
+		if err := s.moveAlias(ctx, alias, t.Plan.Collection); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sink) moveAlias(ctx context.Context, alias, to string) error {
+	st, err := s.raw.AlterAlias(ctx, &milvuspb.AlterAliasRequest{CollectionName: to, Alias: alias})
+	return wrap(check(st, err), "move alias %s to %s", alias, to)
 }

@@ -34,12 +34,14 @@ type Copier struct {
 	Record func(Checkpoint)
 	// Stop, when closed, ends the copy at the next batch, as the end of the context does.
 	Stop <-chan struct{}
+	// Ahead is set by Run: batches behind the checkpoint were acknowledged, while one before them was not sent.
+	Ahead bool
 }
 
 // Run copies from the checkpoint to the end of the range. It returns the checkpoint reached and whether the range is done.
 //
 // When ctx ends or Stop is closed, nothing new is sent, what is under way is waited for, and err is nil: everything sent is
-// covered by the checkpoint. After an error rows behind the checkpoint may have been written.
+// covered by the checkpoint, unless Ahead. After an error rows behind the checkpoint may have been written.
 func (c *Copier) Run(ctx context.Context, from Checkpoint) (reached Checkpoint, done bool, err error) {
 	skip, err := c.Range.Skip.Rows(c.Range.Rows)
 	if err != nil {
@@ -110,6 +112,7 @@ func (c *Copier) Run(ctx context.Context, from Checkpoint) (reached Checkpoint, 
 	writing.Wait()
 	cancel(nil) // a reader waiting to hand over a batch that nobody takes
 	reading.Wait()
+	c.Ahead = len(prefix.pending) > 0
 	return prefix.reached, failed == nil && prefix.next == batches, failed
 }
 

@@ -87,6 +87,8 @@ type TargetPlan struct {
 	// Schema is the collection's: as it is, or as it will be made.
 	Schema Schema `json:"schema"`
 	Index  Index  `json:"index"`
+	// Indexed: the collection that is there has an index on the vector field.
+	Indexed bool `json:"indexed,omitempty"`
 	// Loaded says whether the collection was loaded; KeepLoaded how it is left.
 	Loaded     bool     `json:"loaded,omitempty"`
 	KeepLoaded bool     `json:"keepLoaded,omitempty"`
@@ -117,6 +119,9 @@ type Target struct {
 // StepRelease is the one step that is not in Target.Steps: it puts back the load state of a target that was loaded only to
 // be counted.
 const StepRelease = "release"
+
+// StepDropIndex is another: it takes back an index that was made only to look keys up.
+const StepDropIndex = "drop index"
 
 // Outcome is the end of a finalizing step.
 type Outcome struct {
