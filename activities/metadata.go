@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -15,6 +16,9 @@ const bytesPerRange = 128 << 20
 
 // maxRanges bounds what a workflow has to remember.
 const maxRanges = 2000
+
+// maxInputs bounds what all inputs of a job's activities take in a workflow's history.
+const maxInputs = 20 << 20
 
 // maxSkips bounds the deflated sets of superseded rows, which travel with the ranges in one answer of at most 2 MiB.
 const maxSkips = 512 << 10
@@ -60,6 +64,14 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	}
 	if p.Ranges = len(ranges); p.Ranges > maxRanges {
 		return nil, pulse.end(fault.New(fault.Unsupported, "the source has %d parts, more than %d; split the job into several", p.Ranges, maxRanges))
+	}
+	// each activity's input names the whole job, and a workflow's history takes 50 MiB
+	text, err := json.Marshal(ref)
+	if err != nil {
+		return nil, pulse.end(err)
+	}
+	if p.Ranges*len(text) > maxInputs {
+		return nil, pulse.end(fault.New(fault.Unsupported, "the job names too many files for its %d ranges; name their directory instead, or split the job", p.Ranges))
 	}
 	p.Memory, p.TargetMemory = workerMemory(&ref.Job.Copy, d, rowBytes), d.Bytes
 	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
