@@ -82,7 +82,8 @@ var moments = []moment{
 	{name: "answered and not checkpointed", call: at(writes, middle, faultproxy.Answered), victims: kills},
 	{name: "an answer lost after a successful write", call: at(writes, middle, faultproxy.Replied), victims: []victim{noVictim, killWorker}},
 	{name: "between drop and create of a partition", call: at("DropPartition", 1, faultproxy.Replied), target: toPartition, victims: kills},
-	{name: "between drop and rename of a collection", call: at("DropCollection", 1, faultproxy.Replied), target: toOld, victims: kills},
+	{name: "between the renames of the old and the new collection", call: at("RenameCollection", 1, faultproxy.Replied), target: toOld, victims: kills},
+	{name: "in the drop of the old collection", call: at("DropCollection", 1, faultproxy.Sent), target: toOld, victims: kills},
 	{name: "in flush", call: at("Flush", 1, faultproxy.Sent), victims: kills},
 	// the first CreateIndex tries the parameters on the empty collection
 	{name: "in index", call: at("CreateIndex", 2, faultproxy.Sent), victims: kills},
