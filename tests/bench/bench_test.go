@@ -16,8 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"milvusdm/tests/stack"
 )
 
 func TestMain(m *testing.M) {
@@ -134,59 +132,4 @@ func thousands(v float64) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
-}
-
-// procField returns a value of a line like "VmHWM:  1234 kB" of a process's status, in bytes.
-func procField(b *testing.B, pid int, field string) int64 {
-	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, field+":"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return kb << 10
-		}
-	}
-	b.Fatalf("process %d has no %s", pid, field)
-	return 0
-}
-
-// ticksPerSecond is the unit of /proc/PID/stat, the same on all of Linux's current machines.
-const ticksPerSecond = 100
-
-// cpuTime is the processor time of a process, user and system. With children, that of those that it has waited for.
-func cpuTime(b *testing.B, pid int, children bool) time.Duration {
-	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])) // from the third on
-	user := 14 - 3
-	if children {
-		user = 16 - 3
-	}
-	var ticks int64
-	for _, field := range fields[user : user+2] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			b.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / ticksPerSecond
-}
-
-func workerPID(b *testing.B, w *stack.Worker) int {
-	b.Helper()
-	pid, running := w.PID()
-	if !running {
-		b.Fatal("the worker does not run")
-	}
-	return pid
 }
