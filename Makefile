@@ -43,7 +43,7 @@ clean-state: ## stop it and forget all state
 
 test: ## all tests, against real servers
 	@scripts/install.sh libraries servers
-	go test $(TAGS) -count=1 -timeout 45m ./...
+	TEMPORAL_CLI=$$(. scripts/lib.sh && temporal_command) go test $(TAGS) -count=1 -timeout 45m ./...
 
 check: ## formatting, linters, layers, workflow determinism, data races
 	@scripts/install.sh libraries tools

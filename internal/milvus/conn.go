@@ -53,6 +53,10 @@ func connect(ctx context.Context, s job.MilvusServer) (*conn, error) {
 	c := &conn{address: s.Address, database: cfg.DBName}
 	cl, err := client.NewClient(ctx, cfg)
 	if err != nil {
+		if s.TLS != nil && s.TLS.Cert == "" && !strings.Contains(err.Error(), "x509") && !strings.Contains(err.Error(), "auth check") {
+			// some servers only hang up
+			err = fmt.Errorf("%w (if the server wants a certificate of its clients, write target.milvus.tls.cert and key)", err)
+		}
 		if kind := kindOf(err); kind != fault.Internal {
 			return nil, fault.Wrap(kind, err, "connect to Milvus at %s", s.Address)
 		}
