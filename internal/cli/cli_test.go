@@ -177,7 +177,7 @@ func TestNoWorkerOnTheHost(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.milvusdm("run", path).exits(16).has("no worker is listening on task queue milvusdm@gpu7")
+	b.milvusdm("run", path).exits(16).has("no worker is listening on task queue TestNoWorkerOnTheHost@gpu7")
 	b.milvusdm("status", name).exits(10)
 }
 

@@ -53,9 +53,12 @@ func (a *app) dial(ctx context.Context) (*server, error) {
 	if s.payloads == nil {
 		s.payloads = converter.GetDefaultDataConverter()
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	s.Client, err = client.DialContext(ctx, options)
+	s.Client, err = client.DialContext(dialing, options)
+	if ctx.Err() != nil { // what gRPC makes of it would not be known again
+		return nil, s.explain(ctx.Err())
+	}
 	if err != nil {
 		return nil, s.explain(err)
 	}
