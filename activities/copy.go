@@ -36,7 +36,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 				return err
 			}
 			defer reader.Close()
-			w, err := sink.Open(ctx, &in.Target, insert, pulse.waiting)
+			w, err := sink.Open(ctx, &in.Target, in.Range.Partition, insert, pulse.waiting)
 			if err != nil {
 				return err
 			}

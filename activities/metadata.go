@@ -58,11 +58,10 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		p.RangeRows = max(bytesPerRange/rowBytes, 1000)
 	}
 	p.RangeRows = max(p.RangeRows, d.Rows/maxRanges+1)
-	ranges, err := src.Plan(ctx, p.RangeRows)
-	if err != nil {
+	if p.Ranges, err = countRanges(ctx, src, d, p.RangeRows); err != nil {
 		return nil, pulse.end(err)
 	}
-	if p.Ranges = len(ranges); p.Ranges > maxRanges {
+	if p.Ranges > maxRanges {
 		return nil, pulse.end(fault.New(fault.Unsupported, "the source has %d parts, more than %d; split the job into several", p.Ranges, maxRanges))
 	}
 	// each activity's input names the whole job, and a workflow's history takes 50 MiB
@@ -76,6 +75,15 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	p.Memory, p.TargetMemory = workerMemory(&ref.Job.Copy, d, rowBytes), d.Bytes
 	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
 	return p, nil
+}
+
+// countRanges is how many ranges there will be: at least roughly for a server, which would have to read all its keys.
+func countRanges(ctx context.Context, src transfer.Source, d *transfer.Description, size int64) (int, error) {
+	if len(d.Inputs) == 0 {
+		return int(d.Rows/size) + max(len(d.Partitions), 1), nil
+	}
+	ranges, err := src.Plan(ctx, size, func(string) {})
+	return len(ranges), err
 }
 
 // workerMemory is what a worker takes at most for one job: itself, and twice (for the garbage collector) the batches that are
@@ -96,7 +104,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 	out := &Ranges{}
 	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, d *transfer.Description) error {
 		var err error
-		if out.Ranges, err = src.Plan(ctx, in.RangeRows); err != nil {
+		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
 			return err
 		}
 		scanner, ok := src.(transfer.KeyScanner)

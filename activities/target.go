@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -80,21 +81,21 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 			if err != nil {
 				return err
 			}
-			n, err := sink.CountKeys(ctx, &in.Target, keys, true)
+			n, err := sink.CountKeys(ctx, &in.Target, keys, "")
 			if err != nil || n == 0 {
 				return err
 			}
 			plan := &in.Target.Plan
 			own := int64(0)
 			if plan.Action == transfer.ActionRefill || plan.Action == transfer.ActionAppend && plan.OnExisting != "fail" {
-				if own, err = sink.CountKeys(ctx, &in.Target, keys, false); err != nil || own == n {
+				if own, err = sink.CountKeys(ctx, &in.Target, keys, rowsPartition(&in)); err != nil || own == n {
 					return err
 				}
 				return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in other partitions of %s; delete them there, or write into those partitions",
-					n-own, len(keys), b.Place(0), plan.Collection)
+					n-own, keys.Len(), b.Place(0), plan.Collection)
 			}
 			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write on_existing: replace or keep under copy, or mode: overwrite under target",
-				n, len(keys), b.Place(0), plan.Place)
+				n, keys.Len(), b.Place(0), plan.Place)
 		})
 	}))
 }
@@ -106,7 +107,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 	defer stop()
 	out := &CheckResult{}
 	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
-		w, err := sink.Open(ctx, &in.Target, false, pulse.waiting)
+		w, err := sink.Open(ctx, &in.Target, in.Range.Partition, false, pulse.waiting)
 		if err != nil {
 			return err
 		}
@@ -116,8 +117,8 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 			if err != nil {
 				return err
 			}
-			n, err := sink.CountKeys(ctx, &in.Target, keys, true)
-			if err != nil || n == int64(len(keys)) || in.Doubled && n < int64(len(keys)) {
+			n, err := sink.CountKeys(ctx, &in.Target, keys, in.Range.Partition)
+			if err != nil || n == int64(keys.Len()) || in.Doubled && n < int64(keys.Len()) {
 				return err
 			}
 			out.Wrong += int64(b.Rows)
@@ -143,15 +144,19 @@ func dropExisting(ctx context.Context, sink transfer.Sink, t *transfer.Target, b
 	if err != nil {
 		return err
 	}
-	return b.Keep(func(i int) bool { return !there[keys[i]] })
+	return b.Keep(func(i int) bool { return !there.Has(keys, i) })
 }
 
 // keysOf returns a batch's primary keys.
-func keysOf(b *transfer.Batch, t *transfer.Target) ([]int64, error) {
-	name := t.Plan.Schema.PrimaryKey().GetName()
-	keys := b.Field(name).GetScalars().GetLongData().GetData()
-	if len(keys) != b.Rows {
-		return nil, fault.New(fault.Internal, "%s: the batch has %d rows and %d keys in field %q", b.Place(0), b.Rows, len(keys), name)
+func keysOf(b *transfer.Batch, t *transfer.Target) (*transfer.Keys, error) {
+	keys, err := transfer.KeysOf(b, t.Plan.Schema.PrimaryKey().GetName())
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "find the primary keys")
 	}
 	return keys, nil
+}
+
+// rowsPartition is the one partition that the range's rows go to.
+func rowsPartition(in *RangeInput) string {
+	return cmp.Or(in.Range.Partition, in.Target.Plan.Partition, "_default")
 }

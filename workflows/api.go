@@ -24,6 +24,7 @@ type Input struct {
 type Phase string
 
 const (
+	PhaseWaiting   Phase = "waiting" // a collection whose turn has not come
 	PhaseReading   Phase = "reading metadata"
 	PhasePlanning  Phase = "checking keys"
 	PhaseLooking   Phase = "looking for existing keys"
@@ -36,6 +37,7 @@ const (
 	PhaseLoad      Phase = "load"
 	PhaseCounting  Phase = "counting"
 	PhaseRepairing Phase = "counting by key"
+	PhaseVerifying Phase = "verifying"
 	PhasePublish   Phase = "publishing"
 	PhaseDone      Phase = "done"
 	PhaseFailed    Phase = "failed"
@@ -64,6 +66,22 @@ type Status struct {
 	Resumed int64    `json:"resumed,omitempty,string"`
 	Paused  bool     `json:"paused,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
+	// Collections are the parts of a job that copies several, by which the numbers above are the sums.
+	Collections []PartStatus `json:"collections,omitempty"`
+}
+
+// PartStatus is one collection, or one of its partitions, of a job that copies several.
+type PartStatus struct {
+	// Name is the collection's in the source, and the partition's behind a slash where partitions were chosen.
+	Name   string `json:"name"`
+	Target string `json:"target"`
+	// Phase is PhaseWaiting before its turn. Child is the CopyCollection at work.
+	Phase     Phase  `json:"phase"`
+	Child     string `json:"child,omitempty"`
+	Rows      int64  `json:"rows,string"`
+	TotalRows int64  `json:"totalRows,string"`
+	// Error says why it failed. The others go on.
+	Error string `json:"error,omitempty"`
 }
 
 // Result is what a finished job answers.
@@ -87,8 +105,13 @@ type Result struct {
 	Resumed  int64    `json:"resumed,omitempty,string"`
 	Index    string   `json:"index,omitempty"`
 	Loaded   bool     `json:"loaded,omitempty"`
+	// Verified says how the target was compared with what was copied: "count", "sample" or "full".
+	Verified string   `json:"verified,omitempty"`
 	Report   string   `json:"report,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
+	// Collections are the results of a job that copies several, by which the numbers above are the sums. The job ends as a
+	// failure if one of them failed.
+	Collections []Result `json:"collections,omitempty"`
 }
 
 const (

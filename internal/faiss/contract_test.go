@@ -53,7 +53,7 @@ func readable(open func(job.RowSlice) (transfer.Source, error)) int64 {
 		return 0
 	}
 	defer src.Close()
-	ranges, err := src.Plan(context.Background(), 1<<20)
+	ranges, err := src.Plan(context.Background(), 1<<20, func(string) {})
 	if err != nil || len(ranges) != 1 {
 		return 0
 	}

@@ -204,7 +204,7 @@ func (s *source) describeKeys(d *transfer.Description) {
 }
 
 // Plan cuts the rows into ranges that do not cross from one file to the next.
-func (s *source) Plan(_ context.Context, rowsPerRange int64) ([]transfer.Range, error) {
+func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]transfer.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
 	}

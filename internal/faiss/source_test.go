@@ -41,7 +41,7 @@ func files(paths ...string) *job.FaissSource {
 // readAll reads all ranges and returns keys and vectors in row order.
 func readAll(t *testing.T, s transfer.Source, perRange int64, limit transfer.BatchLimit) (keys []int64, vectors []float32) {
 	t.Helper()
-	ranges, err := s.Plan(t.Context(), perRange)
+	ranges, err := s.Plan(t.Context(), perRange, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func cpuTime(tb testing.TB) time.Duration {
 func drain(tb testing.TB, source transfer.Source, limit transfer.BatchLimit) (bytes int64) {
 	tb.Helper()
 	ctx := context.Background()
-	ranges, err := source.Plan(ctx, 1<<40)
+	ranges, err := source.Plan(ctx, 1<<40, func(string) {})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -180,7 +180,7 @@ type values struct {
 func readAll(t testing.TB, source transfer.Source, limit transfer.BatchLimit, rowsPerRange int64) (map[string]values, error) {
 	t.Helper()
 	ctx := context.Background()
-	ranges, err := source.Plan(ctx, rowsPerRange)
+	ranges, err := source.Plan(ctx, rowsPerRange, func(string) {})
 	if err != nil {
 		return nil, err
 	}

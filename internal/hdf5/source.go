@@ -147,7 +147,7 @@ func (s *source) taken() []transfer.Input {
 	return out
 }
 
-func (s *source) Plan(_ context.Context, rowsPerRange int64) ([]transfer.Range, error) {
+func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]transfer.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
 	}

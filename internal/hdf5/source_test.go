@@ -150,7 +150,7 @@ func TestTruncated(t *testing.T) {
 
 func TestResume(t *testing.T) {
 	source := mustOpen(t, sourceOf("testdata/milvusdm-no-ids.h5", "testdata/milvusdm-no-ids-2.h5"))
-	ranges, err := source.Plan(t.Context(), 30)
+	ranges, err := source.Plan(t.Context(), 30, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestChangedWhileRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ranges, err := source.Plan(t.Context(), 100)
+	ranges, err := source.Plan(t.Context(), 100, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestSeveralReaders(t *testing.T) {
 
 func TestCancelled(t *testing.T) {
 	source := mustOpen(t, sourceOf("testdata/milvusdm-float32.h5"))
-	ranges, err := source.Plan(t.Context(), 100)
+	ranges, err := source.Plan(t.Context(), 100, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,9 @@ type Job struct {
 	// What is read.
 	Source Source `json:"source" yaml:"source" rule:"required,one"`
 	// What is written.
-	Target Target `json:"target" yaml:"target" rule:"required,one"`
+	Target Target `json:"target,omitzero" yaml:"target" rule:"one"`
+	// What the source is compared with, instead of a target: such a job is for verify only.
+	Compare *Source `json:"compare,omitempty" yaml:"compare" rule:"one"`
 	// How rows are moved.
 	Copy Copy `json:"copy" yaml:"copy"`
 }
@@ -29,12 +31,65 @@ type Source struct {
 	HDF5 *HDF5Source `json:"hdf5,omitempty" yaml:"hdf5"`
 	// Faiss index files.
 	Faiss *FaissSource `json:"faiss,omitempty" yaml:"faiss"`
+	// Collections on a Milvus server.
+	Milvus *MilvusSource `json:"milvus,omitempty" yaml:"milvus"`
 }
 
 // Target is what is written: exactly one of its fields is set.
 type Target struct {
-	// A collection on a Milvus server.
+	// A collection on a Milvus server; with a Milvus source, as many as are copied.
 	Milvus *MilvusTarget `json:"milvus,omitempty" yaml:"milvus"`
+	// A directory of HDF5 files.
+	HDF5 *HDF5Target `json:"hdf5,omitempty" yaml:"hdf5"`
+}
+
+// MilvusSource says what to read from a Milvus server.
+type MilvusSource struct {
+	MilvusServer `yaml:",inline"`
+	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
+	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
+}
+
+// Collection is what to copy of a source's collection.
+type Collection struct {
+	// Name of the collection, or '*'.
+	Name string `json:"name" yaml:"name" rule:"required,is=any_collection"`
+	// Its name in the target. Without it, the same.
+	As string `json:"as,omitempty" yaml:"as" rule:"is=collection"`
+	// Partitions to copy. Without it, all.
+	Partitions []string `json:"partitions,omitempty" yaml:"partitions" rule:"is=partition"`
+	// Names that partitions get in the target, by their names in the source.
+	RenamePartitions map[string]string `json:"renamePartitions,omitempty" yaml:"rename_partitions" rule:"is=partition"`
+	// Copies only rows for which this expression of Milvus is true, as year > 2000.
+	Filter string `json:"filter,omitempty" yaml:"filter"`
+	// Fields to copy; the primary key is among them always. Without it, all.
+	Fields []string `json:"fields,omitempty" yaml:"fields" rule:"is=field"`
+	// Names that fields get in the target, by their names in the source.
+	RenameFields map[string]string `json:"renameFields,omitempty" yaml:"rename_fields" rule:"is=field"`
+	// Most rows to copy, the first ones by partition and primary key. Without it, all.
+	Limit int64 `json:"limit,omitempty" yaml:"limit" rule:"min=1"`
+}
+
+// HDF5Target says how HDF5 files are written: DIRECTORY/RUN/COLLECTION/PARTITION.h5.
+type HDF5Target struct {
+	// Directory of all runs.
+	Directory string `json:"directory" yaml:"directory" rule:"required,is=path"`
+	// Name of this run's directory. Without it, the time at which the run was started (or scheduled).
+	Run string `json:"run,omitempty" yaml:"run" rule:"is=name"`
+	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
+	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
+	// Compression of the datasets.
+	Compression string `json:"compression,omitempty" yaml:"compression" rule:"is=compression,default=none"`
+	// Level of gzip.
+	Level int `json:"level,omitempty" yaml:"level" rule:"min=1,max=9"`
+	// Sorts the bytes of each chunk by their place in the number, which compresses better.
+	Shuffle bool `json:"shuffle,omitempty" yaml:"shuffle"`
+	// Adds a checksum to each chunk.
+	Fletcher32 bool `json:"fletcher32,omitempty" yaml:"fletcher32"`
+	// Begins a new file after so many rows.
+	SplitRows int64 `json:"splitRows,omitempty" yaml:"split_rows" rule:"min=1"`
+	// Begins a new file after about so many bytes of rows.
+	SplitBytes int64 `json:"splitBytes,omitempty" yaml:"split_bytes" rule:"bytes,min=1MiB"`
 }
 
 // Files are the input files of one collection, in row order, all of the same schema.
@@ -109,8 +164,8 @@ const (
 // MilvusTarget names a collection on a Milvus server and how it is to be.
 type MilvusTarget struct {
 	MilvusServer `yaml:",inline"`
-	// Collection to write. It is created when it does not exist.
-	Collection string `json:"collection" yaml:"collection" rule:"required,is=collection"`
+	// Collection to write. It is created when it does not exist. With a Milvus source, source.milvus.collections says it.
+	Collection string `json:"collection,omitempty" yaml:"collection" rule:"is=collection"`
 	// Partition to write. Without it, the default partition.
 	Partition string `json:"partition,omitempty" yaml:"partition" rule:"is=partition"`
 	// What to do with a collection (with a partition named: a partition) that exists: write into it (append), leave it alone
@@ -122,8 +177,13 @@ type MilvusTarget struct {
 	Description string `json:"description,omitempty" yaml:"description"`
 	// Number of shards of a collection that is created. Without it, the server's default.
 	Shards int32 `json:"shards,omitempty" yaml:"shards" rule:"min=1,max=64"`
-	// Index of the vector field.
+	// Index of the vector field. With a Milvus source, the source's indexes are made.
 	Index Index `json:"index" yaml:"index"`
+	// Primary keys of a copied collection: the source's (keep), or new ones that the server makes (new), which needs
+	// accept_repeats.
+	IDs string `json:"ids,omitempty" yaml:"ids" rule:"is=ids,default=keep"`
+	// Takes it that with ids: new a row can arrive twice when a server or a worker fails: nothing can tell.
+	AcceptRepeats bool `json:"acceptRepeats,omitempty" yaml:"accept_repeats"`
 	// Whether the collection is left loaded. "keep": if it was before; a new one is.
 	Load string `json:"load" yaml:"load" rule:"is=load,default=keep"`
 }
@@ -152,8 +212,20 @@ type MilvusServer struct {
 	Token Secret `json:"token,omitzero" yaml:"token" rule:"retunable"`
 	// TLS settings. Their presence turns TLS on.
 	TLS *TLS `json:"tls,omitempty" yaml:"tls" rule:"retunable"`
+	// What this program may ask of the server at most, over all jobs of a worker.
+	Limit Limit `json:"limit,omitzero" yaml:"limit" rule:"retunable"`
 	// How long the server may be away before the first write.
 	ConnectTimeout time.Duration `json:"connectTimeout" yaml:"connect_timeout" rule:"min=1s,max=1h,default=30s,retunable"`
+}
+
+// Limit bounds what a worker asks of a server; 0 is no bound. Of several jobs, the one that began last says it.
+type Limit struct {
+	// How many ranges of rows are read from it, or written to it, at once.
+	Ranges int `json:"ranges,omitempty" yaml:"ranges" rule:"min=1,max=64"`
+	// How many rows are read or written a second.
+	RowsPerSecond int64 `json:"rowsPerSecond,omitempty" yaml:"rows_per_second" rule:"min=1"`
+	// How many bytes are read or written a second.
+	BytesPerSecond int64 `json:"bytesPerSecond,omitempty" yaml:"bytes_per_second" rule:"bytes,min=64KiB"`
 }
 
 // TLS holds the paths of PEM files on the worker's machine.
@@ -178,13 +250,19 @@ type Copy struct {
 	RangeRows int64 `json:"rangeRows,omitempty" yaml:"range_rows" rule:"min=1"`
 	// How many ranges of rows are copied at once.
 	Parallel int `json:"parallel" yaml:"parallel" rule:"min=1,max=64,default=2,retunable"`
+	// How many collections are copied at once, where a job copies several.
+	Collections int `json:"collections" yaml:"collections" rule:"min=1,max=64,default=1,retunable"`
 	// How many batches of a range are under way at once.
 	Writers int `json:"writers" yaml:"writers" rule:"min=1,max=16,default=2,retunable"`
-	// For keys that stand more than once in the source: refuse (fail), or take the last by file order and row (last).
+	// For keys that stand more than once in the source: refuse (fail), or take the last by file order and row (last; for
+	// files), or the one that the server answers with (one; for Milvus).
 	OnDuplicate string `json:"onDuplicate" yaml:"on_duplicate" rule:"is=on_duplicate,default=fail"`
 	// For keys that mode append finds in the target: refuse (fail), write the source's row (replace) or leave the target's
 	// (keep).
 	OnExisting string `json:"onExisting" yaml:"on_existing" rule:"is=on_existing,default=fail"`
+	// How the target is compared with what was copied: by the number of its rows (count), with contents of a batch out of each
+	// range (sample), or all of them (full).
+	Verify string `json:"verify" yaml:"verify" rule:"is=verify,default=count"`
 	// Passes NaN and infinite vector elements on, instead of refusing them.
 	AllowNaN bool `json:"allowNaN,omitempty" yaml:"allow_nan" rule:"retunable"`
 	// Takes sources that hold only an approximation of the vectors.
@@ -200,10 +278,17 @@ type Copy struct {
 	GiveUpAfter time.Duration `json:"giveUpAfter,omitempty" yaml:"give_up_after" rule:"min=1s,retunable"`
 }
 
-// Direction names the workflow that runs the job: "HDF5ToMilvus" or "FaissToMilvus".
+// Direction names the workflow that runs the job, as "HDF5ToMilvus".
 func (j *Job) Direction() string {
-	if j.Source.Faiss != nil {
-		return "FaissToMilvus"
+	from, to := "HDF5", "Milvus"
+	switch {
+	case j.Source.Faiss != nil:
+		from = "Faiss"
+	case j.Source.Milvus != nil:
+		from = "Milvus"
 	}
-	return "HDF5ToMilvus"
+	if j.Target.HDF5 != nil {
+		to = "HDF5"
+	}
+	return from + "To" + to
 }

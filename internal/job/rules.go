@@ -35,25 +35,38 @@ func rules(dir string) map[string]strict.Rule {
 	partition := identifier("my_partition")
 	partition.Check = orEmpty(partition.Check)
 	partition.Pattern = `^([A-Za-z_][A-Za-z0-9_]{0,254})?$`
+	anyCollection := identifier("my_collection")
+	named := anyCollection.Check
+	anyCollection.Check = func(s string) (string, error) {
+		if s == "*" {
+			return s, nil
+		}
+		return named(s)
+	}
+	anyCollection.Pattern = `^(\*|[A-Za-z_][A-Za-z0-9_]{0,254})$`
 	return map[string]strict.Rule{
-		"name":         {Check: checkName, Pattern: namePattern, Example: "my-job"},
-		"collection":   identifier("my_collection"),
-		"partition":    partition,
-		"field":        identifier("embedding"),
-		"database":     identifier("my_database"),
-		"user":         {Check: notEmpty, Example: "root"},
-		"address":      {Check: checkAddress, Example: "127.0.0.1:19530", Pattern: `^((tcp|http|https)://)?[^/@ ]+$`},
-		"host":         {Check: checkHost, Example: "127.0.0.1"},
-		"path":         {Check: absolute(dir), Example: "data/vectors.h5"},
-		"secret":       {Check: checkSecret, Example: "${env:NAME}", Pattern: `^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$`, Secret: true},
-		"layout":       {Values: []string{"auto", "milvusdm", "ann-benchmarks", "group", "compound", "pandas"}},
-		"vector":       {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
-		"mode":         {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
-		"on_duplicate": {Values: []string{"fail", "last"}},
-		"on_existing":  {Values: []string{"fail", "replace", "keep"}},
-		"load":         {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
-		"index":        {Values: indexTypes},
-		"metric":       {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
+		"name":           {Check: checkName, Pattern: namePattern, Example: "my-job"},
+		"collection":     identifier("my_collection"),
+		"any_collection": anyCollection,
+		"partition":      partition,
+		"field":          identifier("embedding"),
+		"database":       identifier("my_database"),
+		"user":           {Check: notEmpty, Example: "root"},
+		"address":        {Check: checkAddress, Example: "127.0.0.1:19530", Pattern: `^((tcp|http|https)://)?[^/@ ]+$`},
+		"host":           {Check: checkHost, Example: "127.0.0.1"},
+		"path":           {Check: absolute(dir), Example: "data/vectors.h5"},
+		"secret":         {Check: checkSecret, Example: "${env:NAME}", Pattern: `^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$`, Secret: true},
+		"layout":         {Values: []string{"auto", "milvusdm", "ann-benchmarks", "group", "compound", "pandas"}},
+		"vector":         {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
+		"mode":           {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
+		"on_duplicate":   {Values: []string{"fail", "last", "one"}},
+		"verify":         {Values: []string{"count", "sample", "full"}},
+		"ids":            {Values: []string{"keep", "new"}},
+		"compression":    {Values: []string{"none", "gzip"}},
+		"on_existing":    {Values: []string{"fail", "replace", "keep"}},
+		"load":           {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
+		"index":          {Values: indexTypes},
+		"metric":         {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
 	}
 }
 

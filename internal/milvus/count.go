@@ -1,7 +1,6 @@
 package milvus
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -46,43 +45,37 @@ func partitions(name string) []string {
 
 // CountKeys asks for the keys as an interval where they are one, which is much cheaper than a list; an interval that holds
 // nothing answers for the list as well.
-func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys []int64, allPartitions bool) (int64, error) {
-	if len(keys) == 0 {
+func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys *transfer.Keys, partition string) (int64, error) {
+	if keys.Len() == 0 {
 		return 0, nil
 	}
 	name, err := s.currentName(ctx, t)
 	if err != nil {
 		return 0, err
 	}
-	var within []string
-	if !allPartitions {
-		within = []string{cmp.Or(t.Plan.Partition, defaultPartition)}
-	}
 	pk := t.Plan.Schema.PrimaryKey().GetName()
-	low, high := slices.Min(keys), slices.Max(keys)
-	n, err := s.count(ctx, name, interval(pk, low, high), within)
-	if err != nil || n == 0 || uint64(high)-uint64(low) == uint64(len(keys)-1) {
+	low, high := slices.Min(keys.Ints), slices.Max(keys.Ints)
+	n, err := s.count(ctx, name, interval(pk, low, high), partitions(partition))
+	if err != nil || n == 0 || uint64(high)-uint64(low) == uint64(keys.Len()-1) {
 		return n, err
 	}
-	return s.count(ctx, name, isOneOf(pk, keys), within)
+	return s.count(ctx, name, isOneOf(pk, keys.Ints), partitions(partition))
 }
 
-func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys []int64) (map[int64]bool, error) {
-	n, err := s.CountKeys(ctx, t, keys, true)
+func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys *transfer.Keys) (transfer.KeySet, error) {
+	var found transfer.KeySet
+	n, err := s.CountKeys(ctx, t, keys, "")
 	if err != nil || n == 0 {
-		return nil, err
+		return found, err
 	}
 	pk := t.Plan.Schema.PrimaryKey().GetName()
-	resp, err := s.raw.Query(ctx, &milvuspb.QueryRequest{CollectionName: t.Name, Expr: isOneOf(pk, keys),
+	resp, err := s.raw.Query(ctx, &milvuspb.QueryRequest{CollectionName: t.Name, Expr: isOneOf(pk, keys.Ints),
 		OutputFields: []string{pk}, ConsistencyLevel: commonpb.ConsistencyLevel_Strong})
 	if err := check(resp.GetStatus(), err); err != nil {
-		return nil, wrap(err, "look up %d keys in %s", len(keys), t.Name)
+		return found, wrap(err, "look up %d keys in %s", keys.Len(), t.Name)
 	}
-	found := make(map[int64]bool, n)
 	for _, f := range resp.GetFieldsData() {
-		for _, k := range f.GetScalars().GetLongData().GetData() {
-			found[k] = true
-		}
+		found.Add(f.GetScalars())
 	}
 	return found, nil
 }

@@ -1,6 +1,7 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -14,16 +15,17 @@ import (
 
 type writer struct {
 	*sink
-	target *transfer.Target
-	insert bool
-	report func(string)
+	target    *transfer.Target
+	partition string
+	insert    bool
+	report    func(string)
 }
 
-func (s *sink) Open(_ context.Context, t *transfer.Target, insert bool, report func(string)) (transfer.Writer, error) {
+func (s *sink) Open(_ context.Context, t *transfer.Target, partition string, insert bool, report func(string)) (transfer.Writer, error) {
 	if insert && !t.Fresh {
 		return nil, fault.New(fault.Internal, "rows of %s can't be inserted unseen: it holds others", t.Name)
 	}
-	return &writer{s, t, insert, report}, nil
+	return &writer{s, t, cmp.Or(partition, t.Plan.Partition), insert, report}, nil
 }
 
 func (w *writer) Close() error { return nil }
@@ -55,10 +57,10 @@ func (w *writer) send(ctx context.Context, b *transfer.Batch) error {
 	var err error
 	if w.insert {
 		verb = "insert"
-		resp, err = w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
+		resp, err = w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.partition,
 			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(columns(b.Fields)))
 	} else {
-		resp, err = w.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: w.target.Name, PartitionName: w.target.Plan.Partition,
+		resp, err = w.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: w.target.Name, PartitionName: w.partition,
 			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(columns(b.Fields)))
 	}
 	if err := check(resp.GetStatus(), err); err != nil {

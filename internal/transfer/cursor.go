@@ -6,9 +6,9 @@ import "fmt"
 type CursorKind string
 
 const (
-	RowCursor    CursorKind = "row"    // Int is a row number of a file source, counted over all its files
-	Int64Cursor  CursorKind = "int64"  // Int is a primary key
-	StringCursor CursorKind = "string" // Str is a primary key
+	RowCursor    CursorKind = "row"    // Int is a row number of a file source, counted over all its files: the place before it
+	Int64Cursor  CursorKind = "int64"  // Int is a primary key: the place right behind it
+	StringCursor CursorKind = "string" // Str is a primary key, or text that need be none: the place right behind it
 )
 
 // Cursor is a place in a source: a row number or a key, never a batch number, so that it means the same whatever the
@@ -41,7 +41,7 @@ func (c Cursor) String() string {
 // Range is a part of a source that one activity copies: the half-open interval [From, To).
 type Range struct {
 	ID int `json:"id"`
-	// Partition is the source's partition, "" where it has none.
+	// Partition is where the rows go, by its name in the target, "" where the source names none. It counts in content sums.
 	Partition string `json:"partition,omitempty"`
 	// Rows is how many rows the range holds: exact for files, estimated for servers.
 	Rows int64  `json:"rows,string"`
@@ -49,6 +49,9 @@ type Range struct {
 	To   Cursor `json:"to"`
 	// Skip holds the rows, counted from From, that a later row of the same key supersedes: they are read and not written.
 	Skip RowSet `json:"skip,omitempty"`
+	// Repeated is how many rows a server's source holds beyond one for each primary key of the partition: they are never read.
+	// It stands at the partition's last range.
+	Repeated int64 `json:"repeated,omitempty,string"`
 }
 
 // RowRanges cuts rows [0, sum of inputs) into ranges of about size rows that do not cross from one input to the next.

@@ -18,19 +18,18 @@ type Sink interface {
 	// Adopt checks that a target which an earlier run prepared still stands and is ours, and returns it as it is now:
 	// fault.NotFound or fault.Conflict when it is gone or somebody else's.
 	Adopt(ctx context.Context, t *Target) (*Target, error)
-	// Open makes a writer. With insert, rows are sent without looking for their keys: right only when none of them can
-	// have been sent before. report is called with what a write waits for.
-	Open(ctx context.Context, t *Target, insert bool, report func(string)) (Writer, error)
+	// Open makes a writer into a partition ("": the plan's). With insert, rows are sent without looking for their keys: right
+	// only when none of them can have been sent before. report is called with what a write waits for.
+	Open(ctx context.Context, t *Target, partition string, insert bool, report func(string)) (Writer, error)
 	// Finalize does one of the target's steps, which end in "done" or in a reason why it can't be had (Outcome.Missing).
 	// report is called with what is being waited for.
 	Finalize(ctx context.Context, t *Target, step string, report func(string)) (Outcome, error)
 	// Count returns how many rows the target holds: of the partition, where there is one.
 	Count(ctx context.Context, t *Target) (int64, error)
-	// CountKeys returns how many rows have one of the given distinct keys, over all partitions or in that alone which rows
-	// go to.
-	CountKeys(ctx context.Context, t *Target, keys []int64, allPartitions bool) (int64, error)
-	// ExistingKeys returns those of the given keys that stand in the target.
-	ExistingKeys(ctx context.Context, t *Target, keys []int64) (map[int64]bool, error)
+	// CountKeys returns how many rows have one of the given distinct keys, in one partition, or over all ("").
+	CountKeys(ctx context.Context, t *Target, keys *Keys, partition string) (int64, error)
+	// ExistingKeys returns those of the given keys that stand in the target, in any partition.
+	ExistingKeys(ctx context.Context, t *Target, keys *Keys) (KeySet, error)
 	// Publish puts the target in its final place, dropping what it replaces.
 	Publish(ctx context.Context, t *Target) error
 	// Discard drops what Prepare made and Publish has not put in place; what belongs to others it never touches.
@@ -72,6 +71,12 @@ type TargetPlan struct {
 	LockID     string `json:"lockId"`
 	Collection string `json:"collection"`
 	Partition  string `json:"partition,omitempty"`
+	// Partitions are those that rows go to, where the source names them; Partition is "" then.
+	Partitions []string `json:"partitions,omitempty"`
+	// NewIDs: the server makes the primary keys, and the source's are left out.
+	NewIDs bool `json:"newIds,omitempty"`
+	// Settings are what a collection that is made gets besides its schema; nil where the job's own keys say it all.
+	Settings *Settings `json:"settings,omitempty"`
 	// StagingName is the collection's name until it is published, "" where rows go into the final place at once.
 	StagingName string `json:"stagingName,omitempty"`
 	// OldID is the ID of the collection (for ActionRefill: of the partition) that is replaced.

@@ -9,8 +9,9 @@ type Source interface {
 	// Describe reads metadata only: it is cheap whatever the number of rows.
 	Describe(ctx context.Context) (*Description, error)
 	// Plan cuts the rows into ranges, disjoint and complete, of about rowsPerRange rows, numbered from 0.
-	// The same unchanged source and argument give the same ranges.
-	Plan(ctx context.Context, rowsPerRange int64) ([]Range, error)
+	// The same unchanged source and argument give the same ranges. A server's source reads all its keys for it, and calls
+	// report with how far it is.
+	Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]Range, error)
 	// Open reads a range from the cursor on; the zero Cursor means from its beginning.
 	Open(ctx context.Context, r Range, from Cursor, limit BatchLimit) (Reader, error)
 	Close() error
@@ -23,6 +24,27 @@ type Reader interface {
 	// Memory is bounded by the batch. The error of a bad file is fault.Corrupt and names file and row; it repeats.
 	Next(ctx context.Context) (*Batch, error)
 	Close() error
+}
+
+// Loader is a Source that can only be read once its server has loaded it.
+type Loader interface {
+	// Load has loaded what the source reads and is not loaded, waits for it, and returns what that was, for Release: names of
+	// partitions, or "*" for the collection. report is called with how far it is.
+	Load(ctx context.Context, report func(string)) ([]string, error)
+	// Release takes back what Load did.
+	Release(ctx context.Context, loaded []string) error
+}
+
+// Finder is a Source that can read rows by their primary keys.
+type Finder interface {
+	// Find yields the rows of a partition ("": of any) that have one of the distinct keys, in any order.
+	Find(ctx context.Context, partition string, keys *Keys, yield func(*Batch) error) error
+}
+
+// Counter is a Source that can count rows without reading them.
+type Counter interface {
+	// CountRange returns how many rows stand in the range. A key that stands twice counts twice, though it is read once.
+	CountRange(ctx context.Context, r Range) (int64, error)
 }
 
 // KeyScanner is a Source that can read its Int64 primary keys alone, cheaper than its rows.
@@ -59,6 +81,38 @@ type Description struct {
 	Notes []string `json:"notes,omitempty"`
 	// Inputs are the files, in row order. Empty for a server.
 	Inputs []Input `json:"inputs,omitempty"`
+	// Settings is what a collection is besides its schema and rows. Nil where the source holds vectors only.
+	Settings *Settings `json:"settings,omitempty"`
+	// Partitions are those that rows come from, by their names in the target. Nil where the source has none: then the job names
+	// the target's partition. Also nil where a partition key chooses them.
+	Partitions []string `json:"partitions,omitempty"`
+	// Unloaded: a server must load it before it can be read (see Loader).
+	Unloaded bool `json:"unloaded,omitempty"`
+}
+
+// Settings is what a Milvus collection is besides its schema and rows. Names of fields and partitions are the target's.
+type Settings struct {
+	// Collection is the source's own ID and creation time, "" for a file: it tells a target that is the source.
+	Collection  string            `json:"collection,omitempty"`
+	Aliases     []string          `json:"aliases,omitempty"`
+	Properties  map[string]string `json:"properties,omitempty"`
+	Shards      int32             `json:"shards,omitempty"`
+	Consistency string            `json:"consistency,omitempty"` // name of a commonpb.ConsistencyLevel
+	// Partitions are all those of the collection, without _default; nil where a partition key makes them, which are
+	// KeyPartitions many.
+	Partitions    []string     `json:"partitions,omitempty"`
+	KeyPartitions int64        `json:"keyPartitions,omitempty,string"`
+	Indexes       []FieldIndex `json:"indexes,omitempty"`
+	// Loaded and Replicas are the load state as it is before the copy.
+	Loaded   bool  `json:"loaded,omitempty"`
+	Replicas int32 `json:"replicas,omitempty"`
+}
+
+// FieldIndex is an index as the server states it: CreateIndex takes Params as they are.
+type FieldIndex struct {
+	Field  string            `json:"field"`
+	Name   string            `json:"name"`
+	Params map[string]string `json:"params,omitempty"`
 }
 
 // Input is one file of a source.

@@ -209,7 +209,7 @@ func (n numbers) Describe(context.Context) (*transfer.Description, error) {
 	return &transfer.Description{Rows: n.rows}, nil
 }
 
-func (n numbers) Plan(context.Context, int64) ([]transfer.Range, error) {
+func (n numbers) Plan(context.Context, int64, func(string)) ([]transfer.Range, error) {
 	ranges := transfer.RowRanges([]transfer.Input{{Rows: n.rows}}, 1_000)
 	ranges[0].Skip = transfer.NewRowSet([]int64{0, 5}, ranges[0].Rows)
 	return ranges, nil

@@ -11,7 +11,7 @@ import (
 // Of sums up all rows of a source, as a transfer of it would.
 func Of(ctx context.Context, src transfer.Source) (transfer.Sum, error) {
 	const rowsPerRange = 1 << 20
-	ranges, err := src.Plan(ctx, rowsPerRange)
+	ranges, err := src.Plan(ctx, rowsPerRange, func(string) {})
 	if err != nil {
 		return transfer.Sum{}, err
 	}

@@ -72,7 +72,7 @@ func closed(t *testing.T, c io.Closer) {
 // plan cuts the source into ranges and checks that they are disjoint and complete.
 func plan(t *testing.T, src transfer.Source, d *transfer.Description, size int64) []transfer.Range {
 	t.Helper()
-	ranges, err := src.Plan(context.Background(), size)
+	ranges, err := src.Plan(context.Background(), size, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
