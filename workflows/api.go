@@ -100,11 +100,11 @@ type Result struct {
 	Took    time.Duration `json:"took"`
 	Copying time.Duration `json:"copying"`
 	// Repaired is how many rows were written again because they counted double or not at all.
-	Repaired int64    `json:"repaired,omitempty,string"`
-	Lost     int      `json:"lost,omitempty"`
-	Resumed  int64    `json:"resumed,omitempty,string"`
-	Index    string   `json:"index,omitempty"`
-	Loaded   bool     `json:"loaded,omitempty"`
+	Repaired int64  `json:"repaired,omitempty,string"`
+	Lost     int    `json:"lost,omitempty"`
+	Resumed  int64  `json:"resumed,omitempty,string"`
+	Index    string `json:"index,omitempty"`
+	Loaded   bool   `json:"loaded,omitempty"`
 	// Verified says how the target was compared with what was copied: "count", "sample" or "full".
 	Verified string   `json:"verified,omitempty"`
 	Report   string   `json:"report,omitempty"`
