@@ -33,6 +33,8 @@ type Source struct {
 	Faiss *FaissSource `json:"faiss,omitempty" yaml:"faiss"`
 	// Collections on a Milvus server.
 	Milvus *MilvusSource `json:"milvus,omitempty" yaml:"milvus"`
+	// Collections in the directory of a Milvus 1.x server.
+	Milvus1 *Milvus1Source `json:"milvus1,omitempty" yaml:"milvus1"`
 }
 
 // Target is what is written: exactly one of its fields is set.
@@ -68,6 +70,36 @@ type Collection struct {
 	RenameFields map[string]string `json:"renameFields,omitempty" yaml:"rename_fields" rule:"is=field"`
 	// Most rows to copy, the first ones by partition and primary key. Without it, all.
 	Limit int64 `json:"limit,omitempty" yaml:"limit" rule:"min=1"`
+}
+
+// Milvus1Source says what to read from the directory that a Milvus 1.x server kept its data in.
+type Milvus1Source struct {
+	// Directory of the server: the one that holds db.
+	Path string `json:"path" yaml:"path" rule:"required,is=path"`
+	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
+	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
+	// MySQL server that holds the metadata. Without it, the SQLite file db/meta.sqlite in the directory.
+	MySQL *MySQL `json:"mysql,omitempty" yaml:"mysql"`
+	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
+	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
+	// Name of the target's primary key.
+	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field,default=id"`
+	// Name of the target's vector field.
+	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field,default=embedding"`
+}
+
+// MySQL says how to reach the MySQL server of a Milvus 1.x.
+type MySQL struct {
+	// Host of the server.
+	Host string `json:"host" yaml:"host" rule:"required,is=host"`
+	// Port of the server.
+	Port int `json:"port" yaml:"port" rule:"quoted,min=1,max=65535,default=3306"`
+	// User to log in as.
+	User string `json:"user" yaml:"user" rule:"required,is=user,retunable"`
+	// Password of the user, by reference.
+	Password Secret `json:"password,omitzero" yaml:"password" rule:"retunable"`
+	// Database of the metadata.
+	Database string `json:"database" yaml:"database" rule:"is=user,default=milvus"`
 }
 
 // HDF5Target says how HDF5 files are written: DIRECTORY/RUN/COLLECTION/PARTITION.h5.
@@ -286,6 +318,8 @@ func (j *Job) Direction() string {
 		from = "Faiss"
 	case j.Source.Milvus != nil:
 		from = "Milvus"
+	case j.Source.Milvus1 != nil:
+		from = "Milvus1"
 	}
 	if j.Target.HDF5 != nil {
 		to = "HDF5"
