@@ -17,6 +17,8 @@ import (
 type Activities struct {
 	// OpenSource opens the source that a job names.
 	OpenSource func(ctx context.Context, s *job.Source) (transfer.Source, error)
+	// ListCollections resolves the collections that a source names, as '*', into those that are there.
+	ListCollections func(ctx context.Context, s *job.Source) ([]job.Collection, error)
 	// OpenSink connects to the target that a job names, on behalf of owner and stage (see Ref).
 	OpenSink func(ctx context.Context, j *job.Job, owner, stage string) (transfer.Sink, error)
 	// ReportDir is where the reports of finished jobs are written.
@@ -26,7 +28,10 @@ type Activities struct {
 }
 
 // withSource opens the job's source for the time of f and checks that it still is what was planned.
-func (a *Activities) withSource(ctx context.Context, ref *Ref, identity string, f func(transfer.Source, *transfer.Description) error) error {
+func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identity string, f func(transfer.Source, *transfer.Description) error) error {
+	if s := ref.Job.Source.Milvus; s != nil {
+		p.connecting("Milvus at " + s.Address)
+	}
 	src, err := a.OpenSource(ctx, &ref.Job.Source)
 	if err != nil {
 		return err
@@ -36,6 +41,7 @@ func (a *Activities) withSource(ctx context.Context, ref *Ref, identity string, 
 	if err != nil {
 		return err
 	}
+	p.alive()
 	if d.Identity != identity {
 		return fault.New(fault.SourceChanged, "the source changed since the job was planned (%s); run the job again", d.Format)
 	}

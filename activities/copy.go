@@ -25,11 +25,11 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 		}
 		from, insert = last.Reached, false
 	}
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+in.Job.Target.Milvus.ConnectTimeout, in.From, from)
+	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref)+targetPatience(&in.Ref), in.From, from)
 	defer stop()
 	out := &CopyResult{Reached: from, Lost: int(info.Attempt) - 1}
 	begun := false
-	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
+	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
 		return a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 			reader, err := src.Open(ctx, in.Range, from.Cursor, limit(&in.Ref))
 			if err != nil {
@@ -44,7 +44,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			c := transfer.Copier{Reader: reader, Writer: guarded{w, pulse}, Writers: in.Job.Copy.Writers, Range: in.Range,
 				Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
 			c.Check = func(b *transfer.Batch) error {
-				if !in.Job.Copy.AllowNaN {
+				if !in.Job.Copy.AllowNaN && in.Job.Source.Milvus == nil { // a server took them before
 					if err := transfer.CheckFinite(b); err != nil {
 						return err
 					}
@@ -69,7 +69,7 @@ func limit(ref *Ref) transfer.BatchLimit {
 
 // ScanRange reads and checks a range without writing it.
 func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
 		if in.Job.Copy.AllowNaN {
@@ -81,7 +81,7 @@ func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
 
 // eachBatch reads a range from its beginning, superseded rows left out.
 func (a *Activities) eachBatch(ctx context.Context, in *RangeInput, pulse *pulse, f func(*transfer.Batch) error) error {
-	return a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
+	return a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
 		reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
 		if err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -26,7 +25,7 @@ const maxSkips = 512 << 10
 // ReadMetadata reads what the source says of itself and looks at the target. It changes nothing, and refuses what can be
 // known to fail.
 func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, ref.Job.Target.Milvus.ConnectTimeout+time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref)+targetPatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	p := &Plan{}
 	src, err := a.OpenSource(ctx, &ref.Job.Source)
@@ -91,7 +90,7 @@ func countRanges(ctx context.Context, src transfer.Source, d *transfer.Descripti
 func workerMemory(c *job.Copy, d *transfer.Description, rowBytes int64) int64 {
 	batch := min(int64(c.BatchBytes), int64(c.BatchRows)*rowBytes)
 	need := 64<<20 + 2*int64(c.Parallel)*int64(c.Writers+2)*batch
-	if !d.GeneratedKeys {
+	if !d.GeneratedKeys && len(d.Inputs) > 0 {
 		need += 16 * min(d.Rows, 4<<20) // transfer.FindRepeats sorts so many in memory, in a slice that grows
 	}
 	return need
@@ -99,12 +98,15 @@ func workerMemory(c *job.Copy, d *transfer.Description, rowBytes int64) int64 {
 
 // PlanRanges cuts the source into ranges, and finds keys that stand more than once before anything is written.
 func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Ranges, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, time.Minute, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job.Copy, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &Ranges{}
-	err := a.withSource(ctx, &in.Ref, in.Identity, func(src transfer.Source, d *transfer.Description) error {
+	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source, d *transfer.Description) error {
 		var err error
 		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
+			return err
+		}
+		if err := repeated(out, &in.Job.Copy); err != nil {
 			return err
 		}
 		scanner, ok := src.(transfer.KeyScanner)
@@ -123,6 +125,21 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		return skip(out.Ranges, repeats.Superseded)
 	})
 	return out, pulse.end(err)
+}
+
+// repeated decides about rows of a server that stand under a key of another row, which only a count shows.
+func repeated(out *Ranges, c *job.Copy) error {
+	where := ""
+	for _, r := range out.Ranges {
+		if r.Repeated > 0 && where == "" && r.Partition != "" {
+			where = " (in partition " + r.Partition + " first)"
+		}
+		out.Superseded += r.Repeated
+	}
+	if out.Superseded == 0 || c.OnDuplicate == "one" {
+		return nil
+	}
+	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write on_duplicate: one under copy to take one row of each key", out.Superseded, where)
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.

@@ -21,11 +21,13 @@ type Report struct {
 	JobHash  string    `json:"jobHash"`
 	Started  time.Time `json:"started"`
 	Ended    time.Time `json:"ended"`
-	// Plan is what was found and intended; Result how it ended, or Error why it did not.
-	Plan   *Plan  `json:"plan,omitempty"`
-	Result any    `json:"result,omitempty"`
-	Error  string `json:"error,omitempty"`
-	Kind   string `json:"kind,omitempty"`
+	// Plan is what was found and intended, Plans where the job copies several collections; Result how it ended, Error why it
+	// failed (then Result is what was finished of several).
+	Plan   *Plan   `json:"plan,omitempty"`
+	Plans  []*Plan `json:"plans,omitempty"`
+	Result any     `json:"result,omitempty"`
+	Error  string  `json:"error,omitempty"`
+	Kind   string  `json:"kind,omitempty"`
 	// Version is that of the worker that wrote the report.
 	Version string `json:"version"`
 }

@@ -3,11 +3,21 @@ package activities
 import (
 	"cmp"
 	"context"
+	"math"
 	"time"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
+
+// targetPatience is how long it may take to connect to the target.
+func targetPatience(ref *Ref) time.Duration {
+	if t := ref.Job.Target.Milvus; t != nil {
+		return t.ConnectTimeout
+	}
+	return 0
+}
 
 // stepPatience is how long a single call of a finalizing step may take without a word.
 const stepPatience = 2 * time.Minute
@@ -52,6 +62,24 @@ func (a *Activities) CountTarget(ctx context.Context, in TargetInput) (int64, er
 		return err
 	})
 	return n, err
+}
+
+// CountRepeated counts the rows of the target beyond one for each primary key, by reading all keys.
+func (a *Activities) CountRepeated(ctx context.Context, in TargetInput) (int64, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	src, err := a.OpenSource(ctx, &job.Source{Milvus: &job.MilvusSource{MilvusServer: in.Job.Target.Milvus.MilvusServer,
+		Collections: []job.Collection{{Name: in.Target.Name}}}})
+	if err != nil {
+		return 0, pulse.end(err)
+	}
+	defer src.Close()
+	ranges, err := src.Plan(ctx, math.MaxInt64, pulse.waiting)
+	var repeated int64
+	for _, r := range ranges {
+		repeated += r.Repeated
+	}
+	return repeated, pulse.end(err)
 }
 
 // PublishTarget puts the target in its final place.

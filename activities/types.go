@@ -28,6 +28,12 @@ type Plan struct {
 	Notes        []string `json:"notes,omitempty"`
 }
 
+// ReleaseInput names what LoadSource loaded.
+type ReleaseInput struct {
+	Ref
+	Loaded []string `json:"loaded"`
+}
+
 // PlanRangesInput is what PlanRanges needs.
 type PlanRangesInput struct {
 	Ref

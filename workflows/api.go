@@ -24,24 +24,25 @@ type Input struct {
 type Phase string
 
 const (
-	PhaseWaiting   Phase = "waiting" // a collection whose turn has not come
-	PhaseReading   Phase = "reading metadata"
-	PhasePlanning  Phase = "checking keys"
-	PhaseLooking   Phase = "looking for existing keys"
-	PhasePreparing Phase = "preparing the target"
-	PhaseScanning  Phase = "scanning the source"
-	PhaseCopying   Phase = "copying"
-	PhasePaused    Phase = "paused"
-	PhaseFlush     Phase = "flush" // this and the next two are the target's own steps
-	PhaseIndex     Phase = "index"
-	PhaseLoad      Phase = "load"
-	PhaseCounting  Phase = "counting"
-	PhaseRepairing Phase = "counting by key"
-	PhaseVerifying Phase = "verifying"
-	PhasePublish   Phase = "publishing"
-	PhaseDone      Phase = "done"
-	PhaseFailed    Phase = "failed"
-	PhaseCancelled Phase = "cancelled"
+	PhaseWaiting    Phase = "waiting" // a collection whose turn has not come
+	PhaseReading    Phase = "reading metadata"
+	PhaseLoadSource Phase = "loading the source"
+	PhasePlanning   Phase = "checking keys"
+	PhaseLooking    Phase = "looking for existing keys"
+	PhasePreparing  Phase = "preparing the target"
+	PhaseScanning   Phase = "scanning the source"
+	PhaseCopying    Phase = "copying"
+	PhasePaused     Phase = "paused"
+	PhaseFlush      Phase = "flush" // this and the next two are the target's own steps
+	PhaseIndex      Phase = "index"
+	PhaseLoad       Phase = "load"
+	PhaseCounting   Phase = "counting"
+	PhaseRepairing  Phase = "counting by key"
+	PhaseVerifying  Phase = "verifying"
+	PhasePublish    Phase = "publishing"
+	PhaseDone       Phase = "done"
+	PhaseFailed     Phase = "failed"
+	PhaseCancelled  Phase = "cancelled"
 )
 
 // Status is the answer to StatusQuery.
@@ -127,9 +128,18 @@ type State struct {
 	Identity string          `json:"identity"`
 	Target   transfer.Target `json:"target"`
 	Ranges   []RangeState    `json:"ranges"`
+	// Parts are what became of the collections of a job that copies several; then only Hash is set beside it.
+	Parts []PartState `json:"parts,omitempty"`
 	// LateUntil is when a write that was lost can arrive no more.
 	LateUntil time.Time `json:"lateUntil,omitzero"`
 	Lost      int       `json:"lost,omitempty"`
+}
+
+// PartState is what a run left of one part: its Result if it is finished, else where to go on from, if it has begun.
+type PartState struct {
+	Name   string  `json:"name"`
+	Result *Result `json:"result,omitempty"`
+	State  *State  `json:"state,omitempty"`
 }
 
 // RangeState is one range and how far it has come.
@@ -146,6 +156,13 @@ func (s *State) Rows() int64 {
 	var n int64
 	for _, r := range s.Ranges {
 		n += r.Reach.Rows
+	}
+	for _, p := range s.Parts {
+		if p.Result != nil {
+			n += p.Result.Rows
+		} else if p.State != nil {
+			n += p.State.Rows()
+		}
 	}
 	return n
 }

@@ -27,6 +27,10 @@ type copyInput struct {
 	Resumed int64     `json:"resumed,omitempty,string"`
 	CopyAt  time.Time `json:"copyAt,omitzero"`
 	Notes   []string  `json:"notes,omitempty"`
+	// Several: the job copies other collections too.
+	Several bool `json:"several,omitempty"`
+	// SourceLoaded is what the source's server loaded for the copy, and is to release again.
+	SourceLoaded []string `json:"sourceLoaded,omitempty"`
 	// Drop: what was made is to be dropped if the job is cancelled.
 	Drop bool `json:"drop,omitempty"`
 	// Loading: the job has the collection loaded, or has tried to.
@@ -47,6 +51,7 @@ func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	c := &collectionCopy{copyInput: in, board: newBoard(ctx, false)}
 	c.board.started = in.Started
 	c.board.planned(ctx, &in.Plan)
+	c.board.Child = workflow.GetInfo(ctx).WorkflowExecution.ID
 	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (Status, error) { return c.board.Status, nil }); err != nil {
 		return nil, err
 	}
@@ -54,6 +59,7 @@ func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	if workflow.IsContinueAsNewError(err) {
 		return nil, err
 	}
+	c.releaseSource(ctx)
 	if err != nil {
 		return nil, c.giveUp(ctx, err)
 	}
@@ -115,6 +121,12 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 		c.board.Notes, c.board.Resumed, c.board.Ranges = c.Notes, c.Resumed, len(c.State.Ranges)
 		return nil
 	}
+	if c.Plan.Source.Unloaded {
+		c.phase(ctx, PhaseLoadSource)
+		if err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, c.Ref).Get(ctx, &c.SourceLoaded); err != nil {
+			return err
+		}
+	}
 	if c.State != nil {
 		ok, err := c.adopt(ctx)
 		if err != nil || ok {
@@ -131,7 +143,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 		return err
 	}
 	if ranges.Superseded > 0 {
-		c.note(ctx, "%d rows are left out: a later row has the same key (on_duplicate: last)", ranges.Superseded)
+		c.note(ctx, "%d rows are left out: another row has the same key (on_duplicate: %s)", ranges.Superseded, c.Job.Copy.OnDuplicate)
 	}
 	for _, r := range ranges.Ranges {
 		state.Ranges = append(state.Ranges, RangeState{Range: r})
@@ -305,6 +317,21 @@ func (c *collectionCopy) putBackLoad(ctx workflow.Context) error {
 		}
 	}
 	return nil
+}
+
+// releaseSource releases what was loaded for the copy.
+func (c *collectionCopy) releaseSource(ctx workflow.Context) {
+	if len(c.SourceLoaded) == 0 {
+		return
+	}
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "release the source: it was not loaded before"), acts.ReleaseSource,
+		activities.ReleaseInput{Ref: c.Ref, Loaded: c.SourceLoaded}).Get(ctx, nil)
+	if err != nil {
+		_, text := fault.FromTemporal(err)
+		c.note(ctx, "the source is left loaded: %s", text)
+		c.result.Notes = c.board.Notes
+	}
 }
 
 // giveUp ends a run that failed or was cancelled. What was made is dropped where nothing was copied into it, or where what

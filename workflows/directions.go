@@ -20,12 +20,22 @@ func HDF5ToMilvus(ctx workflow.Context, in Input) (*Result, error) { return runJ
 // FaissToMilvus copies Faiss index files into a Milvus collection.
 func FaissToMilvus(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
 
-// PlanJob is the dry run of any direction: it reads metadata and writes nothing.
-func PlanJob(ctx workflow.Context, in Input) (*activities.Plan, error) {
-	var p activities.Plan
+// MilvusToMilvus copies collections of one Milvus server into another, or into the same under other names.
+func MilvusToMilvus(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
+
+// PlanJob is the dry run of any direction: it reads metadata and writes nothing. It answers a plan for each part of the job.
+func PlanJob(ctx workflow.Context, in Input) ([]activities.Plan, error) {
 	ref := activities.Ref{Job: in.Job, Owner: WorkflowID(&in.Job), Stage: "plan"}
-	if err := workflow.ExecuteActivity(looking(ctx, &in.Job, "read metadata"), acts.ReadMetadata, ref).Get(ctx, &p); err != nil {
+	parts, err := listParts(ctx, ref)
+	if err != nil {
 		return nil, failure(err, nil)
 	}
-	return &p, nil
+	plans := make([]activities.Plan, len(parts))
+	for i, p := range parts {
+		ref.Job = p.job
+		if err := workflow.ExecuteActivity(looking(ctx, &p.job, "read metadata"), acts.ReadMetadata, ref).Get(ctx, &plans[i]); err != nil {
+			return nil, failure(err, nil)
+		}
+	}
+	return plans, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
 
@@ -25,14 +26,15 @@ const (
 // jobRun is one run of a direction's workflow.
 type jobRun struct {
 	Input
-	board  *board
-	plan   *activities.Plan
-	paused bool
-	child  workflow.ChildWorkflowFuture
+	board        *board
+	owner, stage string
+	parts        []*part
+	paused       bool
 }
 
 func runJob(ctx workflow.Context, in Input) (*Result, error) {
-	r := &jobRun{Input: in, board: newBoard(ctx, in.StateAttribute)}
+	info := workflow.GetInfo(ctx)
+	r := &jobRun{Input: in, board: newBoard(ctx, in.StateAttribute), owner: info.WorkflowExecution.ID, stage: stage(info.FirstRunID)}
 	if err := r.handle(ctx); err != nil {
 		return nil, err
 	}
@@ -46,7 +48,10 @@ func runJob(ctx workflow.Context, in Input) (*Result, error) {
 	default:
 		r.board.phase(ctx, PhaseFailed)
 	}
-	return result, err
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // handle answers queries, and passes pause and resume on to the child.
@@ -61,10 +66,7 @@ func (r *jobRun) handle(ctx workflow.Context) error {
 		return err
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, DropTargetUpdate, func(ctx workflow.Context) error {
-		if r.child == nil {
-			return nil // nothing was made yet
-		}
-		return r.child.SignalChildWorkflow(ctx, dropSignal, nil).Get(ctx, nil)
+		return r.tell(ctx, dropSignal, nil) // no child: nothing was made yet
 	}, workflow.UpdateHandlerOptions{Description: "drop what the job made when it is cancelled"})
 }
 
@@ -77,50 +79,78 @@ func (r *jobRun) handlePause(ctx workflow.Context, update string, paused bool) e
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, update, func(ctx workflow.Context) error {
 		r.paused = paused
-		if r.child == nil {
-			return nil // it is told when it starts
-		}
-		return r.child.SignalChildWorkflow(ctx, pauseSignal, paused).Get(ctx, nil)
+		return r.tell(ctx, pauseSignal, paused) // one that has not begun is told when it starts
 	}, workflow.UpdateHandlerOptions{Description: update + " the job", Validator: late})
 }
 
+// tell signals the running children.
+func (r *jobRun) tell(ctx workflow.Context, signal string, arg any) error {
+	for _, p := range r.parts {
+		if p.child == nil {
+			continue
+		}
+		if err := p.child.SignalChildWorkflow(ctx, signal, arg).Get(ctx, nil); err != nil {
+			return err
+		}
+	}
+	if len(r.parts) > 1 {
+		r.sum(ctx)
+	}
+	return nil
+}
+
+// ref names the job for activities.
+func (r *jobRun) ref(j *job.Job) activities.Ref {
+	return activities.Ref{Job: *j, Owner: r.owner, Stage: r.stage}
+}
+
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
-	info := workflow.GetInfo(ctx)
-	ref := activities.Ref{Job: r.Job, Owner: info.WorkflowExecution.ID, Stage: stage(info.FirstRunID)}
 	r.board.phase(ctx, PhaseReading)
-	err := workflow.ExecuteActivity(looking(ctx, &r.Job, "read metadata of source and target"), acts.ReadMetadata, ref).Get(ctx, &r.plan)
-	if err != nil {
+	if err := r.list(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}
-	r.board.planned(ctx, r.plan)
-	if r.plan.Target.Action == transfer.ActionSkip {
-		return &Result{Outcome: OutcomeSkipped, Source: r.plan.Source.Format, Target: r.plan.Target.Place, Took: r.board.took(ctx),
-			Notes: append(r.plan.Notes, "the target is there, and the mode is skip")}, nil
+	if len(r.parts) == 1 {
+		return r.copyPart(ctx, r.parts[0])
 	}
-	return r.copy(ctx, ref)
+	return r.copyAll(ctx)
+}
+
+// copyPart looks at source and target, and has the rows copied.
+func (r *jobRun) copyPart(ctx workflow.Context, p *part) (*Result, error) {
+	ref := r.ref(&p.job)
+	err := workflow.ExecuteActivity(looking(ctx, &p.job, "read metadata of source and target"), acts.ReadMetadata, ref).Get(ctx, &p.plan)
+	if err != nil {
+		return nil, failure(err, p.resume)
+	}
+	r.planned(ctx, p)
+	if p.plan.Target.Action == transfer.ActionSkip {
+		return &Result{Outcome: OutcomeSkipped, Source: p.plan.Source.Format, Target: p.plan.Target.Place, Took: r.board.took(ctx),
+			Notes: append(p.plan.Notes, "the target is there, and the mode is skip")}, nil
+	}
+	return r.copy(ctx, p, ref)
 }
 
 // copy runs CopyCollection and follows it.
-func (r *jobRun) copy(ctx workflow.Context, ref activities.Ref) (*Result, error) {
-	lock := r.plan.Target.LockID
+func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Result, error) {
+	lock := p.plan.Target.LockID
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            lock,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL, // it drains and leaves nothing half-sent
 		WaitForCancellation:   true,
-		StaticSummary:         r.plan.Source.Format + " to " + r.plan.Target.Place,
+		StaticSummary:         p.plan.Source.Format + " to " + p.plan.Target.Place,
 	})
-	in := copyInput{Ref: ref, Hash: r.Hash, Plan: *r.plan, State: r.Resume, Paused: r.paused, Started: r.board.started}
+	in := copyInput{Ref: ref, Hash: r.Hash, Plan: *p.plan, State: p.resume, Paused: r.paused, Started: r.board.started, Several: len(r.parts) > 1}
 	future := workflow.ExecuteChildWorkflow(child, CopyCollectionName, in)
 	if err := future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
 		if errors.As(err, &taken) {
-			return nil, failure(fault.New(fault.Conflict, "another job is writing into %s (workflow %s); wait until it ends, or cancel it", r.plan.Target.Place, lock), r.Resume)
+			return nil, failure(fault.New(fault.Conflict, "another job is writing into %s (workflow %s); wait until it ends, or cancel it", p.plan.Target.Place, lock), p.resume)
 		}
-		return nil, failure(err, r.Resume)
+		return nil, failure(err, p.resume)
 	}
-	r.child = future
-	r.board.Child = lock
+	p.child = future
+	r.began(p, lock)
 	if r.paused != in.Paused {
 		if err := future.SignalChildWorkflow(ctx, pauseSignal, r.paused).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Warn("pause not passed on", "error", err) // it has just ended; its result tells
@@ -135,7 +165,7 @@ func (r *jobRun) copy(ctx workflow.Context, ref activities.Ref) (*Result, error)
 	s.AddReceive(workflow.GetSignalChannel(wait, statusSignal), func(c workflow.ReceiveChannel, _ bool) {
 		var status Status
 		c.Receive(wait, &status)
-		r.board.follow(wait, status)
+		r.follow(wait, status)
 	})
 	s.AddFuture(future, func(f workflow.Future) {
 		done = true
@@ -144,9 +174,41 @@ func (r *jobRun) copy(ctx workflow.Context, ref activities.Ref) (*Result, error)
 	for !done {
 		s.Select(wait)
 	}
-	r.child = nil
+	p.child = nil
 	// what the run before left is not true any more once the child has written
 	return result, failure(err, nil)
+}
+
+// planned shows what a part's plan says.
+func (r *jobRun) planned(ctx workflow.Context, p *part) {
+	if len(r.parts) == 1 {
+		r.board.planned(ctx, p.plan)
+		return
+	}
+	p.status.Phase, p.status.TotalRows, p.status.Target = PhaseReading, p.plan.Source.Rows, p.plan.Target.Place
+	r.sum(ctx)
+}
+
+// began notes the child that copies a part.
+func (r *jobRun) began(p *part, child string) {
+	if len(r.parts) == 1 {
+		r.board.Child = child
+	}
+	p.status.Child = child
+}
+
+// follow takes over the status that a child tells, whichever part's copy received it.
+func (r *jobRun) follow(ctx workflow.Context, s Status) {
+	if len(r.parts) == 1 {
+		r.board.follow(ctx, s)
+		return
+	}
+	for _, p := range r.parts {
+		if p.child != nil && p.status.Child == s.Child {
+			p.status.Phase, p.status.Rows, p.status.TotalRows = s.Phase, s.Rows, s.TotalRows
+		}
+	}
+	r.sum(ctx)
 }
 
 // report has report.json written, whatever became of the job. That it could not be written is said, and is no failure of
@@ -155,7 +217,14 @@ func (r *jobRun) report(ctx workflow.Context, result *Result, err error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	info := workflow.GetInfo(ctx)
 	rep := activities.Report{Workflow: info.WorkflowExecution.ID, Run: info.WorkflowExecution.RunID, Job: r.Job, JobHash: r.Hash,
-		Started: r.board.started, Ended: workflow.Now(ctx), Plan: r.plan}
+		Started: r.board.started, Ended: workflow.Now(ctx)}
+	for _, p := range r.parts {
+		if len(r.parts) == 1 {
+			rep.Plan = p.plan
+		} else if p.plan != nil {
+			rep.Plans = append(rep.Plans, p.plan)
+		}
+	}
 	if err != nil {
 		kind, text := fault.FromTemporal(err)
 		rep.Error, rep.Kind = text, string(kind)

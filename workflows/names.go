@@ -12,6 +12,7 @@ func HostQueue(taskQueue, host string) string { return taskQueue + "@" + host }
 const (
 	FaissToMilvusName  = "FaissToMilvus"
 	HDF5ToMilvusName   = "HDF5ToMilvus"
+	MilvusToMilvusName = "MilvusToMilvus"
 	CopyCollectionName = "CopyCollection"
 	PlanJobName        = "PlanJob"
 )

@@ -254,6 +254,9 @@ func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 	t := &c.State.Target
 	copied := c.total().Sum.Rows
 	expected, byTotal := c.expected(copied)
+	if t.Plan.NewIDs {
+		return c.countNewIDs(ctx, expected)
+	}
 	for repairs := 0; ; repairs++ {
 		c.phase(ctx, PhaseCounting)
 		if err := workflow.ExecuteActivity(working(ctx, &c.Job, "count "+t.Name), acts.CountTarget, c.target("")).Get(ctx, &c.result.Counted); err != nil {
@@ -272,11 +275,47 @@ func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 		if wrong == 0 && (published || !t.Fresh) {
 			return nil // every key stands once; what else is there is not ours
 		}
+		if wrong == 0 && c.Job.Source.Milvus != nil && c.State.Lost > 0 && c.result.Counted > copied {
+			return c.countRepeated(ctx, copied)
+		}
 		if repairs == maxRepairs {
 			return fault.New(fault.Conflict, "%s holds %d rows, %d were copied into it, and writing %d of them again did not mend it: does somebody else write there?",
 				t.Plan.Place, c.result.Counted, copied, c.result.Repaired)
 		}
 	}
+}
+
+// countRepeated decides about rows that were written by attempts which were lost, and that the source has no more: somebody
+// deleted them there meanwhile. They may remain, once each.
+func (c *collectionCopy) countRepeated(ctx workflow.Context, copied int64) error {
+	var repeated int64
+	err := workflow.ExecuteActivity(working(ctx, &c.Job, "count keys of "+c.State.Target.Name), acts.CountRepeated, c.target("")).Get(ctx, &repeated)
+	if err != nil {
+		return err
+	}
+	if repeated > 0 {
+		return fault.New(fault.Conflict, "%s holds %d rows whose key stands twice and is not in the source any more; run the job again",
+			c.State.Target.Plan.Place, repeated)
+	}
+	c.note(ctx, "%d rows that were deleted in the source during the copy remain in the target", c.result.Counted-copied)
+	return nil
+}
+
+// countNewIDs counts rows that got keys of their own: one that arrived twice can't be told from two.
+func (c *collectionCopy) countNewIDs(ctx workflow.Context, expected int64) error {
+	t := &c.State.Target
+	c.phase(ctx, PhaseCounting)
+	if err := workflow.ExecuteActivity(working(ctx, &c.Job, "count "+t.Name), acts.CountTarget, c.target("")).Get(ctx, &c.result.Counted); err != nil {
+		return err
+	}
+	switch more := c.result.Counted - expected; {
+	case more == 0:
+		return nil
+	case more > 0 && (c.State.Lost > 0 || !t.Fresh):
+		c.note(ctx, "the target holds %d rows more than expected: rows that arrived twice (accept_repeats), or others' rows", more)
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s holds %d rows, and should hold %d", t.Plan.Place, c.result.Counted, expected)
 }
 
 // expected is how many rows the target must hold, where that can be said: a target that nobody else writes into, or one
@@ -286,6 +325,8 @@ func (c *collectionCopy) expected(copied int64) (int64, bool) {
 	switch {
 	case t.Fresh:
 		return copied, true
+	case t.Plan.NewIDs && t.Plan.Rows >= 0:
+		return t.Plan.Rows + copied, true
 	case t.Plan.OnExisting != "fail":
 		return 0, false
 	case t.Plan.Action == transfer.ActionPartition, t.Plan.Action == transfer.ActionRefill:
@@ -296,8 +337,11 @@ func (c *collectionCopy) expected(copied int64) (int64, bool) {
 	return 0, false
 }
 
-// tellEvery is how often the parent is told of progress.
-const tellEvery = 5 * time.Second
+// tellEvery is how often the parent is told of progress, and the parent of several collections by each.
+const (
+	tellEvery       = 5 * time.Second
+	tellEverySingly = 30 * time.Second
+)
 
 // phase enters a phase and tells the parent.
 func (c *collectionCopy) phase(ctx workflow.Context, p Phase) {
@@ -314,7 +358,11 @@ func (c *collectionCopy) note(ctx workflow.Context, format string, args ...any) 
 // tell signals the status to the parent; a parent that is gone is no reason to stop.
 func (c *collectionCopy) tell(ctx workflow.Context, now bool) {
 	parent := workflow.GetInfo(ctx).ParentWorkflowExecution
-	if parent == nil || !now && workflow.Now(ctx).Sub(c.told) < tellEvery {
+	every := tellEvery
+	if c.Several {
+		every = tellEverySingly
+	}
+	if parent == nil || !now && workflow.Now(ctx).Sub(c.told) < every {
 		return
 	}
 	c.told = workflow.Now(ctx)

@@ -1,0 +1,73 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// maxParts bounds what a job's workflow has to remember.
+const maxParts = 500
+
+// ListParts resolves the collections that a job names into those that are there, one by one, and each partition that was
+// chosen into a choice of its own.
+func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, error) {
+	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	chosen, err := a.ListCollections(ctx, &ref.Job.Source)
+	if err != nil {
+		return nil, pulse.end(err)
+	}
+	var parts []job.Collection
+	for _, c := range chosen {
+		parts = append(parts, c.Split()...)
+	}
+	switch {
+	case len(parts) == 0:
+		return nil, pulse.end(fault.New(fault.NotFound, "the source has no collection to copy"))
+	case len(parts) > maxParts:
+		return nil, pulse.end(fault.New(fault.Unsupported, "the job names %d collections and partitions, more than %d; split it into several", len(parts), maxParts))
+	}
+	return parts, nil
+}
+
+// sourcePatience is how long a call that opens the source may take without a word.
+func sourcePatience(ref *Ref) time.Duration {
+	if s := ref.Job.Source.Milvus; s != nil {
+		return s.ConnectTimeout + time.Minute
+	}
+	return time.Minute
+}
+
+// LoadSource has the source's server load what is read and is not loaded, and returns what that was.
+func (a *Activities) LoadSource(ctx context.Context, ref Ref) ([]string, error) {
+	var loaded []string
+	err := a.onLoader(ctx, &ref, func(l transfer.Loader, p *pulse) (err error) {
+		loaded, err = l.Load(ctx, p.waiting)
+		return err
+	})
+	return loaded, err
+}
+
+// ReleaseSource takes back what LoadSource did.
+func (a *Activities) ReleaseSource(ctx context.Context, in ReleaseInput) error {
+	return a.onLoader(ctx, &in.Ref, func(l transfer.Loader, _ *pulse) error { return l.Release(ctx, in.Loaded) })
+}
+
+func (a *Activities) onLoader(ctx context.Context, ref *Ref, f func(transfer.Loader, *pulse) error) error {
+	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(ref)+stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	if err != nil {
+		return pulse.end(err)
+	}
+	defer src.Close()
+	l, ok := src.(transfer.Loader)
+	if !ok {
+		return pulse.end(fault.New(fault.Internal, "the source says that it must be loaded, and can't be"))
+	}
+	return pulse.end(f(l, pulse))
+}

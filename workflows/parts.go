@@ -1,0 +1,213 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"milvusdm/activities"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+)
+
+// part is what one CopyCollection copies: the whole job, or one of the collections that it names, or a partition of that.
+type part struct {
+	name   string
+	job    job.Job
+	plan   *activities.Plan
+	child  workflow.ChildWorkflowFuture // while it runs
+	status PartStatus
+	// resume is what an earlier run left of it.
+	resume *State
+	result *Result
+	err    error
+}
+
+// list finds out what the job's parts are: for a server's collections an activity tells.
+func (r *jobRun) list(ctx workflow.Context) error {
+	parts, err := listParts(ctx, r.ref(&r.Job))
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		p.status = PartStatus{Name: p.name, Phase: PhaseWaiting}
+		if r.Resume == nil {
+			continue
+		}
+		if len(r.Resume.Parts) == 0 && len(parts) == 1 {
+			p.resume = r.Resume
+		}
+		for _, left := range r.Resume.Parts {
+			if left.Name == p.name && r.Resume.Hash == r.Hash {
+				p.resume, p.result = left.State, left.Result
+			}
+		}
+	}
+	r.parts = parts
+	return nil
+}
+
+// listParts returns the parts of a job; a source that is one collection has one, the job itself.
+func listParts(ctx workflow.Context, ref activities.Ref) ([]*part, error) {
+	if ref.Job.Collections() == nil {
+		return []*part{{job: ref.Job}}, nil
+	}
+	var chosen []job.Collection
+	if err := workflow.ExecuteActivity(looking(ctx, &ref.Job, "list collections"), acts.ListParts, ref).Get(ctx, &chosen); err != nil {
+		return nil, err
+	}
+	var parts []*part
+	for _, c := range chosen {
+		parts = append(parts, &part{name: c.PartName(), job: ref.Job.Part(c)})
+	}
+	return parts, nil
+}
+
+// copyAll copies several collections, some at once. Partitions of one collection go one after another, since there is one lock
+// for all of them. A part that fails does not keep the others from being copied.
+func (r *jobRun) copyAll(ctx workflow.Context) (*Result, error) {
+	r.sum(ctx)
+	free := workflow.NewSemaphore(ctx, int64(r.Job.Copy.Collections))
+	all := workflow.NewWaitGroup(ctx)
+	for _, group := range groups(r.parts) {
+		all.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer all.Done()
+			if free.Acquire(ctx, 1) != nil {
+				return // cancelled
+			}
+			defer free.Release(1)
+			for _, p := range group {
+				if p.result == nil && ctx.Err() == nil {
+					p.result, p.err = r.copyPart(ctx, p)
+				}
+				r.ended(ctx, p)
+			}
+		})
+	}
+	wait, _ := workflow.NewDisconnectedContext(ctx)
+	all.Wait(wait)
+	return r.conclude(ctx)
+}
+
+// groups puts the parts of one target collection together.
+func groups(parts []*part) [][]*part {
+	var out [][]*part
+	at := map[string]int{}
+	for _, p := range parts {
+		target := p.job.Collections()[0].Target()
+		i, ok := at[target]
+		if !ok {
+			i = len(out)
+			at[target] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], p)
+	}
+	return out
+}
+
+// ended shows what became of a part.
+func (r *jobRun) ended(ctx workflow.Context, p *part) {
+	switch {
+	case p.result != nil:
+		p.status.Phase, p.status.Rows = PhaseDone, p.result.Rows
+		p.status.TotalRows, p.status.Target = max(p.result.Rows, p.status.TotalRows), p.result.Target
+	case temporal.IsCanceledError(p.err):
+		p.status.Phase = PhaseCancelled
+	case p.err != nil:
+		p.status.Phase = PhaseFailed
+		_, p.status.Error = fault.FromTemporal(p.err)
+	}
+	p.status.Child = ""
+	r.sum(ctx)
+}
+
+// sum shows how far all parts are together.
+func (r *jobRun) sum(ctx workflow.Context) {
+	b := r.board
+	b.Rows, b.TotalRows, b.RangesDone, b.Ranges = 0, 0, 0, len(r.parts)
+	b.Collections = b.Collections[:0]
+	for _, p := range r.parts {
+		b.Collections = append(b.Collections, p.status)
+		b.Rows += p.status.Rows
+		b.TotalRows += p.status.TotalRows
+		if p.status.Phase == PhaseDone {
+			b.RangesDone++
+		}
+	}
+	b.Paused = r.paused
+	phase := PhaseCopying
+	if r.paused {
+		phase = PhasePaused
+	}
+	b.phase(ctx, phase)
+}
+
+// conclude adds up the results. Where a part failed or was cancelled, all that is left goes into the state of the failure.
+func (r *jobRun) conclude(ctx workflow.Context) (*Result, error) {
+	total := &Result{Outcome: OutcomeSkipped, Took: r.board.took(ctx), Source: fmt.Sprintf("%d collections and partitions", len(r.parts))}
+	state := &State{Hash: r.Hash}
+	var failed []string
+	kind, complete := fault.Internal, true
+	for _, p := range r.parts {
+		left := PartState{Name: p.name, Result: p.result, State: p.resume}
+		if p.result != nil {
+			total.add(p.result)
+		} else {
+			complete = false
+			left.State = orState(StateOf(p.err), p)
+		}
+		state.Parts = append(state.Parts, left)
+		if p.err != nil && !temporal.IsCanceledError(p.err) {
+			k, text := fault.FromTemporal(p.err)
+			if len(failed) == 0 {
+				kind = k
+			}
+			failed = append(failed, p.name+": "+text)
+		}
+	}
+	switch {
+	case complete:
+		return total, nil
+	case len(failed) == 0:
+		return total, failure(temporal.NewCanceledError(), state)
+	}
+	return total, failure(fault.New(kind, "%d of %d collections and partitions failed: %s", len(failed), len(r.parts), some(failed)), state)
+}
+
+// orState is what a part left, or, if it never began, what the run before left of it.
+func orState(left *State, p *part) *State {
+	if left == nil && p.err == nil {
+		return p.resume
+	}
+	return left
+}
+
+// some names the first of many.
+func some(texts []string) string {
+	const most = 5
+	if len(texts) > most {
+		return strings.Join(texts[:most], "; ") + fmt.Sprintf("; and %d more", len(texts)-most)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// add takes a part's result into the result of all.
+func (t *Result) add(p *Result) {
+	rank := map[string]int{OutcomeSkipped: 0, OutcomeVerified: 1, OutcomeNotCounted: 2}
+	if rank[p.Outcome] > rank[t.Outcome] {
+		t.Outcome = p.Outcome
+	}
+	t.Target, t.Verified = p.Target, p.Verified
+	t.Rows += p.Rows
+	t.Counted += p.Counted
+	t.Bytes += p.Bytes
+	t.Repaired += p.Repaired
+	t.Resumed += p.Resumed
+	t.Lost += p.Lost
+	t.Copying += p.Copying
+	t.Collections = append(t.Collections, *p)
+}
