@@ -2,10 +2,6 @@ package milvus
 
 import (
 	"context"
-	"fmt"
-	"math"
-	"slices"
-	"strconv"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -54,12 +50,13 @@ func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys *transfer
 		return 0, err
 	}
 	pk := t.Plan.Schema.PrimaryKey().GetName()
-	low, high := slices.Min(keys.Ints), slices.Max(keys.Ints)
-	n, err := s.count(ctx, name, interval(pk, low, high), partitions(partition))
-	if err != nil || n == 0 || uint64(high)-uint64(low) == uint64(keys.Len()-1) {
+	low, high := keys.Range()
+	n, err := s.count(ctx, name, between(pk, low, high), partitions(partition))
+	gapless := keys.Strings == nil && uint64(high.Ints[0])-uint64(low.Ints[0]) == uint64(keys.Len()-1)
+	if err != nil || n == 0 || gapless {
 		return n, err
 	}
-	return s.count(ctx, name, isOneOf(pk, keys.Ints), partitions(partition))
+	return s.count(ctx, name, isOneOf(pk, keys), partitions(partition))
 }
 
 func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys *transfer.Keys) (transfer.KeySet, error) {
@@ -69,7 +66,7 @@ func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys *trans
 		return found, err
 	}
 	pk := t.Plan.Schema.PrimaryKey().GetName()
-	resp, err := s.raw.Query(ctx, &milvuspb.QueryRequest{CollectionName: t.Name, Expr: isOneOf(pk, keys.Ints),
+	resp, err := s.raw.Query(ctx, &milvuspb.QueryRequest{CollectionName: t.Name, Expr: isOneOf(pk, keys),
 		OutputFields: []string{pk}, ConsistencyLevel: commonpb.ConsistencyLevel_Strong})
 	if err := check(resp.GetStatus(), err); err != nil {
 		return found, wrap(err, "look up %d keys in %s", keys.Len(), t.Name)
@@ -78,36 +75,6 @@ func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys *trans
 		found.Add(f.GetScalars())
 	}
 	return found, nil
-}
-
-// isOneOf is the expression pk in [keys].
-func isOneOf(pk string, keys []int64) string {
-	list := make([]byte, 0, 2*len(pk)+40+8*len(keys))
-	if slices.Contains(keys, math.MinInt64) { // which can't be written as a literal
-		list = fmt.Appendf(list, "%s < %d or ", pk, math.MinInt64+1)
-	}
-	list = append(append(list, pk...), " in ["...)
-	sep := ""
-	for _, k := range keys {
-		if k == math.MinInt64 {
-			continue
-		}
-		list = strconv.AppendInt(append(list, sep...), k, 10)
-		sep = ","
-	}
-	return string(append(list, ']'))
-}
-
-// interval is the expression low <= pk <= high; the lowest int64 can't be written as a literal.
-func interval(pk string, low, high int64) string {
-	upper := fmt.Sprintf("%s <= %d", pk, high)
-	if low == -1<<63 {
-		if high == -1<<63 {
-			return fmt.Sprintf("%s < %d", pk, low+1)
-		}
-		return upper
-	}
-	return fmt.Sprintf("%s >= %d and %s", pk, low, upper)
 }
 
 // count counts rows with Strong consistency: all that was acknowledged before is in. A key that was inserted twice counts

@@ -2,7 +2,6 @@ package milvus
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"testing"
 
@@ -84,19 +83,6 @@ func TestEveryDifferenceOfSchemasIsNamed(t *testing.T) {
 	for _, want := range []string{`"id" is made by the server (autoID)`, `"embedding" has dimension 9, the source's has 8`, `"name" (VarChar) is not there`, `its field "title" (VarChar) is not in the source`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
-		}
-	}
-}
-
-func TestIntervalCanBeParsedAtTheEnds(t *testing.T) {
-	for want, bounds := range map[string][2]int64{
-		"id >= -3 and id <= 5":                  {-3, 5},
-		"id <= 5":                               {math.MinInt64, 5},
-		"id < -9223372036854775807":             {math.MinInt64, math.MinInt64},
-		"id >= 0 and id <= 9223372036854775807": {0, math.MaxInt64},
-	} {
-		if got := interval("id", bounds[0], bounds[1]); got != want {
-			t.Errorf("%v: %s", bounds, got)
 		}
 	}
 }

@@ -1,0 +1,115 @@
+package milvus
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"milvusdm/internal/transfer"
+)
+
+// Filter expressions over a primary key, in the language of Milvus's Plan.g4. They mean the same to all servers since 2.3, which
+// differ in what they do with the text before they parse it:
+//
+//   - the least int64 can't be written: its minus sign is an operator on a number that is one too large
+//   - since 2.4 a Chinese character is rewritten as \uXXXX, wrongly if it has five digits, and \uXXXX is replaced anywhere in the
+//     text, behind an escaped backslash as well; so all but plain ASCII is escaped here, and a backslash is \134
+
+// isOneOf is the expression pk in [keys], of at least one key.
+func isOneOf(pk string, keys *transfer.Keys) string {
+	list := make([]byte, 0, 2*len(pk)+40+8*len(keys.Ints)+16*len(keys.Strings))
+	least := false
+	list = append(append(list, pk...), " in ["...)
+	written := 0
+	next := func() {
+		if written++; written > 1 {
+			list = append(list, ',')
+		}
+	}
+	for _, k := range keys.Ints {
+		if k == math.MinInt64 {
+			least = true
+			continue
+		}
+		next()
+		list = strconv.AppendInt(list, k, 10)
+	}
+	for _, k := range keys.Strings {
+		next()
+		list = appendString(list, k)
+	}
+	list = append(list, ']')
+	switch {
+	case least && written == 0:
+		return upTo(pk, transfer.Cursor{Kind: transfer.Int64Cursor, Int: math.MinInt64})
+	case least:
+		return upTo(pk, transfer.Cursor{Kind: transfer.Int64Cursor, Int: math.MinInt64}) + " or " + string(list)
+	}
+	return string(list)
+}
+
+// between is the expression low <= pk <= high, for keys of one type each.
+func between(pk string, low, high *transfer.Keys) string {
+	upper := upTo(pk, high.Cursor(0))
+	switch {
+	case low.Strings != nil:
+		return fmt.Sprintf("%s >= %s and %s", pk, appendString(nil, low.Strings[0]), upper)
+	case low.Ints[0] == math.MinInt64:
+		return upper
+	}
+	return fmt.Sprintf("%s >= %d and %s", pk, low.Ints[0], upper)
+}
+
+// behind is the expression of the keys in (from, to], "" for all of them: a zero cursor is no bound.
+func behind(pk string, from, to transfer.Cursor) string {
+	switch {
+	case from.IsZero() && to.IsZero():
+		return ""
+	case from.IsZero():
+		return upTo(pk, to)
+	case to.IsZero():
+		return after(pk, from)
+	}
+	return after(pk, from) + " and " + upTo(pk, to)
+}
+
+// after is the expression of the keys behind the cursor.
+func after(pk string, c transfer.Cursor) string {
+	switch {
+	case c.Kind == transfer.StringCursor:
+		return pk + " > " + string(appendString(nil, c.Str))
+	case c.Int == math.MinInt64:
+		return fmt.Sprintf("%s >= %d", pk, c.Int+1)
+	}
+	return fmt.Sprintf("%s > %d", pk, c.Int)
+}
+
+// upTo is the expression of the keys before the cursor, which stands behind a key: that one is among them.
+func upTo(pk string, c transfer.Cursor) string {
+	switch {
+	case c.Kind == transfer.StringCursor:
+		return pk + " <= " + string(appendString(nil, c.Str))
+	case c.Int == math.MinInt64:
+		return fmt.Sprintf("%s < %d", pk, c.Int+1)
+	}
+	return fmt.Sprintf("%s <= %d", pk, c.Int)
+}
+
+// appendString appends a literal of s, which must be valid UTF-8, as all that Milvus holds.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r < ' ' || r == '"' || r == '\\' || r == 0x7f:
+			b = fmt.Appendf(b, `\%03o`, r)
+		case r < utf8.RuneSelf:
+			b = append(b, byte(r))
+		case r < 0x10000:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = fmt.Appendf(b, `\U%08x`, r)
+		}
+	}
+	return append(b, '"')
+}
