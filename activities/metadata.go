@@ -53,7 +53,10 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	}
 	rowBytes := max(d.Bytes/max(d.Rows, 1), 1)
 	p.RangeRows = ref.Job.Copy.RangeRows
-	if p.RangeRows == 0 {
+	switch {
+	case p.Target.RangeRows > 0:
+		p.RangeRows = p.Target.RangeRows
+	case p.RangeRows == 0:
 		p.RangeRows = max(bytesPerRange/rowBytes, 1000)
 	}
 	p.RangeRows = max(p.RangeRows, d.Rows/maxRanges+1)

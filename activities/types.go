@@ -83,6 +83,8 @@ type CopyResult struct {
 	Lost int `json:"lost,omitempty"`
 	// Ahead: rows behind Reached were written, so that the rest can't be inserted unseen.
 	Ahead bool `json:"ahead,omitempty"`
+	// Part is what the range became, where ranges are written whole.
+	Part *transfer.Part `json:"part,omitempty"`
 }
 
 // CheckResult is CheckRange's answer.

@@ -110,6 +110,8 @@ type Result struct {
 	Verified string   `json:"verified,omitempty"`
 	Report   string   `json:"report,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
+	// Parts are the files that an export wrote.
+	Parts []transfer.Part `json:"parts,omitempty"`
 	// Collections are the results of a job that copies several, by which the numbers above are the sums. The job ends as a
 	// failure if one of them failed.
 	Collections []Result `json:"collections,omitempty"`
@@ -130,6 +132,8 @@ type State struct {
 	Ranges   []RangeState    `json:"ranges"`
 	// Parts are what became of the collections of a job that copies several; then only Hash is set beside it.
 	Parts []PartState `json:"parts,omitempty"`
+	// Run is the directory of an export's run.
+	Run string `json:"run,omitempty"`
 	// LateUntil is when a write that was lost can arrive no more.
 	LateUntil time.Time `json:"lateUntil,omitzero"`
 	Lost      int       `json:"lost,omitempty"`
@@ -149,6 +153,8 @@ type RangeState struct {
 	Done  bool                `json:"done,omitempty"`
 	// Touched: rows behind Reach may have been sent, so the rest can't be inserted unseen.
 	Touched bool `json:"touched,omitempty"`
+	// Part is what it became, where ranges are written whole.
+	Part *transfer.Part `json:"part,omitempty"`
 }
 
 // Rows is how many rows the state covers.
@@ -165,6 +171,17 @@ func (s *State) Rows() int64 {
 		}
 	}
 	return n
+}
+
+// parts are what the ranges became.
+func (s *State) parts() []transfer.Part {
+	var parts []transfer.Part
+	for _, r := range s.Ranges {
+		if r.Part != nil {
+			parts = append(parts, *r.Part)
+		}
+	}
+	return parts
 }
 
 // StateOf takes the state out of the error that a run ended with; nil if it holds none.

@@ -80,6 +80,8 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	c.result = Result{Source: c.Plan.Source.Format, Target: c.Plan.Target.Place, Copying: workflow.Now(ctx).Sub(c.CopyAt),
 		Lost: c.State.Lost, Resumed: c.Resumed, Notes: c.board.Notes,
 		Index: c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric}
+	c.State.Target.Parts = c.State.parts()
+	c.result.Parts = c.State.Target.Parts
 	sum := c.total()
 	c.result.Rows, c.result.Bytes, c.result.Sum = sum.Sum.Rows, sum.Bytes, sum.Sum.String()
 	missing, err := c.finalize(ctx)

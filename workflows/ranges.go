@@ -132,7 +132,10 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 			l.stop()
 		}
 	}
-	r.Reach, r.Done = out.Reached, out.Done
+	r.Reach, r.Done, r.Part = out.Reached, out.Done, out.Part
+	if c := l.State.Target.Plan; c.WholeRanges && !r.Done {
+		r.Reach = transfer.Checkpoint{}
+	}
 	r.Touched = r.Touched || out.Ahead
 	if out.Lost > 0 {
 		r.Touched = true

@@ -47,6 +47,26 @@ type Writer interface {
 	Close() error
 }
 
+// Finisher is a Writer whose target gets a range whole or not at all.
+type Finisher interface {
+	Writer
+	// Finish puts what was written in its place, durably. Without it, Close leaves nothing.
+	Finish(ctx context.Context) (*Part, error)
+}
+
+// Part is what a range became: a file of an export.
+type Part struct {
+	// Path is relative to the run's directory, with slashes.
+	Path       string `json:"path"`
+	Collection string `json:"collection"`
+	Partition  string `json:"partition,omitempty"`
+	Rows       int64  `json:"rows,string"`
+	Bytes      int64  `json:"bytes,string"`
+	// SHA256 is the file's, in hex; Sum the content sum of its rows.
+	SHA256 string `json:"sha256"`
+	Sum    Sum    `json:"sum"`
+}
+
 // ErrNotSent says that a write was given up before anything was sent.
 var ErrNotSent = errors.New("not sent")
 
@@ -77,6 +97,10 @@ type TargetPlan struct {
 	NewIDs bool `json:"newIds,omitempty"`
 	// Settings are what a collection that is made gets besides its schema; nil where the job's own keys say it all.
 	Settings *Settings `json:"settings,omitempty"`
+	// RangeRows is how many rows a range is to have, 0 where the engine may choose. WholeRanges: a range is written whole or not
+	// at all, by one writer in order (see Finisher).
+	RangeRows   int64 `json:"rangeRows,omitempty,string"`
+	WholeRanges bool  `json:"wholeRanges,omitempty"`
 	// StagingName is the collection's name until it is published, "" where rows go into the final place at once.
 	StagingName string `json:"stagingName,omitempty"`
 	// OldID is the ID of the collection (for ActionRefill: of the partition) that is replaced.
@@ -119,6 +143,8 @@ type Target struct {
 	Fresh bool `json:"fresh,omitempty"`
 	// Steps are what Finalize has to do, in order.
 	Steps []string `json:"steps"`
+	// Parts are what the ranges became, once all are copied, where ranges are written whole.
+	Parts []Part `json:"parts,omitempty"`
 }
 
 // StepRelease is the one step that is not in Target.Steps: it puts back the load state of a target that was loaded only to
