@@ -2,6 +2,7 @@ package milvus
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,13 +15,20 @@ import (
 
 // collection is what a server says of one of its collections.
 type collection struct {
-	ID         int64
-	Name       string
-	Schema     transfer.Schema
-	Aliases    []string
-	Properties map[string]string
-	Shards     int32
+	ID            int64
+	Created       uint64 // the server's timestamp
+	Name          string
+	Schema        transfer.Schema
+	Aliases       []string
+	Properties    map[string]string
+	Shards        int32
+	Consistency   commonpb.ConsistencyLevel
+	KeyPartitions int64 // how many partitions the values of a partition key are spread over
 }
+
+// incarnation is the same for two looks at one collection, whatever its name and the address of its server. It is what
+// transfer.Settings.Collection holds.
+func (c *collection) incarnation() string { return fmt.Sprintf("%d/%d", c.ID, c.Created) }
 
 // describe returns the collection, or nil when there is none of that name. An alias is answered with its collection.
 func (c *conn) describe(ctx context.Context, name string) (*collection, error) {
@@ -33,8 +41,9 @@ func (c *conn) describe(ctx context.Context, name string) (*collection, error) {
 	}
 	out := &collection{
 		// the answer's own name is that of the request, an alias perhaps
-		ID: resp.GetCollectionID(), Name: resp.GetSchema().GetName(), Schema: transfer.Schema{CollectionSchema: resp.GetSchema()},
+		ID: resp.GetCollectionID(), Created: resp.GetCreatedTimestamp(), Name: resp.GetSchema().GetName(), Schema: transfer.Schema{CollectionSchema: resp.GetSchema()},
 		Aliases: resp.GetAliases(), Shards: resp.GetShardsNum(), Properties: map[string]string{},
+		Consistency: resp.GetConsistencyLevel(), KeyPartitions: resp.GetNumPartitions(),
 	}
 	for _, kv := range resp.GetProperties() {
 		out.Properties[kv.GetKey()] = kv.GetValue()
