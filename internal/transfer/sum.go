@@ -1,17 +1,13 @@
 package transfer
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"math"
 	"math/bits"
 	"slices"
 	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/zeebo/xxh3"
-	"google.golang.org/protobuf/proto"
 )
 
 // Sum is an order-free content sum: how many rows, and the sum modulo 2^128 of their hashes. Two sets of rows are equal
@@ -24,10 +20,14 @@ type Sum struct {
 
 // Add adds what t covers.
 func (s *Sum) Add(t Sum) {
-	var carry uint64
-	s.Lo, carry = bits.Add64(s.Lo, t.Lo, 0)
-	s.Hi, _ = bits.Add64(s.Hi, t.Hi, carry)
+	s.add(Hash{t.Hi, t.Lo})
 	s.Rows += t.Rows
+}
+
+func (s *Sum) add(h Hash) {
+	var carry uint64
+	s.Lo, carry = bits.Add64(s.Lo, h.Lo, 0)
+	s.Hi, _ = bits.Add64(s.Hi, h.Hi, carry)
 }
 
 func (s Sum) String() string { return fmt.Sprintf("%d:%016x%016x", s.Rows, s.Hi, s.Lo) }
@@ -43,127 +43,128 @@ func (s *Sum) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// SumBatch returns the sum of a batch's rows. A row's hash is the 128-bit xxh3 of its partition and then, by field name, of
-// type, a presence byte and the value; floats count by their bits, JSON by its sorted form with numbers as they are written.
+// Hash is the content hash of one row: the 128-bit xxh3 of its partition and then, by field name, of type, a presence byte
+// (0 for null, which has no value) and the value as encode.go writes it. Fields of a type that the proto does not know (see
+// Unknown) are left out.
+type Hash struct{ Hi, Lo uint64 }
+
+// SumBatch returns the sum of a batch's rows.
 func SumBatch(partition string, b *Batch) (Sum, error) {
-	fields := slices.Clone(b.Fields)
-	slices.SortFunc(fields, func(x, y *schemapb.FieldData) int { return strings.Compare(x.GetFieldName(), y.GetFieldName()) })
-	encoders := make([]func([]byte, int) ([]byte, error), len(fields))
-	for i, f := range fields {
-		enc, n, err := encoder(f)
-		if err != nil {
-			return Sum{}, err
-		}
-		if n != b.Rows {
-			return Sum{}, fmt.Errorf("field %q holds %d values in a batch of %d rows", f.GetFieldName(), n, b.Rows)
-		}
-		encoders[i] = enc
+	h, err := newHasher(partition, b)
+	if err != nil {
+		return Sum{}, err
 	}
-	head := appendBytes(nil, []byte(partition))
 	total := Sum{Rows: int64(b.Rows)}
-	var buf []byte
 	for row := range b.Rows {
-		buf = append(buf[:0], head...)
-		for i, f := range fields {
-			buf = append(buf, byte(f.GetType()), 1)
-			var err error
-			if buf, err = encoders[i](buf, row); err != nil {
-				return Sum{}, fmt.Errorf("field %q, %s: %w", f.GetFieldName(), b.Place(row), err)
-			}
-		}
-		h := xxh3.Hash128(buf)
-		total.Add(Sum{Hi: h.Hi, Lo: h.Lo})
+		total.add(h.row(row))
 	}
 	return total, nil
 }
 
-// encoder returns a function that appends a row's value to a buffer, and how many rows the column has.
-func encoder(f *schemapb.FieldData) (func([]byte, int) ([]byte, error), int, error) {
-	if v := f.GetVectors(); v != nil {
-		return vectorEncoder(f, v)
+// RowHashes returns the hash of each row. Their sum is SumBatch's.
+func RowHashes(partition string, b *Batch) ([]Hash, error) {
+	h, err := newHasher(partition, b)
+	if err != nil {
+		return nil, err
 	}
-	switch d := f.GetScalars().GetData().(type) {
-	case *schemapb.ScalarField_BoolData:
-		v := d.BoolData.GetData()
-		return func(b []byte, i int) ([]byte, error) {
-			if v[i] {
-				return append(b, 1), nil
-			}
-			return append(b, 0), nil
-		}, len(v), nil
-	case *schemapb.ScalarField_IntData:
-		v := d.IntData.GetData()
-		return func(b []byte, i int) ([]byte, error) { return binary.LittleEndian.AppendUint32(b, uint32(v[i])), nil }, len(v), nil
-	case *schemapb.ScalarField_LongData:
-		v := d.LongData.GetData()
-		return func(b []byte, i int) ([]byte, error) { return binary.LittleEndian.AppendUint64(b, uint64(v[i])), nil }, len(v), nil
-	case *schemapb.ScalarField_FloatData:
-		v := d.FloatData.GetData()
-		return func(b []byte, i int) ([]byte, error) {
-			return binary.LittleEndian.AppendUint32(b, math.Float32bits(v[i])), nil
-		}, len(v), nil
-	case *schemapb.ScalarField_DoubleData:
-		v := d.DoubleData.GetData()
-		return func(b []byte, i int) ([]byte, error) {
-			return binary.LittleEndian.AppendUint64(b, math.Float64bits(v[i])), nil
-		}, len(v), nil
-	case *schemapb.ScalarField_StringData:
-		v := d.StringData.GetData()
-		return func(b []byte, i int) ([]byte, error) { return appendBytes(b, []byte(v[i])), nil }, len(v), nil
-	case *schemapb.ScalarField_JsonData:
-		v := d.JsonData.GetData()
-		return func(b []byte, i int) ([]byte, error) { return appendJSON(b, v[i]) }, len(v), nil
-	case *schemapb.ScalarField_ArrayData:
-		v := d.ArrayData.GetData()
-		return func(b []byte, i int) ([]byte, error) {
-			raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(v[i])
-			return appendBytes(b, raw), err
-		}, len(v), nil
+	hashes := make([]Hash, b.Rows)
+	for row := range hashes {
+		hashes[row] = h.row(row)
 	}
-	return nil, 0, fmt.Errorf("field %q: no content sum for type %v", f.GetFieldName(), f.GetType())
+	return hashes, nil
 }
 
-func vectorEncoder(f *schemapb.FieldData, v *schemapb.VectorField) (func([]byte, int) ([]byte, error), int, error) {
-	dim := int(v.GetDim())
-	if dim <= 0 && v.GetSparseFloatVector() == nil {
-		return nil, 0, fmt.Errorf("field %q: vectors of dimension %d", f.GetFieldName(), dim)
+// DifferingFields names the fields that row i of a and row j of b have both, by other values.
+func DifferingFields(a *Batch, i int, b *Batch, j int) ([]string, error) {
+	x, err := columns(a)
+	if err != nil {
+		return nil, err
 	}
-	packed := func(data []byte, width int) (func([]byte, int) ([]byte, error), int, error) {
-		if width <= 0 || len(data)%width != 0 {
-			return nil, 0, fmt.Errorf("field %q: %d bytes are no vectors of %d", f.GetFieldName(), len(data), width)
+	y, err := columns(b)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	var left, right []byte
+	for _, c := range x {
+		at := slices.IndexFunc(y, func(d column) bool { return d.name == c.name })
+		if at < 0 {
+			continue
 		}
-		return func(b []byte, i int) ([]byte, error) { return appendBytes(b, data[i*width:(i+1)*width]), nil }, len(data) / width, nil
+		if left, right = c.append(left[:0], i), y[at].append(right[:0], j); string(left) != string(right) {
+			names = append(names, c.name)
+		}
 	}
-	switch d := v.GetData().(type) {
-	case *schemapb.VectorField_FloatVector:
-		return packed(FloatBytes(d.FloatVector.GetData()), dim*4)
-	case *schemapb.VectorField_BinaryVector:
-		return packed(d.BinaryVector, dim/8)
-	case *schemapb.VectorField_Float16Vector:
-		return packed(d.Float16Vector, dim*2)
-	case *schemapb.VectorField_Bfloat16Vector:
-		return packed(d.Bfloat16Vector, dim*2)
-	case *schemapb.VectorField_Int8Vector:
-		return packed(d.Int8Vector, dim)
-	case *schemapb.VectorField_SparseFloatVector:
-		rows := d.SparseFloatVector.GetContents()
-		return func(b []byte, i int) ([]byte, error) { return appendBytes(b, rows[i]), nil }, len(rows), nil
-	}
-	return nil, 0, fmt.Errorf("field %q: no content sum for type %v", f.GetFieldName(), f.GetType())
+	return names, nil
 }
 
-func appendBytes(b, v []byte) []byte {
-	return append(binary.LittleEndian.AppendUint32(b, uint32(len(v))), v...)
+// hasher hashes the rows of one batch.
+type hasher struct {
+	columns []column
+	head    int    // length of what all rows begin with
+	buf     []byte // that, and the row that was hashed last
 }
 
-// appendJSON appends the JSON text with sorted keys and without insignificant space.
-func appendJSON(b, text []byte) ([]byte, error) {
-	dec := json.NewDecoder(strings.NewReader(string(text)))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, fmt.Errorf("JSON %.80q: %w", text, err)
+func newHasher(partition string, b *Batch) (*hasher, error) {
+	c, err := columns(b)
+	if err != nil {
+		return nil, err
 	}
-	canonical, err := json.Marshal(v)
-	return appendBytes(b, canonical), err
+	head := appendBytes(nil, []byte(partition))
+	return &hasher{columns: c, head: len(head), buf: head}, nil
+}
+
+func (h *hasher) row(i int) Hash {
+	b := h.buf[:h.head]
+	for c := range h.columns {
+		b = h.columns[c].append(b, i)
+	}
+	h.buf = b
+	return Hash(xxh3.Hash128(b))
+}
+
+// column is a field of a batch, ready to be hashed.
+type column struct {
+	name   string
+	tag    byte
+	valid  []bool // nil: no value is null
+	encode encoder
+}
+
+// append appends type, presence and value of a row.
+func (c *column) append(b []byte, row int) []byte {
+	if c.valid != nil && !c.valid[row] {
+		return append(b, c.tag, 0)
+	}
+	return c.encode(append(b, c.tag, 1), row)
+}
+
+// columns returns the batch's fields by name.
+func columns(b *Batch) ([]column, error) { return columnsOf(b.Fields, b.Rows) }
+
+func columnsOf(fields []*schemapb.FieldData, rows int) ([]column, error) {
+	out := make([]column, 0, len(fields))
+	for _, f := range fields {
+		if Unknown(f.GetType()) {
+			continue
+		}
+		c := column{name: f.GetFieldName(), tag: byte(f.GetType())}
+		if v := f.GetValidData(); len(v) > 0 {
+			if len(v) != rows {
+				return nil, fmt.Errorf("field %q says of %d rows whether they are null, in a batch of %d", c.name, len(v), rows)
+			}
+			c.valid = v
+		}
+		var n int
+		var err error
+		if c.encode, n, err = newEncoder(f, rows); err != nil {
+			return nil, fmt.Errorf("field %q: %w", c.name, err)
+		}
+		if allNull := n == 0 && c.valid != nil && !slices.Contains(c.valid, true); n != rows && !allNull {
+			return nil, fmt.Errorf("field %q holds %d values in a batch of %d rows", c.name, n, rows)
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(x, y column) int { return strings.Compare(x.name, y.name) })
+	return out, nil
 }
