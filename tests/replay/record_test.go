@@ -170,7 +170,7 @@ func (s *scenario) record(t *testing.T, dir string) {
 		}
 		text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(h)
 		if err == nil {
-			err = os.WriteFile(filepath.Join("testdata", s.name+"."+part+".json"), append(text, '\n'), 0o644)
+			err = os.WriteFile(filepath.Join("testdata", "next", s.name+"."+part+".json"), append(text, '\n'), 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)
