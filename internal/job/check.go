@@ -78,9 +78,51 @@ func (i *Index) clash() string {
 	return ""
 }
 
-// checkOnExisting refuses on_existing where it would mean nothing. Both keys are named by their path.
-func checkOnExisting(keys strict.Keys, m Mode, mode, onExisting string) {
-	if keys.Has(onExisting) && (m == Skip || m == Overwrite) {
-		keys.Errorf(onExisting, "is for mode append, and %s is %s; leave it out", mode, m)
+// Check refuses a level without compression.
+func (t *HDF5Target) Check(keys strict.Keys) {
+	if keys.Has("level") && t.Compression != "gzip" {
+		keys.Errorf("level", "is gzip's; write compression: gzip beside it, or leave it out")
+	}
+}
+
+// checkMilvusTarget refuses what contradicts itself in how rows get into a Milvus: in the keys of the target and of the
+// copy, which are named by their paths.
+func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target, copy string) {
+	onExisting := copy + "on_existing"
+	switch {
+	case !keys.Has(onExisting):
+	case t.Mode == Skip || t.Mode == Overwrite:
+		keys.Errorf(onExisting, "is for mode append, and %smode is %s; leave it out", target, t.Mode)
+	case t.IDs == "new":
+		keys.Errorf(onExisting, "is for keys that are kept, and %sids is new; leave it out", target)
+	}
+	ids, accept := target+"ids", target+"accept_repeats"
+	switch {
+	case source.files() && keys.Has(ids):
+		keys.Errorf(ids, "is for collections of a Milvus; leave it out")
+	case t.IDs == "new" && !t.AcceptRepeats:
+		keys.Errorf(ids, "new can leave a row there twice when a server or a worker fails, since nothing can tell; write accept_repeats: true "+
+			"beside it, or ids: keep")
+	case t.IDs == "new" && keys.Has(copy+"verify"):
+		keys.Errorf(copy+"verify", "compares by key, and %sids is new; leave it out", target)
+	case t.IDs != "new" && keys.Has(accept):
+		keys.Errorf(accept, "is for ids: new; leave it out")
+	}
+}
+
+// checkSourceKind refuses keys of the copy that have no meaning for its kind of source.
+func checkSourceKind(keys strict.Keys, source *Source, c *Copy, copy string) {
+	duplicate := copy + "on_duplicate"
+	switch files := source.files(); {
+	case files && c.OnDuplicate == "one":
+		keys.Errorf(duplicate, "one is for collections of a Milvus, which have no order; write last or fail")
+	case !files && c.OnDuplicate == "last":
+		keys.Errorf(duplicate, "last is for files, whose rows have an order; write one or fail")
+	}
+	if source.files() && keys.Has(copy+"collections") {
+		keys.Errorf(copy+"collections", "is for several collections of a Milvus, and files are one; leave it out")
+	}
+	if !source.files() && keys.Has(copy+"allow_lossy") {
+		keys.Errorf(copy+"allow_lossy", "is for files, which may hold quantised vectors; leave it out")
 	}
 }

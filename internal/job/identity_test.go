@@ -84,6 +84,24 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestHashOfTheFirstRelease holds that runs which the first release left can be gone on from.
+func TestHashOfTheFirstRelease(t *testing.T) {
+	for name, want := range map[string]string{
+		"minimal":     "b2d9c30a79e2c4d5341ce7c5070e5d17c465791fcfe1aea569ed7b7b1887c030",
+		"everything":  "192df21816ca1450b5bc342cc71f427a58dab03be2f56c233cd5558f76b9cfe6",
+		"F2M":         "9187018ed0a8c7ac3ed87393ee9590b897a81589cf7dc86a55103b3bc867bdc7",
+		"H2M_options": "c9232e006394bb8533c4c25844b98fb7595723cdcfd7137674b6723ca12ff958",
+	} {
+		j, _, err := load(t, "testdata/right/"+name+".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := j.Hash(); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestDirection(t *testing.T) {
 	text := minimal(t)
 	if d := parse(t, text).Direction(); d != "HDF5ToMilvus" {

@@ -55,15 +55,15 @@ type MilvusSource struct {
 // Collection is what to copy of a source's collection.
 type Collection struct {
 	// Name of the collection, or '*'.
-	Name string `json:"name" yaml:"name" rule:"required,is=any_collection"`
+	Name string `json:"name" yaml:"name" rule:"required,text,is=any_collection"`
 	// Its name in the target. Without it, the same.
 	As string `json:"as,omitempty" yaml:"as" rule:"is=collection"`
 	// Partitions to copy. Without it, all.
-	Partitions []string `json:"partitions,omitempty" yaml:"partitions" rule:"is=partition"`
+	Partitions []string `json:"partitions,omitempty" yaml:"partitions" rule:"is=source_partition"`
 	// Names that partitions get in the target, by their names in the source.
-	RenamePartitions map[string]string `json:"renamePartitions,omitempty" yaml:"rename_partitions" rule:"is=partition"`
+	RenamePartitions map[string]string `json:"renamePartitions,omitempty" yaml:"rename_partitions" rule:"is=source_partition"`
 	// Copies only rows for which this expression of Milvus is true, as year > 2000.
-	Filter string `json:"filter,omitempty" yaml:"filter"`
+	Filter string `json:"filter,omitempty" yaml:"filter" rule:"is=filter"`
 	// Fields to copy; the primary key is among them always. Without it, all.
 	Fields []string `json:"fields,omitempty" yaml:"fields" rule:"is=field"`
 	// Names that fields get in the target, by their names in the source.
@@ -153,6 +153,7 @@ const (
 	LayoutGroup    HDF5Layout = "group"          // one dataset per field in a group
 	LayoutCompound HDF5Layout = "compound"       // one dataset of a compound type
 	LayoutPandas   HDF5Layout = "pandas"         // a numeric DataFrame written by to_hdf(format="fixed")
+	LayoutExport   HDF5Layout = "export"         // a file that this program wrote, of a whole collection
 )
 
 // HDF5Source says how to read HDF5 files.
@@ -212,8 +213,8 @@ type MilvusTarget struct {
 	// Index of the vector field. With a Milvus source, the source's indexes are made.
 	Index Index `json:"index" yaml:"index"`
 	// Primary keys of a copied collection: the source's (keep), or new ones that the server makes (new), which needs
-	// accept_repeats.
-	IDs string `json:"ids,omitempty" yaml:"ids" rule:"is=ids,default=keep"`
+	// accept_repeats. Without it, keep.
+	IDs string `json:"ids,omitempty" yaml:"ids" rule:"is=ids"`
 	// Takes it that with ids: new a row can arrive twice when a server or a worker fails: nothing can tell.
 	AcceptRepeats bool `json:"acceptRepeats,omitempty" yaml:"accept_repeats"`
 	// Whether the collection is left loaded. "keep": if it was before; a new one is.

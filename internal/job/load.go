@@ -60,19 +60,23 @@ func Parse(path string, data []byte, opts Options) (*Job, []Warning, error) {
 		return nil, nil, err
 	}
 	d := &strict.Decoder{File: path, Env: opts.Env}
-	decode := decodeOwn
-	if isMilvusDM2(root) {
-		decode = decodeMilvusDM2
-	}
-	j, err := decode(d, root, dir)
+	j := decoderOf(root)(d, root, dir)
 	d.Warnings.Sort()
-	if err != nil {
-		return nil, d.Warnings, err
-	}
 	if err := d.Err(); err != nil {
 		return nil, d.Warnings, fault.New(fault.Config, "%w", err)
 	}
+	if err := unreleased(d, root, j); err != nil {
+		return nil, d.Warnings, err
+	}
 	return j, d.Warnings, nil
+}
+
+// decoderOf returns what decodes the form that the file is in.
+func decoderOf(root *yaml.Node) func(d *strict.Decoder, root *yaml.Node, dir string) *Job {
+	if isMilvusDM2(root) {
+		return decodeMilvusDM2
+	}
+	return decodeOwn
 }
 
 // document parses the one YAML document of a file and returns its root.

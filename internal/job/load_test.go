@@ -52,25 +52,63 @@ func TestRight(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := json.MarshalIndent(j, "", "  ")
+			golden(t, strings.TrimSuffix(path, ".yaml")+".golden", shown(t, j, warnings))
+		})
+	}
+}
+
+// TestUnreleased holds files that are right and refused for now: with the job that they will be.
+func TestUnreleased(t *testing.T) {
+	for _, path := range glob(t, "testdata/unreleased/*.yaml") {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			j, warnings, refused := load(t, path)
+			if fault.KindOf(refused) != fault.Unsupported || j != nil {
+				t.Fatalf("%+v, %v", j, refused)
+			}
+			j, err := decoded(t, path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			lines := string(text) + "\n"
-			for _, w := range warnings {
-				lines += w.String() + "\n"
-			}
-			golden(t, strings.TrimSuffix(path, ".yaml")+".golden", lines)
-
-			var back Job
-			if err := json.Unmarshal(text, &back); err != nil {
-				t.Fatal(err)
-			}
-			if d := Diff(j, &back); d != nil || back.Hash() != j.Hash() {
-				t.Errorf("the job changes on its way through JSON: %q", d)
-			}
+			golden(t, strings.TrimSuffix(path, ".yaml")+".golden", shown(t, j, warnings)+refused.Error()+"\n")
 		})
 	}
+}
+
+// decoded is a file's job, released or not.
+func decoded(t *testing.T, path string) (*Job, error) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := document(path, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &strict.Decoder{File: "jobs/" + filepath.Base(path), Env: testOptions.Env}
+	j := decoderOf(root)(d, root, testOptions.Dir)
+	return j, d.Err()
+}
+
+// shown is a job and its warnings as golden files show them, once it has been on its way to a workflow.
+func shown(t *testing.T, j *Job, warnings []Warning) string {
+	t.Helper()
+	text, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Job
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	if d := Diff(j, &back); d != nil || back.Hash() != j.Hash() {
+		t.Errorf("the job changes on its way through JSON: %q", d)
+	}
+	lines := string(text) + "\n"
+	for _, w := range warnings {
+		lines += w.String() + "\n"
+	}
+	return lines
 }
 
 func TestLoadReadsFiles(t *testing.T) {
@@ -154,7 +192,7 @@ func TestHostileFiles(t *testing.T) {
 
 // FuzzParse holds that no input panics, that every error has a position, and that a job that was taken survives JSON.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/right/*.yaml", "testdata/wrong/*.yaml"} {
+	for _, pattern := range []string{"testdata/right/*.yaml", "testdata/wrong/*.yaml", "testdata/unreleased/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)

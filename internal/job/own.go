@@ -18,24 +18,99 @@ type ownFile struct {
 
 // Check refuses keys that contradict each other across the file.
 func (f *ownFile) Check(keys strict.Keys) {
-	if f.Target.Milvus != nil {
-		checkOnExisting(keys, f.Target.Milvus.Mode, "target.milvus.mode", "copy.on_existing")
-	}
 	if !keys.Has("name") && f.Name != "" {
 		if _, err := checkName(f.Name); err != nil {
 			keys.Errorf("name", "is missing, and the name of the file, %v", err)
 		}
 	}
+	target, compare := keys.Has("target"), keys.Has("compare")
+	switch {
+	case target && compare:
+		keys.Errorf("compare", "contradicts target; write target: for a job that copies, or compare: for one that milvusdm verify runs")
+	case !target && !compare:
+		keys.Errorf("target", `is missing; write "target:" with its keys below it, milvus or hdf5`)
+	}
+	if !keys.Has("source.hdf5") && !keys.Has("source.faiss") && !keys.Has("source.milvus") && !keys.Has("source.milvus1") {
+		return // reported already, and what else there is depends on it
+	}
+	checkSourceKind(keys, &f.Source, &f.Copy, "copy.")
+	switch {
+	case f.Compare != nil:
+		f.checkCompare(keys)
+	case f.Target.Milvus != nil:
+		checkMilvusTarget(keys, &f.Source, f.Target.Milvus, "target.milvus.", "copy.")
+		f.checkMilvusKeys(keys)
+		checkItself(keys, "source.milvus.collections", f.Source.Milvus, f.Target.Milvus)
+	case f.Target.HDF5 != nil && f.Source.files():
+		keys.Errorf("target.hdf5", "is for collections of a Milvus; write them as the source")
+	}
+}
+
+// checkMilvusKeys refuses keys of the target that are for the other kind of source.
+func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
+	const t = "target.milvus."
+	if f.Source.files() {
+		if !keys.Has(t + "collection") {
+			keys.Errorf(t+"collection", `is missing; write "collection: my_collection"`)
+		}
+		return
+	}
+	for _, wrong := range []struct{ key, instead string }{
+		{"collection", "a collection keeps its name; for another, write it as the collection's as in the source"},
+		{"partition", "partitions keep their names; for others, write the collection's rename_partitions in the source"},
+		{"dimension", "the source's fields are made"},
+		{"description", "the source's is kept"},
+		{"shards", "the source's number is kept"},
+		{"index", "the source's indexes are made"},
+	} {
+		if keys.Has(t + wrong.key) {
+			keys.Errorf(t+wrong.key, "is for files: %s; leave it out", wrong.instead)
+		}
+	}
+}
+
+// checkCompare refuses what a job that copies nothing has no use for, and collections that have none to be compared with.
+func (f *ownFile) checkCompare(keys strict.Keys) {
+	for _, key := range []string{"writers", "on_existing", "allow_nan", "prescan", "write_timeout"} {
+		if keys.Has("copy." + key) {
+			keys.Errorf("copy."+key, "is for jobs that copy, and this one only compares; leave it out")
+		}
+	}
+	if keys.Has("copy.verify") {
+		keys.Errorf("copy.verify", "is for jobs that copy; write milvusdm verify with --full, --sample or --count instead")
+	}
+	from, to := f.Source.collections(), f.Compare.collections()
+	switch {
+	case f.Compare.files() && len(from) > 1 || f.Source.files() && len(to) > 1:
+		keys.Errorf("compare", "files are one collection, and the other side names several; name one")
+		return
+	case f.Compare.files() || f.Source.files():
+		return
+	}
+	named := map[string]bool{}
+	for _, c := range to {
+		named[c.Target()] = true
+	}
+	for i, c := range from {
+		if c.Name != "" && !named[c.Target()] && !named["*"] {
+			keys.Errorf("compare", "has no collection %s to compare collections[%d] of the source with; name it there, or write the name that it has there as its as",
+				strict.Quote(c.Target()), i)
+		}
+	}
 }
 
 // decodeOwn decodes this program's own form. Relative paths start at the file's directory; dir is the working directory.
-func decodeOwn(d *strict.Decoder, root *yaml.Node, dir string) (*Job, error) {
-	base := d.File
-	if !filepath.IsAbs(base) {
-		base = filepath.Join(dir, base)
-	}
-	d.Rules = rules(filepath.Dir(base))
-	file := ownFile{Job: Job{Name: strings.TrimSuffix(filepath.Base(base), filepath.Ext(base))}}
+func decodeOwn(d *strict.Decoder, root *yaml.Node, dir string) *Job {
+	path := inDir(dir, d.File)
+	d.Rules = rules(filepath.Dir(path))
+	file := ownFile{Job: Job{Name: strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))}}
 	d.Decode(root, &file)
-	return &file.Job, nil
+	return &file.Job
+}
+
+func inDir(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }

@@ -32,41 +32,36 @@ var indexTypes = []string{
 
 // rules are the named rules of the types' tags. Relative paths start at dir.
 func rules(dir string) map[string]strict.Rule {
-	partition := identifier("my_partition")
+	partition := someName(partitionRule, "my_partition")
 	partition.Check = orEmpty(partition.Check)
-	partition.Pattern = `^([A-Za-z_][A-Za-z0-9_]{0,254})?$`
-	anyCollection := identifier("my_collection")
-	named := anyCollection.Check
-	anyCollection.Check = func(s string) (string, error) {
-		if s == "*" {
-			return s, nil
-		}
-		return named(s)
-	}
-	anyCollection.Pattern = `^(\*|[A-Za-z_][A-Za-z0-9_]{0,254})$`
+	partition.Pattern = "^$|" + partition.Pattern
 	return map[string]strict.Rule{
-		"name":           {Check: checkName, Pattern: namePattern, Example: "my-job"},
-		"collection":     identifier("my_collection"),
-		"any_collection": anyCollection,
-		"partition":      partition,
-		"field":          identifier("embedding"),
-		"database":       identifier("my_database"),
-		"user":           {Check: notEmpty, Example: "root"},
-		"address":        {Check: checkAddress, Example: "127.0.0.1:19530", Pattern: `^((tcp|http|https)://)?[^/@ ]+$`},
-		"host":           {Check: checkHost, Example: "127.0.0.1"},
-		"path":           {Check: absolute(dir), Example: "data/vectors.h5"},
-		"secret":         {Check: checkSecret, Example: "${env:NAME}", Pattern: `^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$`, Secret: true},
-		"layout":         {Values: []string{"auto", "milvusdm", "ann-benchmarks", "group", "compound", "pandas"}},
-		"vector":         {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
-		"mode":           {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
-		"on_duplicate":   {Values: []string{"fail", "last", "one"}},
-		"verify":         {Values: []string{"count", "sample", "full"}},
-		"ids":            {Values: []string{"keep", "new"}},
-		"compression":    {Values: []string{"none", "gzip"}},
-		"on_existing":    {Values: []string{"fail", "replace", "keep"}},
-		"load":           {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
-		"index":          {Values: indexTypes},
-		"metric":         {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
+		"name":             {Check: checkName, Pattern: namePattern, Example: "my-job"},
+		"collection":       identifier("my_collection"),
+		"any_collection":   someName(anyCollectionRule, "my_collection"),
+		"partition":        partition,
+		"source_partition": someName(partitionRule, "my_partition"),
+		"field":            identifier("embedding"),
+		"filter":           {Check: notEmpty, Example: "year > 2000"},
+		"database":         identifier("my_database"),
+		"user":             {Check: notEmpty, Example: "root"},
+		"address":          {Check: checkAddress, Example: "127.0.0.1:19530", Pattern: `^((tcp|http|https)://)?[^/@ ]+$`},
+		"host":             {Check: checkHost, Example: "127.0.0.1"},
+		"path":             {Check: absolute(dir), Example: "data/vectors.h5"},
+		"milvus":           {Check: addressOrPath(dir), Example: "127.0.0.1:19530"},
+		"secret":           {Check: checkSecret, Example: "${env:NAME}", Pattern: `^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$`, Secret: true},
+		"literal":          {Example: "${env:NAME}", Secret: true},
+		"layout":           {Values: []string{"auto", "milvusdm", "ann-benchmarks", "group", "compound", "pandas", "export"}},
+		"vector":           {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
+		"mode":             {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
+		"on_duplicate":     {Values: []string{"fail", "last", "one"}},
+		"verify":           {Values: []string{"count", "sample", "full"}},
+		"ids":              {Values: []string{"keep", "new"}},
+		"compression":      {Values: []string{"none", "gzip"}},
+		"on_existing":      {Values: []string{"fail", "replace", "keep"}},
+		"load":             {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
+		"index":            {Values: indexTypes},
+		"metric":           {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
 	}
 }
 
@@ -81,6 +76,24 @@ func identifier(example string) strict.Rule {
 		return s, nil
 	}
 	return strict.Rule{Check: check, Pattern: identifierRule.String(), Example: example}
+}
+
+// Names that some version of Milvus takes: partitions may begin with a digit, $ was allowed, and - is in newer ones. What a
+// target does not take is refused by it.
+var (
+	anyCollectionRule = regexp.MustCompile(`^(\*|[A-Za-z_][A-Za-z0-9_$]{0,254})$`)
+	partitionRule     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}$`)
+)
+
+// someName is the rule of such names.
+func someName(pattern *regexp.Regexp, example string) strict.Rule {
+	check := func(s string) (string, error) {
+		if !pattern.MatchString(s) {
+			return "", fmt.Errorf("%s is no name that Milvus takes; write at most 255 letters, digits and underscores, as %s", strict.Quote(s), example)
+		}
+		return s, nil
+	}
+	return strict.Rule{Check: check, Pattern: pattern.String(), Example: example}
 }
 
 func orEmpty(check func(string) (string, error)) func(string) (string, error) {
@@ -153,6 +166,20 @@ func checkHost(s string) (string, error) {
 		return "", fmt.Errorf("%s is no host; write a name or an IP address, without scheme and port", strict.Quote(s))
 	}
 	return s, nil
+}
+
+var hostAndPort = regexp.MustCompile(`^[^/]*:[0-9]+$`)
+
+// addressOrPath is the rule of what names a Milvus: the address of a running one, or the directory of one of version 1.x,
+// which begins with a slash then.
+func addressOrPath(dir string) func(string) (string, error) {
+	path := absolute(dir)
+	return func(s string) (string, error) {
+		if strings.Contains(s, "://") || hostAndPort.MatchString(s) {
+			return checkAddress(s)
+		}
+		return path(s)
+	}
 }
 
 func absolute(dir string) func(string) (string, error) {

@@ -16,10 +16,10 @@ type field struct {
 	typ        reflect.Type
 	form       Form // of a Custom
 
-	required, one, bytes, quoted, null, retunable bool
+	required, one, bytes, quoted, null, text, retunable bool
 
 	def, min, max string
-	rule          string
+	rule, keyed   string
 }
 
 var (
@@ -76,6 +76,8 @@ func (f *field) readRule(tag string) (except string) {
 			f.quoted = true
 		case "null":
 			f.null = true
+		case "text":
+			f.text = true
 		case "retunable":
 			f.retunable = true
 		case "default":
@@ -86,6 +88,8 @@ func (f *field) readRule(tag string) (except string) {
 			f.max = value
 		case "is":
 			f.rule = value
+		case "keyed":
+			f.keyed = value
 		case "alias":
 			f.alias = value
 		case "except":
@@ -109,6 +113,24 @@ func (f field) structType() reflect.Type {
 	return t
 }
 
+// itemType returns the struct that the field is a list of, or nil when it is something else.
+func (f field) itemType() reflect.Type {
+	if f.typ.Kind() != reflect.Slice || f.typ.Elem().Kind() != reflect.Struct {
+		return nil
+	}
+	return f.typ.Elem()
+}
+
+// textKey is the key of a struct that an item of a list has when it is a text.
+func textKey(t reflect.Type) string {
+	for _, f := range fieldsOf(t) {
+		if f.text {
+			return f.key
+		}
+	}
+	panic(fmt.Sprintf("strict: no key of %s is tagged text", t.Name()))
+}
+
 func keyNames(t reflect.Type) []string {
 	var out []string
 	for _, f := range fieldsOf(t) {
@@ -117,12 +139,22 @@ func keyNames(t reflect.Type) []string {
 	return out
 }
 
-// indexKeys notes for each key below t the paths of the structs that have it.
+// indexKeys notes for each key below t the paths of the structs that have it. Of two keys that are the same choice, the first
+// counts.
 func indexKeys(t reflect.Type, path string, known map[string][]string) {
+	choices := map[reflect.Type]bool{}
 	for _, f := range fieldsOf(t) {
 		known[f.key] = append(known[f.key], path)
-		if s := f.structType(); s != nil {
-			indexKeys(s, join(path, f.key), known)
+		if f.one {
+			if choices[f.structType()] {
+				continue
+			}
+			choices[f.structType()] = true
+		}
+		for _, s := range []reflect.Type{f.structType(), f.itemType()} {
+			if s != nil {
+				indexKeys(s, join(path, f.key), known)
+			}
 		}
 	}
 }

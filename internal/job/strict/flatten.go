@@ -29,9 +29,14 @@ func flatten(v reflect.Value, path string, retunable bool) []Entry {
 		}
 		previous = f.name
 		at, retunable := join(path, f.key), retunable || f.retunable
-		if f.structType() != nil {
+		switch {
+		case f.structType() != nil:
 			out = append(out, flatten(reflect.Indirect(x), at, retunable)...)
-		} else {
+		case f.itemType() != nil:
+			for i := range x.Len() {
+				out = append(out, flatten(x.Index(i), fmt.Sprintf("%s[%d]", at, i), retunable)...)
+			}
+		default:
 			out = append(out, Entry{at, show(x.Interface()), retunable})
 		}
 	}

@@ -2,6 +2,7 @@ package strict
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 )
 
@@ -48,6 +49,9 @@ func (s schemaOf) property(f field) object {
 	if f.null && f.typ != anyType {
 		forms = append(forms, object{"type": "null"})
 	}
+	if f.null && f.structType() != nil {
+		forms = append(forms, object{"const": ""})
+	}
 	out := object{"anyOf": forms}
 	if len(forms) == 1 {
 		out = forms[0]
@@ -60,37 +64,28 @@ func (s schemaOf) property(f field) object {
 
 // forms lists the ways in which a value can be written.
 func (s schemaOf) forms(f field) []object {
-	expanded := object{"type": "string", "pattern": `\$\{env:`}
-	rule := s.rules[f.rule]
-	text := []object{{"type": "string"}}
-	switch {
-	case rule.Values != nil:
-		text = []object{{"enum": rule.Values}, expanded}
-	case rule.Secret:
-		text = []object{{"type": "string", "pattern": rule.Pattern}}
-	case rule.Pattern != "":
-		text = []object{{"type": "string", "pattern": rule.Pattern}, expanded}
-	}
-	if len(rule.Synonyms) > 0 {
-		text = append(text, object{"type": "boolean"})
-	}
+	text := s.text(f)
 	switch {
 	case f.typ == anyType:
 		return []object{{}}
 	case f.structType() != nil:
 		return []object{s.structure(f.structType(), f.one)}
+	case f.itemType() != nil:
+		return s.items(f)
 	case f.typ.Kind() == reflect.Slice:
 		return append(text, object{"type": "array", "minItems": 1, "items": object{"anyOf": text}})
+	case f.typ.Kind() == reflect.Map && f.rule != "":
+		return []object{{"type": "object", "additionalProperties": object{"anyOf": text}}}
 	case f.typ.Kind() == reflect.Map:
 		return []object{{"type": "object", "additionalProperties": object{"type": []string{"string", "number", "boolean"}}}}
 	case f.form.Rule != "" || f.typ.Kind() == reflect.String:
 		return text
 	case f.typ == durationType:
-		return []object{{"type": "string", "pattern": `^([0-9.]+(ns|us|ms|s|m|h))+$`}, expanded}
+		return []object{{"type": "string", "pattern": `^([0-9.]+(ns|us|ms|s|m|h))+$`}, expanded()}
 	case f.typ.Kind() == reflect.Bool:
-		return []object{{"type": "boolean"}, expanded}
+		return []object{{"type": "boolean"}, expanded()}
 	}
-	number := []object{s.number(f), expanded}
+	number := []object{s.number(f), expanded()}
 	if f.bytes {
 		number = append(number, object{"type": "string", "pattern": `^[0-9]+ *([KMG]iB)?$`})
 	}
@@ -98,6 +93,46 @@ func (s schemaOf) forms(f field) []object {
 		number = append(number, object{"type": "string", "pattern": `^[0-9]+$`})
 	}
 	return number
+}
+
+// items lists the ways in which a list of structs can be written.
+func (s schemaOf) items(f field) []object {
+	item := []object{s.structure(f.itemType(), false)}
+	var value []object // of a mapping of texts
+	for _, inner := range fieldsOf(f.itemType()) {
+		if inner.text {
+			item = append(s.text(inner), item...)
+		}
+		if inner.key == f.keyed {
+			value = append(s.forms(inner), object{"type": "null"})
+		}
+	}
+	forms := append(slices.Clone(item), object{"type": "array", "minItems": 1, "items": object{"anyOf": item}})
+	if value != nil {
+		forms[len(item)-1] = object{"type": "object", "minProperties": 1, "additionalProperties": object{"anyOf": value}}
+	}
+	return forms
+}
+
+// expanded describes a text that an environment variable decides about.
+func expanded() object { return object{"type": "string", "pattern": `\$\{env:`} }
+
+// text lists the texts that a field's rule allows.
+func (s schemaOf) text(f field) []object {
+	rule := s.rules[f.rule]
+	text := []object{{"type": "string"}}
+	switch {
+	case rule.Values != nil:
+		text = []object{{"enum": rule.Values}, expanded()}
+	case rule.Secret:
+		text = []object{{"type": "string", "pattern": rule.Pattern}}
+	case rule.Pattern != "":
+		text = []object{{"type": "string", "pattern": rule.Pattern}, expanded()}
+	}
+	if len(rule.Synonyms) > 0 {
+		text = append(text, object{"type": "boolean"})
+	}
+	return text
 }
 
 func (s schemaOf) number(f field) object {

@@ -11,6 +11,8 @@
 //	bytes          an int that is written as a size, as 8MiB
 //	quoted         an int that may also be written as text
 //	null           an empty value means that the key is absent
+//	text           of a key of a list's structs: an item that is a text is this key's value, without others
+//	keyed=KEY      of a list of structs: it may also be written as a mapping of such texts to the values of KEY, or to nothing
 //	alias=KEY      another spelling of the key
 //	except=KEY     of an inlined struct: a key of it that does not exist here
 //	retunable      for others (see [Flatten]): the value may change without making it another job
@@ -120,6 +122,16 @@ func (d *Decoder) problem(at *yaml.Node, path, text string) Problem {
 	return Problem{File: d.File, Line: max(at.Line, 1), Column: max(at.Column, 1), Key: path, Text: text}
 }
 
+// At returns the value of the first of the given keys that is in the file, or the root.
+func (d *Decoder) At(root *yaml.Node, paths ...string) (at *yaml.Node, path string) {
+	for _, p := range paths {
+		if n := d.seen[p]; n != nil {
+			return n, p
+		}
+	}
+	return root, ""
+}
+
 // Keys is what a Checker sees of the file. Keys are named by their path from the Checker on, as "index.metric".
 type Keys struct {
 	d    *Decoder
@@ -146,7 +158,7 @@ func (k Keys) at(key string) *yaml.Node {
 		if n := k.d.seen[join(k.path, key)]; n != nil {
 			return n
 		}
-		key = key[:max(strings.LastIndexByte(key, '.'), 0)]
+		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
 	}
 	return k.node
 }
@@ -217,13 +229,13 @@ func (d *Decoder) lookup(fields []field, key *yaml.Node, path string) int {
 		here[i] = f.key
 	}
 	at := join(path, shorten(key.Value))
-	if parents := d.known[key.Value]; len(parents) > 0 {
-		d.Errorf(key, at, "is misplaced; it belongs %s", places(parents, path))
-		return -1
-	}
 	if near := nearest(key.Value, here); near != "" {
 		d.Errorf(key, at, "is unknown (did you mean %q?)", near)
 		return slices.Index(here, near)
+	}
+	if parents := d.known[key.Value]; len(parents) > 0 {
+		d.Errorf(key, at, "is misplaced; it belongs %s", places(parents, path))
+		return -1
 	}
 	if near := nearest(key.Value, slices.Collect(maps.Keys(d.known))); near != "" {
 		d.Errorf(key, at, "is unknown here (did you mean %q, which belongs %s?)", near, places(d.known[near], path))

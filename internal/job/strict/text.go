@@ -67,6 +67,8 @@ func (d *Decoder) hint(f field) string {
 	switch {
 	case f.structType() != nil:
 		return "its keys below it: " + strings.Join(keyNames(f.structType()), ", ")
+	case f.itemType() != nil:
+		return "a list of names, or of mappings with " + strings.Join(keyNames(f.itemType()), ", ")
 	case f.typ.Kind() == reflect.Slice:
 		return "a list of one or more texts"
 	case f.typ.Kind() == reflect.Map:

@@ -23,7 +23,7 @@ func (d *Decoder) value(f field, parent reflect.Value, key, n *yaml.Node, path s
 		d.seen[path] = n
 		d.Errorf(n, path, "is a reference to *%s; write the value itself", shorten(n.Value))
 		return
-	case n.Tag == "!!null" && f.null:
+	case f.null && (n.Tag == "!!null" || f.structType() != nil && n.Kind == yaml.ScalarNode && n.Value == ""):
 		fillDefault(f, parent)
 		return
 	case n.Tag == "!!null":
@@ -39,6 +39,8 @@ func (d *Decoder) value(f field, parent reflect.Value, key, n *yaml.Node, path s
 	case f.typ == anyType:
 	case f.structType() != nil:
 		d.nested(f, v, key, n, path)
+	case f.itemType() != nil:
+		d.items(f, v, n, path)
 	case v.Kind() == reflect.Slice:
 		d.list(f, v, n, path)
 	case v.Kind() == reflect.Map:
@@ -96,6 +98,7 @@ func (d *Decoder) list(f field, v reflect.Value, n *yaml.Node, path string) {
 		at := path
 		if len(items) > 1 {
 			at = fmt.Sprintf("%s[%d]", path, i)
+			d.seen[at] = n
 		}
 		x := reflect.New(item.typ).Elem()
 		d.scalar(item, x, n, at)
@@ -103,7 +106,66 @@ func (d *Decoder) list(f field, v reflect.Value, n *yaml.Node, path string) {
 	}
 }
 
-// texts decodes a mapping of names to texts or numbers.
+// items decodes a list of structs; one item stands for a list of one.
+func (d *Decoder) items(f field, v reflect.Value, n *yaml.Node, path string) {
+	items := []*yaml.Node{n}
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		items = n.Content
+	case n.Kind == yaml.MappingNode && f.keyed != "":
+		items = d.unkey(f, n)
+	}
+	switch {
+	case len(items) == 0:
+		d.Errorf(n, path, "is empty; write %s", d.hint(f))
+	case len(items) > maxItems:
+		d.Errorf(n, path, "is a list of %d; write at most %d", len(items), maxItems)
+		return
+	}
+	for i, item := range items {
+		if d.enough() {
+			return
+		}
+		at := fmt.Sprintf("%s[%d]", path, i)
+		d.seen[at] = item
+		x := reflect.New(f.itemType()).Elem()
+		switch {
+		case item.Kind == yaml.MappingNode:
+			d.mapping(item, item, x, at, false)
+		case item.Kind == yaml.ScalarNode && item.Tag != "!!null":
+			d.mapping(item, mappingOf(item, textKey(f.itemType()), item), x, at, false)
+		default:
+			d.Errorf(item, at, "is %s; write %s", describe(item), d.hint(f))
+		}
+		v.Set(reflect.Append(v, x))
+	}
+}
+
+// unkey makes a list of mappings of a mapping of texts to values of the key that f.keyed names.
+func (d *Decoder) unkey(f field, n *yaml.Node) []*yaml.Node {
+	var items []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
+			items = append(items, key) // which the caller refuses
+			continue
+		}
+		item := mappingOf(key, textKey(f.itemType()), key)
+		if value.Tag != "!!null" {
+			item.Content = append(item.Content, mappingOf(key, f.keyed, value).Content...)
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// mappingOf is what would stand at the node at if it were a mapping of one key.
+func mappingOf(at *yaml.Node, key string, value *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Line: at.Line, Column: at.Column, Content: []*yaml.Node{
+		{Kind: yaml.ScalarNode, Tag: "!!str", Value: key, Line: at.Line, Column: at.Column}, value}}
+}
+
+// texts decodes a mapping of names to texts or numbers; of a field with a rule, to texts that obey it.
 func (d *Decoder) texts(f field, v reflect.Value, n *yaml.Node, path string) {
 	if n.Kind != yaml.MappingNode {
 		d.Errorf(n, path, "is %s; write %s", describe(n), d.hint(f))
@@ -123,14 +185,25 @@ func (d *Decoder) texts(f field, v reflect.Value, n *yaml.Node, path string) {
 			d.Errorf(key, at, "is %s; write a number or text", describe(value))
 		default:
 			d.seen[at] = value
-			text, _, err := d.expand(value.Value)
-			if err != nil {
-				d.Errorf(value, at, "%v", err)
-			}
-			v.SetMapIndex(reflect.ValueOf(key.Value), reflect.ValueOf(text))
+			v.SetMapIndex(reflect.ValueOf(key.Value), reflect.ValueOf(d.text(f, value, at)))
 		}
 		lines[key.Value] = key.Line
 	}
+}
+
+// text decodes a value of a mapping of names.
+func (d *Decoder) text(f field, n *yaml.Node, path string) string {
+	var text string
+	if f.rule != "" {
+		f.typ = reflect.TypeFor[string]()
+		d.scalar(f, reflect.ValueOf(&text).Elem(), n, path)
+		return text
+	}
+	text, _, err := d.expand(n.Value)
+	if err != nil {
+		d.Errorf(n, path, "%v", err)
+	}
+	return text
 }
 
 func (d *Decoder) scalar(f field, v reflect.Value, n *yaml.Node, path string) {

@@ -1,0 +1,132 @@
+package job
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"milvusdm/internal/job/strict"
+)
+
+// Check refuses collections that get in each other's way.
+func (s *MilvusSource) Check(keys strict.Keys) {
+	s.MilvusServer.Check(keys)
+	checkCollections(keys, "collections", s.Collections)
+}
+
+// Check refuses collections that get in each other's way, and what can't be had of Milvus 1.x.
+func (s *Milvus1Source) Check(keys strict.Keys) {
+	checkCollections(keys, "collections", s.Collections)
+	checkOf1(keys, "collections", s.Collections)
+}
+
+// checkOf1 refuses what only a running Milvus can do.
+func checkOf1(keys strict.Keys, list string, collections []Collection) {
+	for i := range collections {
+		for _, key := range []string{"filter", "fields", "rename_fields", "limit"} {
+			if at := fmt.Sprintf("%s[%d].%s", list, i, key); keys.Has(at) {
+				keys.Errorf(at, "can't be had of a Milvus 1.x; leave it out")
+			}
+		}
+	}
+}
+
+// checkCollections refuses a collection that is named twice, and two that would become one.
+func checkCollections(keys strict.Keys, list string, collections []Collection) {
+	named, made := map[string]bool{}, map[string]string{}
+	for i, c := range collections {
+		at := fmt.Sprintf("%s[%d]", list, i)
+		target := c.Target()
+		switch {
+		case c.Name == "": // reported already
+		case named[c.Name]:
+			keys.Errorf(at, "%s is there twice; leave one out, or say it all in one", strict.Quote(c.Name))
+		case made[target] != "":
+			keys.Errorf(at, "would become collection %s in the target, as %s would; write another name as its as", target, made[target])
+		}
+		named[c.Name], made[target] = true, c.Name
+	}
+}
+
+// Check refuses renaming what is not copied.
+func (c *Collection) Check(keys strict.Keys) {
+	if c.Name == "*" && keys.Has("as") {
+		keys.Errorf("as", "is one name for several collections; name the collection instead of '*'")
+	}
+	checkNames(keys, "partitions", c.Partitions, "rename_partitions", c.RenamePartitions)
+	checkNames(keys, "fields", c.Fields, "rename_fields", c.RenameFields)
+}
+
+// checkNames refuses names chosen twice (none chosen are all), names that are renamed and not chosen, and two that would
+// become one.
+func checkNames(keys strict.Keys, list string, chosen []string, renames string, as map[string]string) {
+	made := map[string]string{}
+	for i, name := range chosen {
+		at := fmt.Sprintf("%s[%d]", list, i)
+		if name != "" && slices.Index(chosen, name) < i {
+			keys.Errorf(at, "%s is there twice; leave one out", strict.Quote(name))
+		}
+		if as[name] == "" {
+			made[name] = name
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(as)) {
+		at, target := renames+"."+name, as[name]
+		switch {
+		case target == "": // reported already
+		case len(chosen) > 0 && !slices.Contains(chosen, name):
+			keys.Errorf(at, "is not copied; add %s to %s, or leave it out here", strict.Quote(name), list)
+		case made[target] != "":
+			keys.Errorf(at, "would become %s, as %s would; write another name", target, made[target])
+		}
+		made[target] = name
+	}
+}
+
+// collections are those that a source names, nil where it is files.
+func (s *Source) collections() []Collection {
+	switch {
+	case s.Milvus != nil:
+		return s.Milvus.Collections
+	case s.Milvus1 != nil:
+		return s.Milvus1.Collections
+	}
+	return nil
+}
+
+// files reports whether the source is files, which are one collection.
+func (s *Source) files() bool { return s.HDF5 != nil || s.Faiss != nil }
+
+// checkItself refuses collections that would be copied onto themselves.
+func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusTarget) {
+	if from == nil || to == nil || from.Address == "" || !sameDatabase(&from.MilvusServer, &to.MilvusServer) {
+		return
+	}
+	for i, c := range from.Collections {
+		if c.Name == c.Target() && c.Name != "" {
+			keys.Errorf(fmt.Sprintf("%s[%d]", list, i), "%s would be copied onto itself, since source and target are the same server and database; "+
+				"name the collection, and another name as its as", strict.Quote(c.Name))
+		}
+	}
+}
+
+// sameDatabase reports whether two addresses are written as the same server and database. Two that are not may be the same
+// server all the same.
+func sameDatabase(a, b *MilvusServer) bool {
+	return plainAddress(a.Address) == plainAddress(b.Address) && cmp.Or(a.Database, "default") == cmp.Or(b.Database, "default")
+}
+
+// plainAddress is an address without scheme, its host in lower case.
+func plainAddress(address string) string {
+	if _, rest, found := strings.Cut(address, "://"); found {
+		address = rest
+	}
+	address = strings.ToLower(address)
+	if host, port, err := net.SplitHostPort(address); err == nil && host == "localhost" {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
+}
