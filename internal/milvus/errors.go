@@ -97,5 +97,11 @@ func kindOfStatus(st *status.Status) fault.Kind {
 	return fault.Internal
 }
 
+// isTooLarge reports whether a call was refused for the size of its message, before the server looked at it.
+func isTooLarge(err error) bool {
+	st, ok := status.FromError(err)
+	return ok && st.Code() == codes.ResourceExhausted && tooLarge(st)
+}
+
 // tooLarge tells a message that is too large from a quota: gRPC has one code for both.
 func tooLarge(st *status.Status) bool { return strings.Contains(st.Message(), "larger than max") }

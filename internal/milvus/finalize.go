@@ -23,13 +23,19 @@ func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, re
 	case stepFlush:
 		return transfer.Outcome{}, s.flush(ctx, name, report)
 	case stepIndex:
-		return transfer.Outcome{}, s.buildIndex(ctx, name, t, report)
+		return transfer.Outcome{}, s.buildIndexes(ctx, name, t, report)
 	case stepLoad:
-		return s.load(ctx, name, report)
+		return s.load(ctx, name, t, report)
 	case stepRelease:
 		return transfer.Outcome{}, s.release(ctx, name)
 	case stepDropIndex:
-		return transfer.Outcome{}, s.dropIndex(ctx, name, t.Plan.Index.Field)
+		wanted, err := wantedIndexes(&t.Plan)
+		for _, ix := range wanted {
+			if err := s.dropIndex(ctx, name, ix.Field, ix.Name); err != nil {
+				return transfer.Outcome{}, err
+			}
+		}
+		return transfer.Outcome{}, err
 	}
 	return transfer.Outcome{}, fault.New(fault.Internal, "no step %q", step)
 }
@@ -50,16 +56,23 @@ func (s *sink) flush(ctx context.Context, name string, report func(string)) erro
 	return wrap(err, "flush %s", name)
 }
 
-// buildIndex makes the index where the field has none, and waits until every sealed row is in it.
-func (s *sink) buildIndex(ctx context.Context, name string, t *transfer.Target, report func(string)) error {
+// buildIndexes makes the indexes that are wanted and not there, and waits until every sealed row is in them.
+func (s *sink) buildIndexes(ctx context.Context, name string, t *transfer.Target, report func(string)) error {
 	existing, err := s.indexes(ctx, name)
 	if err != nil {
 		return err
 	}
-	if ix := t.Plan.Index; !indexed(existing, ix.Field) {
+	wanted, err := wantedIndexes(&t.Plan)
+	if err != nil {
+		return err
+	}
+	for _, ix := range wanted {
+		if indexed(existing, ix) {
+			continue
+		}
 		err := s.createIndex(ctx, name, ix)
 		if t.Fresh {
-			err = wrap(err, "create index %s on %s of %s", ix.Type, ix.Field, name) // its parameters were tried by Prepare
+			err = wrap(err, "create index %s on %s of %s", ix.Params[indexType], ix.Field, name) // its parameters were tried by Prepare
 		} else {
 			err = refused(err, ix)
 		}
@@ -85,46 +98,49 @@ func (s *sink) buildIndex(ctx context.Context, name string, t *transfer.Target, 
 	})
 }
 
-func indexed(descriptions []*milvuspb.IndexDescription, field string) bool {
+// indexed reports whether the index is there: of a field that may have several, by its name.
+func indexed(descriptions []*milvuspb.IndexDescription, ix transfer.FieldIndex) bool {
 	for _, d := range descriptions {
-		if d.GetFieldName() == field {
+		if d.GetFieldName() == ix.Field && (ix.Name == "" || ix.Name == d.GetIndexName()) {
 			return true
 		}
 	}
 	return false
 }
 
-func (s *sink) createIndex(ctx context.Context, name string, ix transfer.Index) error {
-	params, err := indexParams(ix)
-	if err != nil {
-		return err
-	}
-	st, err := s.raw.CreateIndex(ctx, &milvuspb.CreateIndexRequest{CollectionName: name, FieldName: ix.Field, ExtraParams: params})
+func (s *sink) createIndex(ctx context.Context, name string, ix transfer.FieldIndex) error {
+	st, err := s.raw.CreateIndex(ctx, &milvuspb.CreateIndexRequest{CollectionName: name, FieldName: ix.Field, IndexName: ix.Name,
+		ExtraParams: keyValues(ix.Params)})
 	return check(st, err)
 }
 
 // refused is the error of an index whose parameters the server has not seen before: what it has against them comes without a
 // code of its own.
-func refused(err error, ix transfer.Index) error {
+func refused(err error, ix transfer.FieldIndex) error {
 	if err != nil && kindOf(err) == fault.Internal {
-		return fault.New(fault.Config, "target.milvus.index: the server refuses %s with metric %s and %v: %w", ix.Type, ix.Metric, ix.Params, err)
+		return fault.New(fault.Config, "target.milvus.index: the server refuses %v on field %q: %w", ix.Params, ix.Field, err)
 	}
-	return wrap(err, "create index %s on %s", ix.Type, ix.Field)
+	return wrap(err, "create index %s on %s", ix.Params[indexType], ix.Field)
 }
 
-func (s *sink) dropIndex(ctx context.Context, name, field string) error {
-	st, err := s.raw.DropIndex(ctx, &milvuspb.DropIndexRequest{CollectionName: name, FieldName: field})
+// dropIndex drops an index by its name, or all of the field ("").
+func (s *sink) dropIndex(ctx context.Context, name, field, index string) error {
+	st, err := s.raw.DropIndex(ctx, &milvuspb.DropIndexRequest{CollectionName: name, FieldName: field, IndexName: index})
 	return wrap(check(st, err), "drop the index on %s of %s", field, name)
 }
 
 // load loads the collection and waits for it. A server without the memory for it is an outcome, not an error: the rows
 // are there all the same.
-func (s *sink) load(ctx context.Context, name string, report func(string)) (transfer.Outcome, error) {
+func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report func(string)) (transfer.Outcome, error) {
+	replicas := int32(1)
+	if t.Fresh && t.Plan.Settings != nil {
+		replicas = max(t.Plan.Settings.Replicas, 1)
+	}
 	// one that is loaded takes up new rows by itself; asking again might change how many replicas it has
 	state, err := s.loadState(ctx, name)
 	if err == nil && state == commonpb.LoadState_LoadStateNotLoad {
 		var st *commonpb.Status
-		st, err = s.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: 1})
+		st, err = s.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: replicas})
 		err = check(st, err)
 	}
 	if err == nil {

@@ -1,12 +1,14 @@
 package milvus
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
@@ -19,6 +21,13 @@ var binaryMetrics = []string{"HAMMING", "JACCARD", "TANIMOTO", "SUBSTRUCTURE", "
 // chooseIndex completes the job's wish for the index of a vector field: the metric is the job's, else the source's, else L2 or
 // HAMMING; the type the job's, else HNSW or BIN_FLAT.
 func chooseIndex(field *schemapb.FieldSchema, wish job.Index, sourceMetric string) (transfer.Index, error) {
+	if field.GetDataType() == schemapb.DataType_SparseFloatVector {
+		metric := "IP"
+		if field.GetIsFunctionOutput() {
+			metric = "BM25"
+		}
+		return transfer.Index{Field: field.GetName(), Type: cmp.Or(wish.Type, "SPARSE_INVERTED_INDEX"), Metric: cmp.Or(wish.Metric, metric), Params: maps.Clone(wish.Params)}, nil
+	}
 	binary := field.GetDataType() == schemapb.DataType_BinaryVector
 	ix := transfer.Index{Field: field.GetName(), Type: wish.Type, Metric: wish.Metric, Params: maps.Clone(wish.Params)}
 	if ix.Metric == "" {
@@ -58,15 +67,123 @@ func chooseIndex(field *schemapb.FieldSchema, wish job.Index, sourceMetric strin
 	return ix, nil
 }
 
-// indexParams are the parameters of CreateIndex.
-func indexParams(ix transfer.Index) ([]*commonpb.KeyValuePair, error) {
-	out := map[string]string{"index_type": ix.Type, "metric_type": ix.Metric}
+// fieldIndex is the index as CreateIndex takes it.
+func fieldIndex(ix transfer.Index) (transfer.FieldIndex, error) {
+	out := transfer.FieldIndex{Field: ix.Field, Params: map[string]string{indexType: ix.Type, metricType: ix.Metric}}
 	if len(ix.Params) > 0 {
 		text, err := json.Marshal(ix.Params)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
-		out["params"] = string(text)
+		out.Params["params"] = string(text)
 	}
-	return keyValues(out), nil
+	return out, nil
+}
+
+// Keys of an index's parameters.
+const (
+	indexType  = "index_type"
+	metricType = "metric_type"
+)
+
+// wantedIndexes are the indexes that the plan wants.
+func wantedIndexes(plan *transfer.TargetPlan) ([]transfer.FieldIndex, error) {
+	if plan.Settings != nil {
+		return plan.Settings.Indexes, nil
+	}
+	ix, err := fieldIndex(plan.Index)
+	return []transfer.FieldIndex{ix}, err
+}
+
+// planIndexes fills in the indexes of a collection that is made: the source's, and those that the vector fields need besides,
+// without which the collection can't be loaded.
+func (s *sink) planIndexes(plan *transfer.TargetPlan, from *transfer.Description) error {
+	set := plan.Settings
+	set.Indexes = slices.Clone(from.Settings.Indexes)
+	vectors := plan.Schema.Vectors()
+	if wish := s.job.Index; wish.Type != "" || wish.Metric != "" {
+		if len(vectors) != 1 {
+			return fault.New(fault.Config, "target.milvus.index: the source has %d vector fields, with indexes of their own; leave index out", len(vectors))
+		}
+		set.Indexes = slices.DeleteFunc(set.Indexes, func(ix transfer.FieldIndex) bool { return ix.Field == vectors[0].GetName() })
+	}
+	for _, f := range vectors {
+		if slices.ContainsFunc(set.Indexes, func(ix transfer.FieldIndex) bool { return ix.Field == f.GetName() }) {
+			continue
+		}
+		chosen, err := chooseIndex(f, s.job.Index, from.Metric)
+		if err != nil {
+			return err
+		}
+		ix, err := fieldIndex(chosen)
+		if err != nil {
+			return err
+		}
+		set.Indexes = append(set.Indexes, ix)
+	}
+	tellIndex(plan, set.Indexes)
+	return nil
+}
+
+// keepIndex: an index that is there stays as it is.
+func (s *sink) keepIndex(plan *transfer.TargetPlan, existing []*milvuspb.IndexDescription) {
+	for _, d := range existing {
+		if d.GetFieldName() != plan.Index.Field {
+			continue
+		}
+		params := paramsOf(d)
+		is := transfer.Index{Field: d.GetFieldName(), Type: params[indexType], Metric: params[metricType]}
+		if w := s.job.Index; w.Type != "" && w.Type != is.Type || w.Metric != "" && w.Metric != is.Metric {
+			plan.Notes = append(plan.Notes, fmt.Sprintf("field %s has an index %s with metric %s, which stays; the job's %s %s is for a new collection", is.Field, is.Type, is.Metric, w.Type, w.Metric))
+		}
+		plan.Index, plan.Indexed = is, true
+	}
+}
+
+// addIndexes: indexes that are there stay as they are; vector fields without one get the source's, since a collection can't be loaded
+// otherwise.
+func (s *sink) addIndexes(plan *transfer.TargetPlan, existing []*milvuspb.IndexDescription, from *transfer.Description) error {
+	plan.Settings = &transfer.Settings{}
+	if err := s.planIndexes(plan, from); err != nil {
+		return err
+	}
+	wanted := plan.Settings.Indexes
+	plan.Settings.Indexes = nil
+	for _, f := range plan.Schema.Vectors() {
+		if indexed(existing, transfer.FieldIndex{Field: f.GetName()}) {
+			continue
+		}
+		for _, ix := range wanted {
+			if ix.Field == f.GetName() {
+				plan.Settings.Indexes = append(plan.Settings.Indexes, ix)
+			}
+		}
+	}
+	plan.Indexed = len(plan.Settings.Indexes) == 0
+	var all []transfer.FieldIndex
+	for _, d := range existing {
+		all = append(all, transfer.FieldIndex{Field: d.GetFieldName(), Name: d.GetIndexName(), Params: paramsOf(d)})
+	}
+	tellIndex(plan, append(all, plan.Settings.Indexes...))
+	return nil
+}
+
+func paramsOf(d *milvuspb.IndexDescription) map[string]string {
+	out := map[string]string{}
+	for _, kv := range d.GetParams() {
+		out[kv.GetKey()] = kv.GetValue()
+	}
+	return out
+}
+
+// tellIndex has the plan name the index of the first vector field.
+func tellIndex(plan *transfer.TargetPlan, indexes []transfer.FieldIndex) {
+	for _, f := range plan.Schema.Vectors() {
+		for _, ix := range indexes {
+			if ix.Field == f.GetName() {
+				plan.Index = transfer.Index{Field: ix.Field, Type: ix.Params[indexType], Metric: ix.Params[metricType]}
+				return
+			}
+		}
+	}
 }

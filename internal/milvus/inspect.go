@@ -1,13 +1,8 @@
 package milvus
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
-	"google.golang.org/protobuf/proto"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -18,25 +13,33 @@ import (
 const defaultPartition = "_default"
 
 func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transfer.TargetPlan, error) {
-	vectors := from.Schema.Vectors()
-	if len(vectors) == 0 {
-		return nil, fault.New(fault.Unsupported, "the source has no vector field, and a Milvus collection needs one")
-	}
-	plan := &transfer.TargetPlan{Place: s.place(), LockID: lockID(s.address, s.database, s.job.Collection),
+	plan := &transfer.TargetPlan{Place: s.place(), LockID: lockID(s.address, s.databaseName(), s.job.Collection),
 		Collection: s.job.Collection, Partition: s.job.Partition, OnExisting: s.copy.OnExisting, Server: "Milvus " + s.version}
-	if d := s.job.Dimension; d != 0 && transfer.TypeParam(vectors[0], "dim") != fmt.Sprint(d) {
-		return nil, fault.New(fault.Config, "dimension: the job says %d, the data has %s", d, transfer.TypeParam(vectors[0], "dim"))
+	if plan.Partition == "" {
+		plan.Partitions = from.Partitions
 	}
-	var err error
-	if plan.Index, err = chooseIndex(vectors[0], s.job.Index, from.Metric); err != nil {
+	if err := s.planKeys(plan, from); err != nil {
 		return nil, err
+	}
+	if err := s.planVectors(plan, from); err != nil {
+		return nil, err
+	}
+	if s.absent != nil {
+		if from.Settings == nil {
+			return nil, s.absent
+		}
+		plan.Notes = append(plan.Notes, fmt.Sprintf("database %s is not there and is made", s.job.Database))
+		return plan, s.planNew(ctx, plan, transfer.ActionCreate, from)
 	}
 	there, err := s.describe(ctx, s.job.Collection)
 	if err != nil {
 		return nil, err
 	}
 	if there == nil {
-		return plan, s.planNew(plan, transfer.ActionCreate, from)
+		return plan, s.planNew(ctx, plan, transfer.ActionCreate, from)
+	}
+	if from.Settings != nil && there.incarnation() == from.Settings.Collection {
+		return nil, fault.New(fault.Config, "the target %s is the source itself; name another collection under source.milvus.collections: as, or another server or database", plan.Place)
 	}
 	if there.Name != s.job.Collection {
 		return nil, fault.New(fault.Config, "target.milvus.collection: %s is an alias of collection %s; write %s", s.job.Collection, there.Name, there.Name)
@@ -57,28 +60,69 @@ func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transf
 	return plan, nil
 }
 
+// planKeys decides who makes the primary keys.
+func (s *sink) planKeys(plan *transfer.TargetPlan, from *transfer.Description) error {
+	key := from.Schema.PrimaryKey()
+	if key == nil {
+		return fault.New(fault.Internal, "the source's schema has no primary key")
+	}
+	plan.NewIDs = s.job.IDs == "new"
+	switch {
+	case plan.NewIDs && !s.job.AcceptRepeats:
+		return fault.New(fault.Config, "target.milvus.ids: with new ones a row can arrive twice when a server or a worker fails, and nothing can tell; write accept_repeats: true, or ids: keep")
+	case plan.NewIDs:
+		plan.OnExisting = "replace" // there are no keys to look for
+		plan.Notes = append(plan.Notes, fmt.Sprintf("the server makes new primary keys %q; a row can arrive twice when a server or a worker fails (accept_repeats)", key.GetName()))
+	case key.GetAutoID():
+		plan.Notes = append(plan.Notes, fmt.Sprintf("primary keys %q are made by the source's server (autoID) and kept as they are: from now on applications send them to the target (ids: new makes others)", key.GetName()))
+	}
+	return nil
+}
+
+// planVectors refuses what no Milvus takes, and chooses the index of the vector field of a source that has only the one.
+func (s *sink) planVectors(plan *transfer.TargetPlan, from *transfer.Description) error {
+	vectors := from.Schema.Vectors()
+	if len(vectors) == 0 && len(from.Schema.GetStructArrayFields()) == 0 {
+		return fault.New(fault.Unsupported, "the source has no vector field, and a Milvus collection needs one")
+	}
+	if d := s.job.Dimension; d != 0 && len(vectors) > 0 && transfer.TypeParam(vectors[0], "dim") != fmt.Sprint(d) {
+		return fault.New(fault.Config, "dimension: the job says %d, the data has %s", d, transfer.TypeParam(vectors[0], "dim"))
+	}
+	if from.Settings != nil {
+		return nil
+	}
+	var err error
+	plan.Index, err = chooseIndex(vectors[0], s.job.Index, from.Metric)
+	return err
+}
+
 // keepLoaded says how the collection is left, which before was loaded or not.
 func (s *sink) keepLoaded(before bool) bool {
 	return s.job.Load == "yes" || s.job.Load != "no" && before
 }
 
 // planNew fills in a collection that is made under a staging name.
-func (s *sink) planNew(plan *transfer.TargetPlan, action transfer.Action, from *transfer.Description) error {
+func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action transfer.Action, from *transfer.Description) error {
 	plan.Action = action
 	plan.StagingName = stagingName(s.job.Collection, s.owner.Stage)
-	schema := proto.Clone(from.Schema.CollectionSchema).(*schemapb.CollectionSchema)
-	schema.Name = s.job.Collection
-	schema.Description = s.job.Description
-	plan.Schema = transfer.Schema{CollectionSchema: schema}
+	plan.Schema = newSchema(from.Schema, plan.NewIDs)
+	plan.Schema.Name = s.job.Collection
+	if s.job.Description != "" || from.Settings == nil {
+		plan.Schema.Description = s.job.Description
+	}
+	if err := holds(s.version, plan.Schema); err != nil {
+		return err
+	}
+	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
+		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
+	}
 	if action == transfer.ActionCreate {
-		plan.KeepLoaded = s.keepLoaded(true)
+		plan.KeepLoaded = s.keepLoaded(from.Settings == nil || from.Settings.Loaded)
 	}
-	for _, f := range schema.Fields {
-		if f.GetIsPrimaryKey() {
-			return nil
-		}
+	if from.Settings == nil {
+		return nil
 	}
-	return fault.New(fault.Internal, "the source's schema has no primary key")
+	return s.planSettings(ctx, plan, from)
 }
 
 // decide applies the job's mode to a collection that is there.
@@ -96,7 +140,7 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 		if err := s.countExisting(ctx, plan); err != nil {
 			return err
 		}
-		return s.planNew(plan, transfer.ActionReplace, from)
+		return s.planNew(ctx, plan, transfer.ActionReplace, from)
 	case s.job.Mode == job.Skip && (s.job.Partition == "" || partition != 0):
 		plan.Action = transfer.ActionSkip
 		if by := there.Properties[fillingPrefix+s.job.Partition]; s.job.Partition != "" && by != "" {
@@ -117,67 +161,39 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 	if plan.Action == transfer.ActionSkip {
 		return nil
 	}
-	notes, err := fits(from.Schema, there)
-	if err != nil {
-		return err
-	}
-	plan.Notes = append(plan.Notes, notes...)
-	if err := s.keepIndex(ctx, plan); err != nil {
-		return err
-	}
-	if plan.OtherPartitions, err = s.otherPartitions(ctx, there); err != nil {
+	if err := s.planExisting(ctx, plan, there, from); err != nil {
 		return err
 	}
 	return s.countExisting(ctx, plan)
 }
 
-// keepIndex: an index that is there stays as it is.
-func (s *sink) keepIndex(ctx context.Context, plan *transfer.TargetPlan) error {
+// planExisting fills in a collection that is there and is written into.
+func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, there *collection, from *transfer.Description) error {
+	if from.Settings != nil {
+		if err := equals(newSchema(from.Schema, plan.NewIDs), there); err != nil {
+			return err
+		}
+	} else {
+		notes, err := fits(from.Schema, there)
+		if err != nil {
+			return err
+		}
+		plan.Notes = append(plan.Notes, notes...)
+	}
 	existing, err := s.indexes(ctx, plan.Collection)
 	if err != nil {
 		return err
 	}
-	for _, d := range existing {
-		if d.GetFieldName() != plan.Index.Field {
-			continue
-		}
-		is := transfer.Index{Field: d.GetFieldName()}
-		for _, kv := range d.GetParams() {
-			switch kv.GetKey() {
-			case "index_type":
-				is.Type = kv.GetValue()
-			case "metric_type":
-				is.Metric = kv.GetValue()
-			}
-		}
-		if w := s.job.Index; w.Type != "" && w.Type != is.Type || w.Metric != "" && w.Metric != is.Metric {
-			plan.Notes = append(plan.Notes, fmt.Sprintf("field %s has an index %s with metric %s, which stays; the job's %s %s is for a new collection", is.Field, is.Type, is.Metric, w.Type, w.Metric))
-		}
-		plan.Index, plan.Indexed = is, true
+	if from.Settings != nil {
+		err = s.addIndexes(plan, existing, from)
+	} else {
+		s.keepIndex(plan, existing)
 	}
-	return nil
-}
-
-// otherPartitions reports whether the collection has a partition that the job's rows do not go to, whatever their keys.
-func (s *sink) otherPartitions(ctx context.Context, there *collection) (bool, error) {
-	for _, f := range there.Schema.GetFields() {
-		if f.GetIsPartitionKey() {
-			if s.job.Partition != "" {
-				return false, fault.New(fault.Config, "target.milvus.partition: collection %s chooses partitions by its field %q; leave partition out", there.Name, f.GetName())
-			}
-			return false, nil
-		}
+	if err != nil {
+		return err
 	}
-	resp, err := s.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: there.Name})
-	if err := check(resp.GetStatus(), err); err != nil {
-		return false, wrap(err, "list partitions of %s", there.Name)
-	}
-	for _, name := range resp.GetPartitionNames() {
-		if name != cmp.Or(s.job.Partition, defaultPartition) {
-			return true, nil
-		}
-	}
-	return false, nil
+	plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there)
+	return err
 }
 
 // countExisting counts the rows that stand in the collection, where that can be known without loading it.

@@ -2,8 +2,8 @@ package milvus
 
 import (
 	"context"
+	"maps"
 	"strings"
-	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -25,6 +25,14 @@ const (
 
 func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfer.Target, error) {
 	t := &transfer.Target{Plan: *plan, Name: plan.Collection, CollectionID: plan.CollectionID, Steps: []string{stepFlush, stepIndex, stepLoad}}
+	if s.absent != nil {
+		if plan.Settings == nil {
+			return nil, s.absent
+		}
+		if err := s.makeDatabase(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if plan.StagingName != "" {
 		t.Name, t.Fresh = plan.StagingName, true
 		return t, s.prepareStaging(ctx, plan, t)
@@ -37,11 +45,9 @@ func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfe
 		return nil, fault.New(fault.Conflict, "collection %s was dropped or made anew since the job looked at it; run it again", plan.Collection)
 	}
 	if plan.Partition != "" {
-		if err := s.preparePartition(ctx, plan, there); err != nil {
-			return nil, err
-		}
+		return t, s.preparePartition(ctx, plan, there)
 	}
-	return t, nil
+	return t, s.createPartitions(ctx, plan.Collection, plan.Partitions)
 }
 
 // prepareStaging makes the staging collection, and drops what earlier runs of this job left.
@@ -75,13 +81,18 @@ func (s *sink) prepareStaging(ctx context.Context, plan *transfer.TargetPlan, t 
 		return fault.New(fault.Conflict, "collection %s is there and not this job's (its property %s is %q); drop or rename it", plan.StagingName, ownerProperty, staged.Properties[ownerProperty])
 	}
 	t.CollectionID = staged.ID
-	if err := s.tryIndex(ctx, plan); err != nil {
+	if err := s.tryIndexes(ctx, plan); err != nil {
 		return err
 	}
 	if plan.Partition != "" {
-		return s.createPartition(ctx, plan.StagingName, plan.Partition)
+		return s.createPartitions(ctx, plan.StagingName, []string{plan.Partition})
 	}
-	return nil
+	if plan.Settings != nil {
+		if err := s.createPartitions(ctx, plan.StagingName, plan.Settings.Partitions); err != nil {
+			return err
+		}
+	}
+	return s.createPartitions(ctx, plan.StagingName, plan.Partitions)
 }
 
 // create makes the staging collection.
@@ -92,27 +103,55 @@ func (s *sink) create(ctx context.Context, plan *transfer.TargetPlan) error {
 	if err != nil {
 		return err
 	}
-	st, err := s.raw.CreateCollection(ctx, &milvuspb.CreateCollectionRequest{
-		CollectionName: plan.StagingName, Schema: raw, ShardsNum: s.job.Shards,
-		ConsistencyLevel: commonpb.ConsistencyLevel_Bounded,
-		Properties:       keyValues(map[string]string{ownerProperty: s.owner.Job}),
-	})
-	return wrap(check(st, err), "create collection %s", plan.StagingName)
+	req := &milvuspb.CreateCollectionRequest{CollectionName: plan.StagingName, Schema: raw, ShardsNum: s.job.Shards,
+		ConsistencyLevel: commonpb.ConsistencyLevel_Bounded}
+	properties := map[string]string{}
+	if set := plan.Settings; set != nil {
+		req.ShardsNum = set.Shards
+		if set.Consistency != "" {
+			req.ConsistencyLevel = commonpb.ConsistencyLevel(commonpb.ConsistencyLevel_value[set.Consistency])
+		}
+		if partitionKey(plan.Schema) != nil {
+			req.NumPartitions = set.KeyPartitions
+		}
+		maps.Copy(properties, set.Properties)
+		delete(properties, ttlProperty)
+	}
+	properties[ownerProperty] = s.owner.Job
+	req.Properties = keyValues(properties)
+	st, err := s.raw.CreateCollection(ctx, req)
+	err = check(st, err)
+	if err != nil && plan.Settings != nil && kindOf(err) == fault.Internal {
+		// a schema that some server took: what this one has against it comes without a code
+		return fault.New(fault.Unsupported, "the target's server (%s) does not take the source's collection: %w", plan.Server, err)
+	}
+	return wrap(err, "create collection %s", plan.StagingName)
 }
 
-// tryIndex has the server check the index's parameters while nothing is lost yet: it makes the index on the empty
-// collection and drops it again, since copying into an unindexed collection is faster.
-func (s *sink) tryIndex(ctx context.Context, plan *transfer.TargetPlan) error {
+// tryIndexes has the server check the indexes' parameters while nothing is lost yet: it makes the indexes on the empty
+// collection and drops them again, since copying into an unindexed collection is faster.
+func (s *sink) tryIndexes(ctx context.Context, plan *transfer.TargetPlan) error {
 	existing, err := s.indexes(ctx, plan.StagingName)
 	if err != nil {
 		return err
 	}
-	if len(existing) == 0 {
-		if err := refused(s.createIndex(ctx, plan.StagingName, plan.Index), plan.Index); err != nil {
+	wanted, err := wantedIndexes(plan)
+	if err != nil {
+		return err
+	}
+	for _, ix := range wanted {
+		if !indexed(existing, ix) {
+			if err := refused(s.createIndex(ctx, plan.StagingName, ix), ix); err != nil {
+				return err
+			}
+		}
+	}
+	for _, ix := range wanted {
+		if err := s.dropIndex(ctx, plan.StagingName, ix.Field, ix.Name); err != nil {
 			return err
 		}
 	}
-	return s.dropIndex(ctx, plan.StagingName, plan.Index.Field)
+	return nil
 }
 
 // dropStrays drops the staging collections of earlier runs of this job for this target.
@@ -143,72 +182,6 @@ func (s *sink) drop(ctx context.Context, name string) error {
 	return wrap(check(st, err), "drop collection %s", name)
 }
 
-// preparePartition makes the partition of a collection that is there; one that is to be refilled is dropped first.
-func (s *sink) preparePartition(ctx context.Context, plan *transfer.TargetPlan, there *collection) error {
-	id, err := s.partitionID(ctx, plan.Collection, plan.Partition)
-	if err != nil {
-		return err
-	}
-	if id != 0 && plan.Action == transfer.ActionAppend {
-		return nil
-	}
-	mark := fillingPrefix + plan.Partition
-	mine := there.Properties[mark] == s.owner.Job
-	if plan.Action == transfer.ActionPartition && id != 0 && !mine {
-		return fault.New(fault.Conflict, "partition %s was made since the job looked at it; run it again", plan.Partition)
-	}
-	if plan.Action == transfer.ActionRefill && id != 0 && id != plan.OldID && !mine {
-		return fault.New(fault.Conflict, "partition %s was made anew since the job looked at it; run it again", plan.Partition)
-	}
-	if !mine {
-		if err := s.setProperty(ctx, plan.Collection, mark, s.owner.Job); err != nil {
-			return err
-		}
-	}
-	if id != 0 && id == plan.OldID {
-		if err := s.dropPartition(ctx, plan); err != nil {
-			return err
-		}
-		id = 0
-	}
-	if id == 0 {
-		if err := s.createPartition(ctx, plan.Collection, plan.Partition); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropPartition releases and drops a partition: one that is loaded can't be dropped. The collection's load state is put
-// back when the job ends.
-func (s *sink) dropPartition(ctx context.Context, plan *transfer.TargetPlan) error {
-	st, err := s.raw.ReleasePartitions(ctx, &milvuspb.ReleasePartitionsRequest{CollectionName: plan.Collection, PartitionNames: []string{plan.Partition}})
-	if err := check(st, err); err != nil {
-		return wrap(err, "release partition %s of %s", plan.Partition, plan.Collection)
-	}
-	// partitions go by name, and one of this name is made next: a drop whose answer is lost must not arrive when that is filled
-	ctx, cancel := context.WithTimeout(ctx, dropTimeout)
-	defer cancel()
-	st, err = s.raw.DropPartition(ctx, &milvuspb.DropPartitionRequest{CollectionName: plan.Collection, PartitionName: plan.Partition})
-	err = wrap(check(st, err), "drop partition %s of %s", plan.Partition, plan.Collection)
-	if fault.KindOf(err) == fault.Unavailable {
-		<-ctx.Done()
-	}
-	return err
-}
-
-// dropTimeout is how long the server may take to drop a partition; later than that the call can't arrive any more.
-const dropTimeout = 30 * time.Second
-
-func (s *sink) createPartition(ctx context.Context, collection, partition string) error {
-	id, err := s.partitionID(ctx, collection, partition)
-	if err != nil || id != 0 {
-		return err
-	}
-	st, err := s.raw.CreatePartition(ctx, &milvuspb.CreatePartitionRequest{CollectionName: collection, PartitionName: partition})
-	return wrap(check(st, err), "create partition %s of %s", partition, collection)
-}
-
 func (s *sink) Adopt(ctx context.Context, t *transfer.Target) (*transfer.Target, error) {
 	now := *t
 	var err error
@@ -229,6 +202,8 @@ func (s *sink) Adopt(ctx context.Context, t *transfer.Target) (*transfer.Target,
 
 func (s *sink) Discard(ctx context.Context, t *transfer.Target) error {
 	switch {
+	case s.absent != nil:
+		return nil // without its database nothing was made
 	case t.Fresh:
 		there, err := s.describe(ctx, t.Name)
 		if err != nil || there == nil || t.CollectionID != 0 && there.ID != t.CollectionID || there.Properties[ownerProperty] != s.owner.Job {

@@ -11,7 +11,8 @@ import (
 
 // Publish renames a staged collection into its final place. The aliases of the collection that it replaces are moved over
 // first; that one is renamed out of the way, and dropped last, under a name that no other collection ever has: a call that
-// arrives late, or is sent by a worker that slept, can't drop the new one. A partition only loses its mark of being filled.
+// arrives late, or is sent by a worker that slept, can't drop the new one. At its place it gets the source's aliases. A partition
+// only loses its mark of being filled.
 func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 	there, err := s.describe(ctx, t.Plan.Collection)
 	if err != nil {
@@ -25,7 +26,7 @@ func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 		return s.setProperty(ctx, t.Plan.Collection, mark, "")
 	}
 	if there != nil && there.ID == t.CollectionID && there.Name == t.Plan.Collection {
-		return s.dropReplaced(ctx, t) // published before
+		return s.settle(ctx, t) // published before
 	}
 	staged, err := s.describe(ctx, t.Name)
 	if err != nil {
@@ -48,6 +49,14 @@ func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 		}
 	}
 	if err := s.rename(ctx, t.Name, t.Plan.Collection); err != nil {
+		return err
+	}
+	return s.settle(ctx, t)
+}
+
+// settle does what is left when the collection has its name.
+func (s *sink) settle(ctx context.Context, t *transfer.Target) error {
+	if err := s.finish(ctx, t); err != nil {
 		return err
 	}
 	return s.dropReplaced(ctx, t)

@@ -1,14 +1,152 @@
 package milvus
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/transfer"
 )
+
+// newSchema is the schema of a collection that is made for a source's rows: the source's own, without what only its server gave it.
+// The server makes new primary keys, or none.
+func newSchema(from transfer.Schema, newIDs bool) transfer.Schema {
+	schema := proto.Clone(from.CollectionSchema).(*schemapb.CollectionSchema)
+	schema.DbName, schema.AutoID = "", false
+	// the dynamic field is made by EnableDynamicField
+	schema.Fields = slices.DeleteFunc(schema.Fields, (*schemapb.FieldSchema).GetIsDynamic)
+	for _, f := range schema.Fields {
+		f.FieldID, f.State = 0, 0
+		f.AutoID = f.IsPrimaryKey && newIDs
+	}
+	for _, f := range schema.StructArrayFields {
+		f.FieldID = 0
+		for _, member := range f.Fields {
+			member.FieldID, member.State = 0, 0
+		}
+	}
+	for _, f := range schema.Functions {
+		f.Id, f.InputFieldIds, f.OutputFieldIds = 0, nil, nil
+	}
+	return transfer.Schema{CollectionSchema: schema}
+}
+
+// equals refuses a collection whose schema is not wanted, to which rows of another collection are to be added as they are. It names
+// every difference that a row could meet.
+func equals(want transfer.Schema, into *collection) error {
+	var wrong []string
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	compareFields(want.GetFields(), into.Schema.GetFields(), "", say)
+	if want.GetEnableDynamicField() != into.Schema.GetEnableDynamicField() {
+		say("dynamic field: %s, the source's collection %s", hasIt(into.Schema.GetEnableDynamicField()), hasIt(want.GetEnableDynamicField()))
+	}
+	structs := map[string]*schemapb.StructArrayFieldSchema{}
+	for _, f := range into.Schema.GetStructArrayFields() {
+		structs[f.GetName()] = f
+	}
+	for _, f := range want.GetStructArrayFields() {
+		if t := structs[f.GetName()]; t == nil {
+			say("array of structs %q is not there", f.GetName())
+		} else {
+			compareFields(f.GetFields(), t.GetFields(), f.GetName()+".", say)
+		}
+		delete(structs, f.GetName())
+	}
+	for _, f := range into.Schema.GetStructArrayFields() {
+		if structs[f.GetName()] != nil {
+			say("its array of structs %q is not in the source", f.GetName())
+		}
+	}
+	if len(wrong) > 0 {
+		return fault.New(fault.Conflict, "collection %s does not have the source's schema: %s", into.Name, strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+func hasIt(has bool) string {
+	if has {
+		return "has one"
+	}
+	return "has none"
+}
+
+// compareFields says how the fields of a collection that is there differ from those that are wanted.
+func compareFields(want, is []*schemapb.FieldSchema, prefix string, say func(string, ...any)) {
+	there := map[string]*schemapb.FieldSchema{}
+	var names []string
+	for _, f := range is {
+		if !f.GetIsDynamic() {
+			there[f.GetName()] = f
+			names = append(names, f.GetName())
+		}
+	}
+	for _, f := range want {
+		if f.GetIsDynamic() {
+			continue
+		}
+		t := there[f.GetName()]
+		delete(there, f.GetName())
+		if t == nil {
+			say("field %q (%v) is not there: it has %s", prefix+f.GetName(), f.GetDataType(), strings.Join(names, ", "))
+			continue
+		}
+		for _, p := range []struct{ what, want, is string }{
+			{"type", fieldType(f), fieldType(t)},
+			{"dimension", transfer.TypeParam(f, "dim"), transfer.TypeParam(t, "dim")},
+			{"max_length", transfer.TypeParam(f, "max_length"), transfer.TypeParam(t, "max_length")},
+			{"max_capacity", transfer.TypeParam(f, "max_capacity"), transfer.TypeParam(t, "max_capacity")},
+			{"primary key", yesNo(f.GetIsPrimaryKey()), yesNo(t.GetIsPrimaryKey())},
+			{"partition key", yesNo(f.GetIsPartitionKey()), yesNo(t.GetIsPartitionKey())},
+			{"nullable", yesNo(f.GetNullable()), yesNo(t.GetNullable())},
+			{"default value", defaultValue(f), defaultValue(t)},
+			{"output of a function", yesNo(f.GetIsFunctionOutput()), yesNo(t.GetIsFunctionOutput())},
+		} {
+			if p.want != p.is {
+				say("field %q: %s %s, the source's %s", prefix+f.GetName(), p.what, cmp.Or(p.is, "none"), cmp.Or(p.want, "none"))
+			}
+		}
+		switch {
+		case t.GetAutoID() && !f.GetAutoID():
+			say("primary key %q is made by the server (autoID), so the source's keys can't be kept; ids: new under target makes new ones", t.GetName())
+		case f.GetAutoID() && !t.GetAutoID():
+			say("primary key %q is not made by the server (no autoID), so ids: new can't be had", t.GetName())
+		}
+	}
+	for _, t := range is {
+		if there[t.GetName()] != nil {
+			say("its field %q (%v) is not in the source", prefix+t.GetName(), t.GetDataType())
+		}
+	}
+}
+
+func fieldType(f *schemapb.FieldSchema) string {
+	if f.GetElementType() == schemapb.DataType_None {
+		return f.GetDataType().String()
+	}
+	return fmt.Sprintf("%v of %v", f.GetDataType(), f.GetElementType())
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func defaultValue(f *schemapb.FieldSchema) string {
+	text := ""
+	f.GetDefaultValue().ProtoReflect().Range(func(_ protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		text = fmt.Sprintf("%.200q", v.String())
+		return false
+	})
+	return text
+}
 
 // fits refuses a source whose rows the collection can't take, naming every difference at once. Notes are what fits only
 // as long as the values do.

@@ -1,10 +1,15 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
@@ -29,29 +34,56 @@ type sink struct {
 	job   job.MilvusTarget
 	copy  job.Copy
 	owner Owner
+	// absent is set where the target's database is not there: then the connection is to the default one.
+	absent error
 }
 
 var _ transfer.Sink = (*sink)(nil)
 
-// OpenSink connects to the target's server.
+// OpenSink connects to the target's server. A database that is not there is made by Prepare, for a collection that comes with its
+// settings.
 func OpenSink(ctx context.Context, target *job.MilvusTarget, options job.Copy, owner Owner) (transfer.Sink, error) {
+	s := &sink{job: *target, copy: options, owner: owner}
 	c, err := connect(ctx, target.MilvusServer)
+	if err != nil && fault.KindOf(err) == fault.NotFound && target.Database != "" {
+		s.absent = err
+		server := target.MilvusServer
+		server.Database = ""
+		c, err = connect(ctx, server)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &sink{conn: *c, job: *target, copy: options, owner: owner}, nil
+	s.conn = *c
+	return s, nil
+}
+
+// makeDatabase makes the target's database, unless another sink just did, and goes over to it.
+func (s *sink) makeDatabase(ctx context.Context) error {
+	st, err := s.raw.CreateDatabase(ctx, &milvuspb.CreateDatabaseRequest{DbName: s.job.Database})
+	failed := wrap(check(st, err), "make database %s", s.job.Database)
+	c, err := connect(ctx, s.job.MilvusServer)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	old := s.conn
+	s.conn, s.absent = *c, nil
+	return wrap(old.close(), "leave the default database")
 }
 
 func (s *sink) Close() error { return s.close() }
 
 // place names the target for a person.
 func (s *sink) place() string {
-	p := fmt.Sprintf("%s/%s/%s", s.address, s.database, s.job.Collection)
+	p := fmt.Sprintf("%s/%s/%s", s.address, s.databaseName(), s.job.Collection)
 	if s.job.Partition != "" {
 		p += "/" + s.job.Partition
 	}
 	return p
 }
+
+// databaseName is the target's database, which may have to be made.
+func (s *sink) databaseName() string { return cmp.Or(s.job.Database, s.database) }
 
 // wait calls done every 200 ms, at first at once, until it answers true or an error.
 func wait(ctx context.Context, done func() (bool, error)) error {

@@ -49,7 +49,7 @@ func (c columns) Marshal(v any) (mem.BufferSlice, error) {
 	}
 	var out mem.BufferSlice
 	for _, f := range c {
-		if f.GetVectors().GetFloatVector() == nil {
+		if !plainFloats(f) {
 			buf = appendHead(buf, requestFieldsData, proto.Size(f))
 			if buf, err = (proto.MarshalOptions{}).MarshalAppend(buf, f); err != nil {
 				return nil, err
@@ -64,6 +64,12 @@ func (c columns) Marshal(v any) (mem.BufferSlice, error) {
 		buf = nil
 	}
 	return append(out, mem.SliceBuffer(buf)), nil
+}
+
+// plainFloats reports whether a column is one of float vectors, and nothing that this program does not know.
+func plainFloats(f *schemapb.FieldData) bool {
+	floats := f.GetVectors().GetFloatVector()
+	return floats != nil && len(f.ProtoReflect().GetUnknown())+len(f.GetVectors().ProtoReflect().GetUnknown())+len(floats.ProtoReflect().GetUnknown()) == 0
 }
 
 // appendVectorHead appends a column of float vectors up to the floats, which take n bytes.

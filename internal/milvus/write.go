@@ -3,6 +3,7 @@ package milvus
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,7 +23,8 @@ type writer struct {
 }
 
 func (s *sink) Open(_ context.Context, t *transfer.Target, partition string, insert bool, report func(string)) (transfer.Writer, error) {
-	if insert && !t.Fresh {
+	insert = insert || t.Plan.NewIDs // there is no key to upsert by
+	if insert && !t.Fresh && !t.Plan.NewIDs {
 		return nil, fault.New(fault.Internal, "rows of %s can't be inserted unseen: it holds others", t.Name)
 	}
 	return &writer{s, t, cmp.Or(partition, t.Plan.Partition), insert, report}, nil
@@ -30,13 +32,21 @@ func (s *sink) Open(_ context.Context, t *transfer.Target, partition string, ins
 
 func (w *writer) Close() error { return nil }
 
-// Write sends one Insert or Upsert. A refusal for load is repeated, since nothing was written then; nothing else is.
+// Write sends one Insert or Upsert. A refusal for load is repeated, and a batch that is too large is sent in halves, since nothing
+// was written then; nothing else is sent twice.
 func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
+	fields, err := insertable(b, &w.target.Plan)
+	if err != nil {
+		return err
+	}
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		if ctx.Err() != nil {
 			return transfer.ErrNotSent
 		}
-		err := w.send(context.WithoutCancel(ctx), b)
+		err := w.send(context.WithoutCancel(ctx), b, fields)
+		if isTooLarge(err) && b.Rows > 1 {
+			return w.writeHalves(ctx, b)
+		}
 		if fault.KindOf(err) != fault.Throttled {
 			return err
 		}
@@ -48,8 +58,24 @@ func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 	}
 }
 
+// writeHalves sends a batch that the server would not take whole.
+func (w *writer) writeHalves(ctx context.Context, b *transfer.Batch) error {
+	parts, err := halves(b)
+	if err != nil {
+		return fault.New(fault.Config, "%d rows (%s) are too large for one message to the server and can't be cut: %w; write a smaller batch_bytes under copy", b.Rows, b.Place(0), err)
+	}
+	if err := w.Write(ctx, parts[0]); err != nil {
+		return err
+	}
+	err = w.Write(ctx, parts[1])
+	if errors.Is(err, transfer.ErrNotSent) {
+		return fault.New(fault.Unavailable, "stopped when only half of %d rows (%s) was written", b.Rows, b.Place(0))
+	}
+	return err
+}
+
 // send makes the one call, with a deadline: after it the outcome is unknown.
-func (w *writer) send(ctx context.Context, b *transfer.Batch) error {
+func (w *writer) send(ctx context.Context, b *transfer.Batch, fields columns) error {
 	ctx, cancel := context.WithTimeout(ctx, w.copy.WriteTimeout)
 	defer cancel()
 	verb := "upsert"
@@ -58,10 +84,10 @@ func (w *writer) send(ctx context.Context, b *transfer.Batch) error {
 	if w.insert {
 		verb = "insert"
 		resp, err = w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.partition,
-			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(columns(b.Fields)))
+			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(fields))
 	} else {
 		resp, err = w.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: w.target.Name, PartitionName: w.partition,
-			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(columns(b.Fields)))
+			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(fields))
 	}
 	if err := check(resp.GetStatus(), err); err != nil {
 		return wrap(err, "%s %d rows (%s) into %s", verb, b.Rows, b.Place(0), w.target.Name)
