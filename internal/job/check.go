@@ -80,7 +80,7 @@ func (i *Index) clash() string {
 
 // Check refuses a level without compression.
 func (t *HDF5Target) Check(keys strict.Keys) {
-	if keys.Has("level") && t.Compression != "gzip" {
+	if keys.Has("level") && t.Compression == "none" {
 		keys.Errorf("level", "is gzip's; write compression: gzip beside it, or leave it out")
 	}
 }
@@ -107,6 +107,15 @@ func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target
 		keys.Errorf(copy+"verify", "compares by key, and %sids is new; leave it out", target)
 	case t.IDs != "new" && keys.Has(accept):
 		keys.Errorf(accept, "is for ids: new; leave it out")
+	}
+}
+
+// checkHDF5Copy refuses keys of the copy that have no meaning where rows go into files.
+func checkHDF5Copy(keys strict.Keys, copy string) {
+	for _, key := range []string{"on_existing", "write_timeout"} {
+		if keys.Has(copy + key) {
+			keys.Errorf(copy+key, "is for targets on a Milvus; leave it out")
+		}
 	}
 }
 

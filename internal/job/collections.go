@@ -100,15 +100,15 @@ func (s *Source) collections() []Collection {
 // files reports whether the source is files, which are one collection.
 func (s *Source) files() bool { return s.HDF5 != nil || s.Faiss != nil }
 
-// checkItself refuses collections that would be copied onto themselves.
-func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusTarget) {
-	if from == nil || to == nil || from.Address == "" || !sameDatabase(&from.MilvusServer, &to.MilvusServer) {
+// checkItself refuses collections that would be what is done to them with themselves.
+func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusServer, done string) {
+	if from == nil || from.Address == "" || !sameDatabase(&from.MilvusServer, to) {
 		return
 	}
 	for i, c := range from.Collections {
 		if c.Name == c.Target() && c.Name != "" {
-			keys.Errorf(fmt.Sprintf("%s[%d]", list, i), "%s would be copied onto itself, since source and target are the same server and database; "+
-				"name the collection, and another name as its as", strict.Quote(c.Name))
+			keys.Errorf(fmt.Sprintf("%s[%d]", list, i), "%s would be %s itself, since both sides are the same server and database; "+
+				"name the collection, with another name as its as", strict.Quote(c.Name), done)
 		}
 	}
 }

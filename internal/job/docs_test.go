@@ -23,6 +23,9 @@ func TestDocs(t *testing.T) {
 	}
 	own := strict.Schema(reflect.TypeFor[ownFile](), rules("/"), nil)
 	documented(t, own, "", func(path, want string) {
+		if strings.HasPrefix(path, "compare.") || strings.HasPrefix(path, "source.milvus1.collections.") {
+			return // the same as another's
+		}
 		if got, ok := rows[path]; !ok || !strings.Contains(got, want) {
 			t.Errorf("key %s: its row is missing, or its default, %q, does not name %q", path, got, want)
 		}
@@ -59,8 +62,11 @@ func documented(t *testing.T, schema map[string]any, path string, visit func(pat
 			want = "required"
 		}
 		visit(path+key, want)
-		if property["properties"] != nil {
-			documented(t, property, path+key+".", visit)
+		forms, _ := property["anyOf"].([]map[string]any)
+		for _, form := range append(forms, property) {
+			if form["properties"] != nil {
+				documented(t, form, path+key+".", visit)
+			}
 		}
 	}
 }

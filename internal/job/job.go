@@ -64,8 +64,8 @@ type Collection struct {
 	RenamePartitions map[string]string `json:"renamePartitions,omitempty" yaml:"rename_partitions" rule:"is=source_partition"`
 	// Copies only rows for which this expression of Milvus is true, as year > 2000.
 	Filter string `json:"filter,omitempty" yaml:"filter" rule:"is=filter"`
-	// Fields to copy; the primary key is among them always. Without it, all.
-	Fields []string `json:"fields,omitempty" yaml:"fields" rule:"is=field"`
+	// Fields to copy; the primary key is among them always, and $meta stands for all dynamic ones. Without it, all.
+	Fields []string `json:"fields,omitempty" yaml:"fields" rule:"is=source_field"`
 	// Names that fields get in the target, by their names in the source.
 	RenameFields map[string]string `json:"renameFields,omitempty" yaml:"rename_fields" rule:"is=field"`
 	// Most rows to copy, the first ones by partition and primary key. Without it, all.

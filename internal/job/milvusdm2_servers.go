@@ -71,13 +71,14 @@ func (t *copyTask) Check(keys strict.Keys) {
 	if t.directory() == "" && keys.Has("host") {
 		keys.Errorf("host", "is for directories of Milvus 1.x; leave it out")
 	}
-	checkItself(keys, "source_collection", j.Source.Milvus, j.Target.Milvus)
+	checkItself(keys, "source_collection", j.Source.Milvus, &j.Target.Milvus.MilvusServer, "copied onto")
 }
 
 // Check sees to what MilvusDM's keys mean here.
 func (t *exportTask) Check(keys strict.Keys) {
 	t.serverTask.check(keys)
 	t.HDF5Target.Check(keys)
+	checkHDF5Copy(keys, "")
 	checkSourceKind(keys, &t.job(Secret{}).Source, &t.Copy, "")
 }
 

@@ -40,9 +40,11 @@ func (f *ownFile) Check(keys strict.Keys) {
 	case f.Target.Milvus != nil:
 		checkMilvusTarget(keys, &f.Source, f.Target.Milvus, "target.milvus.", "copy.")
 		f.checkMilvusKeys(keys)
-		checkItself(keys, "source.milvus.collections", f.Source.Milvus, f.Target.Milvus)
+		checkItself(keys, "source.milvus.collections", f.Source.Milvus, &f.Target.Milvus.MilvusServer, "copied onto")
 	case f.Target.HDF5 != nil && f.Source.files():
 		keys.Errorf("target.hdf5", "is for collections of a Milvus; write them as the source")
+	case f.Target.HDF5 != nil:
+		checkHDF5Copy(keys, "copy.")
 	}
 }
 
@@ -56,15 +58,15 @@ func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
 		return
 	}
 	for _, wrong := range []struct{ key, instead string }{
-		{"collection", "a collection keeps its name; for another, write it as the collection's as in the source"},
-		{"partition", "partitions keep their names; for others, write the collection's rename_partitions in the source"},
-		{"dimension", "the source's fields are made"},
-		{"description", "the source's is kept"},
-		{"shards", "the source's number is kept"},
-		{"index", "the source's indexes are made"},
+		{"collection", "a collection keeps its name, or has another by as: NAME beside its name in the source"},
+		{"partition", "partitions keep their names, or have others by rename_partitions beside the collection's name in the source"},
+		{"dimension", "the source's fields are made as they are; leave it out"},
+		{"description", "the source's description is kept; leave it out"},
+		{"shards", "the source's number is kept; leave it out"},
+		{"index", "the source's indexes are made; leave it out"},
 	} {
 		if keys.Has(t + wrong.key) {
-			keys.Errorf(t+wrong.key, "is for files: %s; leave it out", wrong.instead)
+			keys.Errorf(t+wrong.key, "is for sources that are files; here %s", wrong.instead)
 		}
 	}
 }
@@ -86,6 +88,9 @@ func (f *ownFile) checkCompare(keys strict.Keys) {
 		return
 	case f.Compare.files() || f.Source.files():
 		return
+	}
+	if f.Compare.Milvus != nil {
+		checkItself(keys, "source.milvus.collections", f.Source.Milvus, &f.Compare.Milvus.MilvusServer, "compared with")
 	}
 	named := map[string]bool{}
 	for _, c := range to {

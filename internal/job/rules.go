@@ -42,6 +42,7 @@ func rules(dir string) map[string]strict.Rule {
 		"partition":        partition,
 		"source_partition": someName(partitionRule, "my_partition"),
 		"field":            identifier("embedding"),
+		"source_field":     someName(sourceFieldRule, "embedding"),
 		"filter":           {Check: notEmpty, Example: "year > 2000"},
 		"database":         identifier("my_database"),
 		"user":             {Check: notEmpty, Example: "root"},
@@ -82,6 +83,7 @@ func identifier(example string) strict.Rule {
 // target does not take is refused by it.
 var (
 	anyCollectionRule = regexp.MustCompile(`^(\*|[A-Za-z_][A-Za-z0-9_$]{0,254})$`)
+	sourceFieldRule   = regexp.MustCompile(`^(\$meta|[A-Za-z_][A-Za-z0-9_]{0,254})$`)
 	partitionRule     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}$`)
 )
 

@@ -146,7 +146,8 @@ func TestSchemaRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"unknown_keys", "types", "secrets", "missing", "milvusdm2_keys"} {
+	for _, name := range []string{"unknown_keys", "types", "secrets", "missing", "milvusdm2_keys", "m2m_collections_types", "m2m_collections_missing",
+		"m2m_names", "milvusdm2_m2h"} {
 		if err := schema.Validate(yamlValue(t, "testdata/wrong/"+name+".yaml")); err == nil {
 			t.Errorf("the schema takes %s.yaml", name)
 		}

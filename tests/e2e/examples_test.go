@@ -57,6 +57,9 @@ func TestExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if j.Source.Milvus != nil {
+			continue // their collections would have to be there first
+		}
 		place := content.Place{Collection: j.Target.Milvus.Collection, Partition: j.Target.Milvus.Partition}
 		sum, rows := sumOfSource(t, &j.Source)
 		before := m.collections(t, "")

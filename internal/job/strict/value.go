@@ -182,7 +182,7 @@ func (d *Decoder) texts(f field, v reflect.Value, n *yaml.Node, path string) {
 		case lines[key.Value] > 0:
 			d.Errorf(key, at, "is there twice, first in line %d; leave one out", lines[key.Value])
 		case value.Kind != yaml.ScalarNode || value.Tag == "!!null":
-			d.Errorf(key, at, "is %s; write a number or text", describe(value))
+			d.Errorf(key, at, "is %s; write text or a number", describe(value))
 		default:
 			d.seen[at] = value
 			v.SetMapIndex(reflect.ValueOf(key.Value), reflect.ValueOf(d.text(f, value, at)))
