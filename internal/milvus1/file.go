@@ -1,0 +1,95 @@
+package milvus1
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"milvusdm/internal/fault"
+)
+
+// file is a file as it was found: it is no longer the same when size or modification time differ. The zero file is none.
+type file struct {
+	path string
+	info fs.FileInfo
+}
+
+func (f file) size() int64 { return f.info.Size() }
+
+// statFile finds a regular file.
+func statFile(path string) (file, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return file{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return file{}, fault.New(fault.Corrupt, "%s: is no regular file (%v)", path, info.Mode().Type())
+	}
+	return file{path, info}, nil
+}
+
+// open opens the file that was found.
+func (f file) open() (*os.File, error) {
+	r, err := os.Open(f.path)
+	if err != nil {
+		return nil, fault.Wrap(fileFault(err), err, "read on")
+	}
+	info, err := r.Stat()
+	if err == nil {
+		err = f.same(info)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// unchanged refuses a file that was written since it was found: what was read of it may be a mixture.
+func (f file) unchanged() error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return fault.Wrap(fault.SourceChanged, err, "read on")
+	}
+	return f.same(info)
+}
+
+func (f file) same(now fs.FileInfo) error {
+	if now.Size() == f.size() && now.ModTime().Equal(f.info.ModTime()) && os.SameFile(now, f.info) {
+		return nil
+	}
+	return fault.New(fault.SourceChanged, "%s: changed while it was read: it had %d bytes of %v and has %d of %v; stop the Milvus 1.x server first",
+		f.path, f.size(), f.info.ModTime().Format(time.RFC3339Nano), now.Size(), now.ModTime().Format(time.RFC3339Nano))
+}
+
+// fileFault is the kind of a failure of the file system.
+func fileFault(err error) fault.Kind {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.NotFound
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Denied
+	}
+	return fault.Internal
+}
+
+// readFault is a failure to read what a file must hold: one that ends too early was cut since it was found.
+func readFault(err error, name string) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fault.New(fault.Corrupt, "%s: ends too early", name)
+	}
+	return fault.Wrap(fileFault(err), err, "read %s", name)
+}
+
+// lengthBytes is the size of the number that files of a segment begin with: how many bytes follow, little-endian.
+const lengthBytes = 8
+
+func readLength(r io.Reader, name string) (uint64, error) {
+	var b [lengthBytes]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return 0, readFault(err, name)
+	}
+	return binary.LittleEndian.Uint64(b[:]), nil
+}

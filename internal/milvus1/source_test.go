@@ -1,0 +1,288 @@
+package milvus1_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"pgregory.net/rapid"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/milvus1"
+	"milvusdm/internal/transfer"
+	"milvusdm/internal/transfer/transfertest"
+)
+
+var large = transfer.BatchLimit{Rows: 1 << 20, Bytes: 1 << 30}
+
+func TestContract(t *testing.T) {
+	bare := faces()
+	for i := range bare {
+		for j := range bare[i].segments {
+			bare[i].segments[j].bare = true
+		}
+	}
+	for name, src := range map[string]*job.Milvus1Source{
+		"float":                  sourceOf(newDirectory(t, faces()...), "faces"),
+		"a partition":            sourceOf(newDirectory(t, faces()...), "faces", "y2021"),
+		"binary":                 sourceOf(newDirectory(t, prints()...), "prints"),
+		"files without a length": sourceOf(newDirectory(t, bare...), "faces"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			transfertest.Source(t, func(t *testing.T) transfer.Source { return open(t, src) })
+		})
+	}
+}
+
+// expected is every row of the tables that is not deleted.
+func expected(tables []tableSpec, partitions ...string) []row {
+	var out []row
+	for _, t := range tables {
+		name := t.tag
+		if t.owner == "" {
+			name = "_default"
+		}
+		if len(partitions) > 0 && !slices.Contains(partitions, name) {
+			continue
+		}
+		for _, s := range t.segments {
+			for i, id := range s.ids {
+				if !slices.Contains(s.deleted, int32(i)) {
+					out = append(out, row{name, id, string(t.vector(id))})
+				}
+			}
+		}
+	}
+	return out
+}
+
+func TestRows(t *testing.T) {
+	for name, tables := range map[string][]tableSpec{"faces": faces(), "prints": prints()} {
+		dir := newDirectory(t, append(faces(), prints()...)...)
+		for _, limit := range []transfer.BatchLimit{large, {Rows: 3, Bytes: 1 << 20}} {
+			got := readAll(t, open(t, sourceOf(dir, name)), 20, limit)
+			if diff := cmp.Diff(expected(tables), got, cmp.AllowUnexported(row{})); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+	}
+}
+
+func TestPartitions(t *testing.T) {
+	dir := newDirectory(t, faces()...)
+	got := readAll(t, open(t, sourceOf(dir, "faces", "y2021", "_default")), 1000, large)
+	want := append(expected(faces(), "y2021"), expected(faces(), "_default")...)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(row{})); diff != "" {
+		t.Error(diff)
+	}
+	renamed := sourceOf(dir, "faces")
+	renamed.Collections[0].RenamePartitions = map[string]string{"2020-01": "jan", "y2021": "later"}
+	src := open(t, renamed)
+	if d := describe(t, src); !slices.Equal(d.Partitions, []string{"_default", "jan", "later"}) {
+		t.Errorf("partitions %q", d.Partitions)
+	}
+	for _, r := range readAll(t, src, 1000, large) {
+		if (r.partition == "later") != (r.id > 50) {
+			t.Errorf("row %d is in partition %q", r.id, r.partition)
+		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	dir := newDirectory(t, append(faces(), prints()...)...)
+	d := describe(t, open(t, sourceOf(dir, "faces")))
+	vector := d.Schema.Field("embedding")
+	if d.Rows != 95 || d.Bytes != 95*24 || d.Metric != "IP" || d.GeneratedKeys || vector.GetDataType() != schemapb.DataType_FloatVector ||
+		transfer.TypeParam(vector, "dim") != "4" || !d.Schema.Field("id").GetIsPrimaryKey() {
+		t.Errorf("%+v", d)
+	}
+	if !slices.Equal(d.Partitions, []string{"_default", "2020-01", "y2021"}) || len(d.Inputs) != 3 || d.Inputs[0].Rows != 46 ||
+		d.Inputs[1].Rows != 0 || d.Inputs[2].Path != filepath.Join(dir, "db/tables/1600000000000000200") {
+		t.Errorf("partitions %q, inputs %+v", d.Partitions, d.Inputs)
+	}
+	if text := strings.Join(d.Notes, "\n"); !strings.Contains(text, "5 rows of the files are deleted") {
+		t.Errorf("notes %q", text)
+	}
+	src := sourceOf(dir, "prints")
+	src.KeyField, src.VectorField = "pk", "hash"
+	d = describe(t, open(t, src))
+	vector = d.Schema.Field("hash")
+	if d.Rows != 27 || d.Metric != "JACCARD" || vector.GetDataType() != schemapb.DataType_BinaryVector ||
+		transfer.TypeParam(vector, "dim") != "16" || d.Schema.PrimaryKey().GetName() != "pk" {
+		t.Errorf("%+v", d)
+	}
+}
+
+// A collection without rows, or without segments, is one all the same.
+func TestEmpty(t *testing.T) {
+	src := open(t, sourceOf(newDirectory(t, tableSpec{id: "none", dim: 4, metric: 1, segments: []segmentSpec{
+		{id: "1", ids: through(1, 3), deleted: []int32{2, 0, 1}}}}), "none"))
+	d := describe(t, src)
+	if rows := readAll(t, src, 10, large); d.Rows != 0 || len(rows) != 0 {
+		t.Errorf("%d rows are described, %d read", d.Rows, len(rows))
+	}
+	if err := src.(transfer.KeyScanner).ScanKeys(context.Background(), func(int64, []int64) error { return fmt.Errorf("a key") }); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of a segment's files those count that a server counts, and raw vectors beside an index are not read twice.
+func TestFileTypes(t *testing.T) {
+	table := tableSpec{id: "c", dim: 4, metric: 1}
+	want := map[int64]bool{}
+	for i, types := range [][]int{
+		{fileRaw}, {fileToIndex}, {fileBackup}, {fileIndex}, {fileIndex, fileBackup}, {fileBackup, fileIndex, fileIndex}, {fileToDelete, fileRaw},
+		{fileNew}, {fileToDelete}, {5}, {fileNewIndex}, {fileNewIndex, fileToDelete},
+	} {
+		table.segments = append(table.segments, segmentSpec{id: fmt.Sprint(i + 1), ids: []int64{int64(i)}, types: types})
+		want[int64(i)] = i < 7
+	}
+	rows := readAll(t, open(t, sourceOf(newDirectory(t, table), "c")), 100, large)
+	for _, r := range rows {
+		if !want[r.id] {
+			t.Errorf("segment %d was read, or read twice", r.id+1)
+		}
+		delete(want, r.id)
+	}
+	for id, there := range want {
+		if there {
+			t.Errorf("segment %d was not read", id+1)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	dir := newDirectory(t, append(append(faces(), prints()...), tableSpec{id: "dropped", dim: 4, metric: 1, state: toDelete},
+		tableSpec{id: "other", dim: 4, metric: 1})...)
+	list := func(chosen ...job.Collection) []string {
+		t.Helper()
+		got, err := milvus1.List(context.Background(), &job.Milvus1Source{Path: dir, Collections: chosen})
+		must(t, err)
+		var names []string
+		for _, c := range got {
+			names = append(names, c.Name+c.As+strings.Join(c.Partitions, "+"))
+		}
+		return names
+	}
+	for want, got := range map[string][]string{
+		"faces other prints":       list(job.Collection{Name: "*"}),
+		"other":                    list(job.Collection{Name: "other"}),
+		"printshashes faces other": list(job.Collection{Name: "prints", As: "hashes"}, job.Collection{Name: "*"}),
+	} {
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+	_, err := milvus1.List(context.Background(), &job.Milvus1Source{Path: dir, Collections: []job.Collection{{Name: "dropped"}}})
+	if fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "there are faces, other, prints") {
+		t.Error(err)
+	}
+}
+
+// Milvus 1.x lets an id stand more than once.
+func TestRepeats(t *testing.T) {
+	dir := newDirectory(t, tableSpec{id: "c", dim: 4, metric: 1, segments: []segmentSpec{
+		{id: "1", ids: []int64{9, 1, 2}, deleted: []int32{1}}, {id: "2", ids: []int64{1, 2, -5}}}})
+	r, err := transfer.FindRepeats(context.Background(), open(t, sourceOf(dir, "c")).(transfer.KeyScanner))
+	must(t, err)
+	if !slices.Equal(r.Keys, []int64{2}) || !slices.Equal(r.Superseded, []int64{1}) ||
+		!strings.Contains(r.First, "tables/c/1: row 1 of those that are not deleted") || !strings.Contains(r.First, "tables/c/2: row 1") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// However rows, deleted ones and repeats of these lie, what remains is what a model says, from any cursor.
+func TestAnySegments(t *testing.T) {
+	dir := t.TempDir()
+	runs := 0
+	rapid.Check(t, func(r *rapid.T) {
+		runs++
+		table := tableSpec{id: fmt.Sprint("c", runs), dim: rapid.IntRange(1, 5).Draw(r, "dim"), metric: 1}
+		var next int64
+		for i := range rapid.IntRange(1, 4).Draw(r, "segments") {
+			s := segmentSpec{id: fmt.Sprint(i)}
+			n := rapid.SampledFrom([]int64{0, 1, 63, 64, 65, 200}).Draw(r, "rows")
+			s.ids, next = through(next, next+n-1), next+n
+			density := rapid.IntRange(0, 4).Draw(r, "deleted in 4")
+			for row := range n {
+				if rapid.IntRange(0, 3).Draw(r, "deleted") < density {
+					s.deleted = append(s.deleted, int32(row))
+				}
+			}
+			table.segments = append(table.segments, s)
+		}
+		home := filepath.Join(dir, table.id)
+		writeSegments(t, home, []tableSpec{table})
+		db := openSQLite(t, home)
+		must(t, execute(db, sqliteSchema))
+		writeMetadata(t, db, []tableSpec{table})
+		must(t, db.Close())
+		src := open(t, sourceOf(home, table.id))
+		want := expected([]tableSpec{table})
+		limit := transfer.BatchLimit{Rows: rapid.IntRange(1, 100).Draw(r, "batch"), Bytes: 1 << 20}
+		got := readAll(t, src, rapid.Int64Range(1, 300).Draw(r, "range"), limit)
+		if !slices.Equal(got, want) {
+			r.Fatalf("%d rows, expected %d", len(got), len(want))
+		}
+		if len(want) > 0 {
+			from := rapid.IntRange(0, len(want)-1).Draw(r, "from")
+			rest, err := readRange(src, transfer.Range{Partition: "_default", From: transfer.Row(int64(from)), To: transfer.Row(int64(len(want)))}, limit, nil)
+			if err != nil || !slices.Equal(rest, want[from:]) {
+				r.Fatalf("from row %d: %d rows (%v), expected %d", from, len(rest), err, len(want)-from)
+			}
+		}
+	})
+}
+
+// Nothing is written beside the metadata, and what a killed server left in SQLite's log counts.
+func TestLeavesNoTrace(t *testing.T) {
+	tables := faces()
+	clean := newDirectory(t, tables...)
+	killed := t.TempDir()
+	writeSegments(t, killed, tables)
+	db := openSQLite(t, t.TempDir())
+	db.SetMaxOpenConns(1)
+	must(t, execute(db, "PRAGMA journal_mode = WAL"))
+	must(t, execute(db, sqliteSchema))
+	must(t, execute(db, "PRAGMA wal_checkpoint(TRUNCATE)"))
+	writeMetadata(t, db, tables) // stays in the log
+	var seq, name, path string
+	must(t, db.QueryRow("PRAGMA database_list").Scan(&seq, &name, &path))
+	for _, suffix := range []string{"", "-wal"} {
+		content, err := os.ReadFile(path + suffix)
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(killed, "db", "meta.sqlite"+suffix), content, 0o444))
+	}
+	must(t, db.Close())
+	for name, dir := range map[string]string{"clean": clean, "killed": killed} {
+		before := listing(t, dir)
+		if got := readAll(t, open(t, sourceOf(dir, "faces")), 1000, large); !slices.Equal(got, expected(tables)) {
+			t.Errorf("%s: %d rows, expected %d", name, len(got), len(expected(tables)))
+		}
+		if after := listing(t, dir); after != before {
+			t.Errorf("%s: before:\n%safter:\n%s", name, before, after)
+		}
+	}
+}
+
+// listing is all that can be seen of a directory.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	var out strings.Builder
+	must(t, filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		fmt.Fprintln(&out, path, info.Size(), info.ModTime().UnixNano(), info.Mode())
+		return err
+	}))
+	return out.String()
+}
