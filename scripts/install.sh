@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing, and says nothing when all is there.
 #
-#   install.sh [libraries] [servers] [peers] [tools]
+#   install.sh [libraries] [servers] [peers] [mysql] [tools]
 #
 #   libraries   to build the worker: a C++ compiler, HDF5, Faiss and OpenBLAS from Debian, and Faiss's C API
 #   servers     to run it: a Temporal server and Milvus
 #   peers       to test it: milvus-lite in two versions, and pymilvus
+#   mysql       to test it: a MariaDB server, which tests start themselves
 #   tools       to check it: golangci-lint and workflowcheck
 #
 # Everything but the Debian packages goes to ${MILVUSDM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/milvusdm}, each version in
@@ -123,7 +124,7 @@ python_peers() {
   exec 9>"$cache/lock"
   flock 9 # two installations at once: the second finds all done
 
-  for what in "${@:-libraries servers peers tools}"; do
+  for what in "${@:-libraries servers peers mysql tools}"; do
     for part in $what; do
       case $part in
         libraries)
@@ -138,6 +139,9 @@ python_peers() {
         peers)
           milvus_lite_cpp
           python_peers
+          ;;
+        mysql)
+          debian mariadb-server-core
           ;;
         tools)
           go_program "$golangci_lint" \
