@@ -16,6 +16,9 @@ import (
 // cancels it, or its time has lapsed: then what it answers covers all that it sent. A retry goes on from the last heartbeat,
 // and upserts, since how far the lost attempt came is unknown.
 func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult, error) {
+	if in.Target.Plan.WholeRanges {
+		return a.copyPart(ctx, &in)
+	}
 	info := activity.GetInfo(ctx)
 	from, insert := in.From, in.Insert && info.Attempt == 1
 	if activity.HasHeartbeatDetails(ctx) {
@@ -23,10 +26,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 		if err := activity.GetHeartbeatDetails(ctx, &last); err != nil {
 			return nil, fault.ToTemporal(fault.New(fault.Internal, "read the last heartbeat: %w", err))
 		}
-		insert = false
-		if !in.Target.Plan.WholeRanges {
-			from = last.Reached
-		}
+		from, insert = last.Reached, false
 	}
 	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref)+targetPatience(&in.Ref), in.From, from)
 	defer stop()
@@ -46,9 +46,6 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			defer w.Close()
 			c := transfer.Copier{Reader: reader, Writer: guarded{w, pulse}, Writers: in.Job.Copy.Writers, Range: in.Range,
 				Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
-			if in.Target.Plan.WholeRanges {
-				c.Writers = 1
-			}
 			c.Check = func(b *transfer.Batch) error {
 				if !in.Job.Copy.AllowNaN && in.Job.Source.Milvus == nil { // a server took them before
 					if err := transfer.CheckFinite(b); err != nil {
@@ -60,36 +57,13 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			begun = true
 			out.Reached, out.Done, err = c.Run(ctx, from)
 			out.Ahead = c.Ahead
-			if err != nil || !in.Target.Plan.WholeRanges {
-				return err
-			}
-			return out.finish(ctx, w, pulse)
+			return err
 		})
 	})
 	if err != nil && ctx.Err() != nil && !begun {
 		return out, nil // cancelled before anything was sent
 	}
 	return out, pulse.end(err, out)
-}
-
-// finish puts a range that is written whole in its place; of one that was cut off nothing stays.
-func (r *CopyResult) finish(ctx context.Context, w transfer.Writer, p *pulse) (err error) {
-	f, ok := w.(transfer.Finisher)
-	if !ok {
-		return fault.New(fault.Internal, "the target writes ranges whole, and its writer does not")
-	}
-	if r.Done {
-		p.waiting("writing to disk")
-		if r.Part, err = f.Finish(ctx); err != nil {
-			r.Done = false
-		} else {
-			r.Part.Sum = r.Reached.Sum
-		}
-	}
-	if !r.Done {
-		r.Reached, r.Ahead = transfer.Checkpoint{}, false
-	}
-	return err
 }
 
 func limit(ref *Ref) transfer.BatchLimit {

@@ -109,6 +109,9 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
 			return err
 		}
+		if in.Whole {
+			out.Ranges = parts(out.Ranges, d)
+		}
 		if err := repeated(out, &in.Job.Copy); err != nil {
 			return err
 		}
@@ -128,6 +131,29 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		return skip(out.Ranges, repeats.Superseded)
 	})
 	return out, pulse.end(err)
+}
+
+// parts numbers the ranges of each partition that has several. A source without rows gets one range all the same: the file
+// says what the collection is.
+func parts(ranges []transfer.Range, d *transfer.Description) []transfer.Range {
+	if len(ranges) == 0 {
+		r := transfer.Range{}
+		if len(d.Partitions) > 0 {
+			r.Partition = d.Partitions[0]
+		}
+		return []transfer.Range{r}
+	}
+	many := map[string]int{}
+	for i := range ranges {
+		many[ranges[i].Partition]++
+		ranges[i].Number = many[ranges[i].Partition]
+	}
+	for i := range ranges {
+		if many[ranges[i].Partition] == 1 {
+			ranges[i].Number = 0
+		}
+	}
+	return ranges
 }
 
 // repeated decides about rows of a server that stand under a key of another row, which only a count shows.

@@ -39,6 +39,8 @@ type PlanRangesInput struct {
 	Ref
 	Identity  string `json:"identity"`
 	RangeRows int64  `json:"rangeRows,string"`
+	// Whole: each range becomes a part.
+	Whole bool `json:"whole,omitempty"`
 }
 
 // Ranges is PlanRanges' answer.
@@ -85,6 +87,33 @@ type CopyResult struct {
 	Ahead bool `json:"ahead,omitempty"`
 	// Part is what the range became, where ranges are written whole.
 	Part *transfer.Part `json:"part,omitempty"`
+}
+
+// ExportInput says what the run of an export is, once all its parts are in place.
+type ExportInput struct {
+	Ref
+	Workflow string `json:"workflow"`
+	Run      string `json:"run"`
+	// Schedule and Scheduled are the schedule that started the job and when it was to.
+	Schedule    string               `json:"schedule,omitempty"`
+	Scheduled   time.Time            `json:"scheduled,omitzero"`
+	Started     time.Time            `json:"started"`
+	Ended       time.Time            `json:"ended"`
+	Verified    string               `json:"verified"`
+	Server      string               `json:"server"`
+	Collections []ExportedCollection `json:"collections"`
+}
+
+// ExportedCollection is one collection of a run.
+type ExportedCollection struct {
+	Name     string `json:"name"`
+	Source   string `json:"source"`
+	Identity string `json:"identity"`
+	// Dimension and Metric are those of the vectors in embeddings, 0 where MilvusDM 2.0 can't load the collection.
+	Dimension int64           `json:"dimension,omitempty"`
+	Metric    string          `json:"metric,omitempty"`
+	Notes     []string        `json:"notes,omitempty"`
+	Parts     []transfer.Part `json:"parts"`
 }
 
 // CheckResult is CheckRange's answer.

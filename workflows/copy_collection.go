@@ -106,7 +106,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 			return err
 		}
 	}
-	if c.result.Loaded = c.Plan.Target.KeepLoaded; !c.result.Loaded {
+	if c.result.Loaded = c.Plan.Target.KeepLoaded; !c.result.Loaded && !c.Plan.Target.WholeRanges {
 		if _, err := c.step(ctx, transfer.StepRelease, "release: the collection was not loaded before"); err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	c.phase(ctx, PhasePlanning)
 	var ranges activities.Ranges
 	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "plan ranges, check keys"), acts.PlanRanges,
-		activities.PlanRangesInput{Ref: c.Ref, Identity: state.Identity, RangeRows: c.Plan.RangeRows}).Get(ctx, &ranges)
+		activities.PlanRangesInput{Ref: c.Ref, Identity: state.Identity, RangeRows: c.Plan.RangeRows, Whole: c.Plan.Target.WholeRanges}).Get(ctx, &ranges)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 // checkExisting refuses keys that stand where they would be in the way, before anything is changed.
 func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error {
 	plan := &c.Plan.Target
-	free := plan.StagingName != "" || plan.Action == transfer.ActionAppend && plan.Rows == 0
+	free := plan.StagingName != "" || plan.WholeRanges || plan.Action == transfer.ActionAppend && plan.Rows == 0
 	if free || plan.OnExisting == "replace" && !plan.OtherPartitions {
 		return nil
 	}

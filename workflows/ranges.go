@@ -133,8 +133,8 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 		}
 	}
 	r.Reach, r.Done, r.Part = out.Reached, out.Done, out.Part
-	if c := l.State.Target.Plan; c.WholeRanges && !r.Done {
-		r.Reach = transfer.Checkpoint{}
+	if l.State.Target.Plan.WholeRanges && !r.Done {
+		r.Reach = transfer.Checkpoint{} // nothing of it is there
 	}
 	r.Touched = r.Touched || out.Ahead
 	if out.Lost > 0 {
@@ -256,6 +256,9 @@ const maxRepairs = 2
 func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 	t := &c.State.Target
 	copied := c.total().Sum.Rows
+	if t.Plan.WholeRanges {
+		return c.countParts(ctx, copied)
+	}
 	expected, byTotal := c.expected(copied)
 	if t.Plan.NewIDs {
 		return c.countNewIDs(ctx, expected)
@@ -286,6 +289,18 @@ func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 				t.Plan.Place, c.result.Counted, copied, c.result.Repaired)
 		}
 	}
+}
+
+// countParts counts the rows of files that nobody else writes.
+func (c *collectionCopy) countParts(ctx workflow.Context, copied int64) error {
+	c.phase(ctx, PhaseCounting)
+	if err := workflow.ExecuteActivity(working(ctx, &c.Job, "count the rows of the files"), acts.CountTarget, c.target("")).Get(ctx, &c.result.Counted); err != nil {
+		return err
+	}
+	if c.result.Counted != copied {
+		return fault.New(fault.Corrupt, "the files of %s hold %d rows, and %d were written", c.State.Target.Plan.Place, c.result.Counted, copied)
+	}
+	return nil
 }
 
 // countRepeated decides about rows that were written by attempts which were lost, and that the source has no more: somebody

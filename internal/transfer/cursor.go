@@ -43,6 +43,8 @@ type Range struct {
 	ID int `json:"id"`
 	// Partition is where the rows go, by its name in the target, "" where the source names none. It counts in content sums.
 	Partition string `json:"partition,omitempty"`
+	// Number counts the ranges of a partition from 1, if it has several and they are to become parts (see PartSink).
+	Number int `json:"number,omitempty"`
 	// Rows is how many rows the range holds: exact for files, estimated for servers.
 	Rows int64  `json:"rows,string"`
 	From Cursor `json:"from"`

@@ -47,21 +47,30 @@ type Writer interface {
 	Close() error
 }
 
-// Finisher is a Writer whose target gets a range whole or not at all.
-type Finisher interface {
+// PartSink is a Sink whose targets get a range whole or not at all (TargetPlan.WholeRanges): a file for each.
+type PartSink interface {
+	Sink
+	// OpenPart begins the part that r becomes; where it stands there already, from an attempt before, it returns that instead.
+	// attempt is unique to the attempt. report is called with what is going on.
+	OpenPart(ctx context.Context, t *Target, r Range, attempt string, report func(string)) (PartWriter, *Part, error)
+}
+
+// PartWriter is a Writer of a part. It takes batches in order, one at a time; Close, without Finish, leaves nothing.
+type PartWriter interface {
 	Writer
-	// Finish puts what was written in its place, durably. Without it, Close leaves nothing.
-	Finish(ctx context.Context) (*Part, error)
+	// Finish puts the part in its place, durably. sum is that of the rows that were written.
+	Finish(ctx context.Context, sum Sum) (*Part, error)
 }
 
 // Part is what a range became: a file of an export.
 type Part struct {
 	// Path is relative to the run's directory, with slashes.
-	Path       string `json:"path"`
-	Collection string `json:"collection"`
-	Partition  string `json:"partition,omitempty"`
-	Rows       int64  `json:"rows,string"`
-	Bytes      int64  `json:"bytes,string"`
+	Path      string `json:"path"`
+	Partition string `json:"partition,omitempty"`
+	// Number counts the parts of a partition from 1, if it has several.
+	Number int   `json:"number,omitempty"`
+	Rows   int64 `json:"rows,string"`
+	Bytes  int64 `json:"bytes,string"`
 	// SHA256 is the file's, in hex; Sum the content sum of its rows.
 	SHA256 string `json:"sha256"`
 	Sum    Sum    `json:"sum"`
@@ -98,7 +107,7 @@ type TargetPlan struct {
 	// Settings are what a collection that is made gets besides its schema; nil where the job's own keys say it all.
 	Settings *Settings `json:"settings,omitempty"`
 	// RangeRows is how many rows a range is to have, 0 where the engine may choose. WholeRanges: a range is written whole or not
-	// at all, by one writer in order (see Finisher).
+	// at all, by one writer in order (see PartSink).
 	RangeRows   int64 `json:"rangeRows,omitempty,string"`
 	WholeRanges bool  `json:"wholeRanges,omitempty"`
 	// StagingName is the collection's name until it is published, "" where rows go into the final place at once.
