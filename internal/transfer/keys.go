@@ -51,6 +51,14 @@ func (k *Keys) At(i int) string {
 	return fmt.Sprint(k.Ints[i])
 }
 
+// at returns key i alone. It shares nothing with k.
+func (k *Keys) at(i int) *Keys {
+	if k.Strings != nil {
+		return &Keys{Strings: []string{k.Strings[i]}}
+	}
+	return &Keys{Ints: []int64{k.Ints[i]}}
+}
+
 // Range returns the least and the greatest key, of at least one.
 func (k *Keys) Range() (low, high *Keys) {
 	if k.Strings != nil {

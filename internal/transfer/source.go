@@ -35,6 +35,12 @@ type Loader interface {
 	Release(ctx context.Context, loaded []string) error
 }
 
+// Waiter is a Source whose server may have it wait in the middle of a call.
+type Waiter interface {
+	// OnWait has report called, from any goroutine, with what is being waited for. It is called before the source is used.
+	OnWait(report func(string))
+}
+
 // Finder is a Source that can read rows by their primary keys.
 type Finder interface {
 	// Find yields the rows of a partition ("": of any) that have one of the distinct keys, in any order.
@@ -65,6 +71,8 @@ type BatchLimit struct {
 type Description struct {
 	// Format names what was found, as "HDF5, MilvusDM layout (embeddings, ids)".
 	Format string `json:"format"`
+	// Collection is the source's own name of what it holds, "" where it has none.
+	Collection string `json:"collection,omitempty"`
 	Schema Schema `json:"schema"`
 	Rows   int64  `json:"rows"`
 	// Bytes is how much will be read, at least roughly.

@@ -98,6 +98,19 @@ func DifferingFields(a *Batch, i int, b *Batch, j int) ([]string, error) {
 	return names, nil
 }
 
+// fieldHashes returns the hash of each field of row i.
+func fieldHashes(b *Batch, i int) (map[string]Hash, error) {
+	columns, err := columns(b)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Hash, len(columns))
+	for _, c := range columns {
+		out[c.name] = Hash(xxh3.Hash128(c.append(nil, i)))
+	}
+	return out, nil
+}
+
 // hasher hashes the rows of one batch.
 type hasher struct {
 	columns []column

@@ -1,0 +1,78 @@
+package transfer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+)
+
+// MetaField is the name of the dynamic field's column.
+const MetaField = "$meta"
+
+// CommonFields returns the fields by which rows of two schemas can be compared, and says of every other field why not: a side
+// lacks it, or has it with another type. Fields that a function makes are in neither; those of a type that is not known (see
+// Unknown) are left out without a word.
+func CommonFields(left, right Schema, leftName, rightName string) (common, apart []string) {
+	r := rowFields(right)
+	for _, f := range rowFields(left) {
+		i := slices.IndexFunc(r, func(g rowField) bool { return g.name == f.name })
+		switch {
+		case i < 0:
+			apart = append(apart, fmt.Sprintf("field %q is in %s only", f.name, leftName))
+			continue
+		case f.kind != r[i].kind:
+			apart = append(apart, fmt.Sprintf("field %q is %s in %s, %s in %s", f.name, f.kind, leftName, r[i].kind, rightName))
+		case !f.unknown:
+			common = append(common, f.name)
+		}
+		r = slices.Delete(r, i, i+1)
+	}
+	for _, g := range r {
+		apart = append(apart, fmt.Sprintf("field %q is in %s only", g.name, rightName))
+	}
+	return common, apart
+}
+
+// RowFields names the fields that a collection's rows hold.
+func RowFields(s Schema) []string {
+	var names []string
+	for _, f := range rowFields(s) {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// rowField is a field that rows hold; kind says what its values are.
+type rowField struct {
+	name, kind string
+	unknown    bool
+}
+
+func rowFields(s Schema) []rowField {
+	var out []rowField
+	for _, f := range s.GetFields() {
+		if f.GetIsFunctionOutput() || f.GetIsDynamic() {
+			continue
+		}
+		kind := f.GetDataType().String()
+		if f.GetDataType() == schemapb.DataType_Array {
+			kind += " of " + f.GetElementType().String()
+		}
+		if dim := TypeParam(f, "dim"); dim != "" {
+			kind += " of dimension " + dim
+		}
+		out = append(out, rowField{name: f.GetName(), kind: kind, unknown: Unknown(f.GetDataType())})
+	}
+	for _, f := range s.GetStructArrayFields() {
+		kind := "ArrayOfStruct"
+		for _, part := range f.GetFields() {
+			kind += fmt.Sprintf(" %s %v", part.GetName(), part.GetElementType())
+		}
+		out = append(out, rowField{name: f.GetName(), kind: kind})
+	}
+	if s.GetEnableDynamicField() {
+		out = append(out, rowField{name: MetaField, kind: "dynamic field"})
+	}
+	return out
+}
