@@ -50,7 +50,9 @@ func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identit
 
 // withSink connects to the job's target for the time of f.
 func (a *Activities) withSink(ctx context.Context, ref *Ref, p *pulse, f func(transfer.Sink) error) error {
-	p.connecting("Milvus at " + ref.Job.Target.Milvus.Address)
+	if t := ref.Job.Target.Milvus; t != nil {
+		p.connecting("Milvus at " + t.Address)
+	}
 	sink, err := a.OpenSink(ctx, &ref.Job, ref.Owner, ref.Stage)
 	if err != nil {
 		return err

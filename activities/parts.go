@@ -13,7 +13,7 @@ import (
 const maxParts = 500
 
 // ListParts resolves the collections that a job names into those that are there, one by one, and each partition that was
-// chosen into a choice of its own.
+// chosen into a choice of its own, where the target is a server.
 func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, error) {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
@@ -23,7 +23,11 @@ func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, 
 	}
 	var parts []job.Collection
 	for _, c := range chosen {
-		parts = append(parts, c.Split()...)
+		if ref.Job.Target.HDF5 != nil { // whose partitions are files apart anyway
+			parts = append(parts, c)
+		} else {
+			parts = append(parts, c.Split()...)
+		}
 	}
 	switch {
 	case len(parts) == 0:

@@ -6,6 +6,8 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"milvusdm/activities"
+	"milvusdm/internal/export"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
@@ -16,8 +18,18 @@ type Input struct {
 	Hash string  `json:"hash"`
 	// Resume is what the job's last run left behind; nil starts anew.
 	Resume *State `json:"resume,omitempty"`
+	// Schedule is set where a schedule started the job.
+	Schedule *Schedule `json:"schedule,omitempty"`
 	// StateAttribute: the search attribute is registered and is kept up to date. Upserting one that isn't would block the workflow.
 	StateAttribute bool `json:"stateAttribute,omitempty"`
+}
+
+// Schedule is the schedule that started a job, and which runs of it are kept.
+type Schedule struct {
+	ID   string      `json:"id"`
+	Keep export.Keep `json:"keep,omitzero"`
+	// CatchupWindow is how much later than scheduled a run may begin and still be named by its scheduled time.
+	CatchupWindow time.Duration `json:"catchupWindow,omitempty"`
 }
 
 // Phase is what a job is doing.
@@ -39,6 +51,7 @@ const (
 	PhaseCounting   Phase = "counting"
 	PhaseRepairing  Phase = "counting by key"
 	PhaseVerifying  Phase = "verifying"
+	PhaseSealing    Phase = "writing the manifest"
 	PhasePublish    Phase = "publishing"
 	PhaseDone       Phase = "done"
 	PhaseFailed     Phase = "failed"
@@ -110,8 +123,11 @@ type Result struct {
 	Verified string   `json:"verified,omitempty"`
 	Report   string   `json:"report,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
-	// Parts are the files that an export wrote.
-	Parts []transfer.Part `json:"parts,omitempty"`
+	// Exported is the collection as the manifest of an export tells it. Export is the run's directory, Pruned the runs that
+	// retention deleted.
+	Exported *activities.ExportedCollection `json:"exported,omitempty"`
+	Export   string                         `json:"export,omitempty"`
+	Pruned   []string                       `json:"pruned,omitempty"`
 	// Collections are the results of a job that copies several, by which the numbers above are the sums. The job ends as a
 	// failure if one of them failed.
 	Collections []Result `json:"collections,omitempty"`

@@ -81,7 +81,9 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 		Lost: c.State.Lost, Resumed: c.Resumed, Notes: c.board.Notes,
 		Index: c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric}
 	c.State.Target.Parts = c.State.parts()
-	c.result.Parts = c.State.Target.Parts
+	if c.Plan.Target.WholeRanges {
+		c.result.Exported = exported(&c.Plan, c.State.Target.Parts, c.board.Notes)
+	}
 	sum := c.total()
 	c.result.Rows, c.result.Bytes, c.result.Sum = sum.Sum.Rows, sum.Bytes, sum.Sum.String()
 	missing, err := c.finalize(ctx)

@@ -29,7 +29,7 @@ type jobRun struct {
 	board        *board
 	owner, stage string
 	parts        []*part
-	paused       bool
+	paused, drop bool
 }
 
 func runJob(ctx workflow.Context, in Input) (*Result, error) {
@@ -66,6 +66,7 @@ func (r *jobRun) handle(ctx workflow.Context) error {
 		return err
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, DropTargetUpdate, func(ctx workflow.Context) error {
+		r.drop = true
 		return r.tell(ctx, dropSignal, nil) // no child: nothing was made yet
 	}, workflow.UpdateHandlerOptions{Description: "drop what the job made when it is cancelled"})
 }
@@ -106,9 +107,28 @@ func (r *jobRun) ref(j *job.Job) activities.Ref {
 
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	r.board.phase(ctx, PhaseReading)
+	r.beginExport(ctx)
 	if err := r.list(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}
+	if r.Job.Target.HDF5 == nil {
+		return r.copyParts(ctx)
+	}
+	result, err := r.copyParts(ctx)
+	if err == nil {
+		err = r.endExport(ctx, result)
+	}
+	if r.drop && temporal.IsCanceledError(err) {
+		return nil, r.dropExport(ctx, err)
+	}
+	if state := StateOf(err); state != nil {
+		state.Run = r.Job.Target.HDF5.Run
+		err = ended(err, state)
+	}
+	return result, err
+}
+
+func (r *jobRun) copyParts(ctx workflow.Context) (*Result, error) {
 	if len(r.parts) == 1 {
 		return r.copyPart(ctx, r.parts[0])
 	}
@@ -258,6 +278,11 @@ func failure(err error, state *State) error {
 	if s := StateOf(err); s != nil {
 		state = s
 	}
+	return ended(err, state)
+}
+
+// ended is the error that a workflow ends with, and the state that goes with it.
+func ended(err error, state *State) error {
 	var details []any
 	if state != nil {
 		details = append(details, state)

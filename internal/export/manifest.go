@@ -71,17 +71,8 @@ type Collection struct {
 	Parts []Part `json:"parts"`
 }
 
-// Part is one file.
-type Part struct {
-	// Path is slash-separated and relative to the run's directory. It follows from collection, Partition and Number.
-	Path      string       `json:"path"`
-	Partition string       `json:"partition,omitempty"`
-	Number    int          `json:"number,omitempty"`
-	Rows      int64        `json:"rows,string"`
-	Bytes     int64        `json:"bytes,string"`
-	SHA256    string       `json:"sha256"`
-	Sum       transfer.Sum `json:"sum"`
-}
+// Part is one file. Its Path follows from collection, Partition and Number.
+type Part = transfer.Part
 
 // Rows is how many rows the run holds.
 func (m *Manifest) Rows() (n int64) {
@@ -243,7 +234,7 @@ func (m *Manifest) check() error {
 		}
 		seen[collectionDir(c.Name)] = true
 		for _, p := range c.Parts {
-			if err := p.check(c.Name); err != nil {
+			if err := checkPart(&p, c.Name); err != nil {
 				return err
 			}
 			if seen[p.Path] {
@@ -259,7 +250,7 @@ func (m *Manifest) check() error {
 	return nil
 }
 
-func (p *Part) check(collection string) error {
+func checkPart(p *Part, collection string) error {
 	name := PartName{collection, p.Partition, p.Number}
 	if err := name.check(); err != nil || p.Path != name.Path() || !filepath.IsLocal(filepath.FromSlash(p.Path)) {
 		return fault.New(fault.Corrupt, "has the path %.300q for %.300s", p.Path, name)

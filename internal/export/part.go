@@ -123,7 +123,7 @@ func (p *publication) sync(ctx context.Context) error {
 	}
 	p.part.SHA256, p.part.Bytes, err = checksum(ctx, f, info.Size(), p.seen)
 	if err == nil {
-		err = p.part.check(p.name.Collection)
+		err = checkPart(&p.part, p.name.Collection)
 	}
 	return err
 }
@@ -198,7 +198,7 @@ func (r *Run) published(ctx context.Context, name PartName, seen progress) (*Par
 	if err != nil {
 		return nil, explain(err, "read what is known of %s", at)
 	}
-	if err := p.check(name.Collection); err != nil || p.Path != at || p.SHA256 != sha || p.Bytes != size {
+	if err := checkPart(p, name.Collection); err != nil || p.Path != at || p.SHA256 != sha || p.Bytes != size {
 		return nil, fault.New(fault.Corrupt, "%s: its receipt is of another file", at)
 	}
 	return p, nil

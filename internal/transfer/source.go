@@ -73,8 +73,8 @@ type Description struct {
 	Format string `json:"format"`
 	// Collection is the source's own name of what it holds, "" where it has none.
 	Collection string `json:"collection,omitempty"`
-	Schema Schema `json:"schema"`
-	Rows   int64  `json:"rows"`
+	Schema     Schema `json:"schema"`
+	Rows       int64  `json:"rows"`
 	// Bytes is how much will be read, at least roughly.
 	Bytes int64 `json:"bytes"`
 	// Identity changes when the source's content does: for files made from size, modification time and header.

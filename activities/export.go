@@ -1,0 +1,60 @@
+package activities
+
+import (
+	"context"
+
+	"milvusdm/internal/export"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// FinishExport writes the manifest of a run all of whose parts are in place, and returns the run's directory.
+func (a *Activities) FinishExport(ctx context.Context, in ExportInput) (string, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	run, err := export.Open(in.Job.Target.HDF5.Directory, in.Job.Target.HDF5.Run, in.Stage)
+	if err != nil {
+		return "", pulse.end(err)
+	}
+	defer run.Close()
+	return run.Path(), pulse.end(run.Finish(a.manifest(&in)))
+}
+
+func (a *Activities) manifest(in *ExportInput) export.Manifest {
+	m := export.Manifest{Program: "milvusdm " + a.Version, Run: in.Job.Target.HDF5.Run, Job: in.Job.Name, Stage: in.Stage,
+		Workflow: in.Workflow, WorkflowRun: in.Run, Schedule: in.Schedule, Scheduled: in.Scheduled, Started: in.Started, Ended: in.Ended, Verified: in.Verified}
+	if s := in.Job.Source.Milvus; s != nil {
+		m.Server = export.Server{Address: s.Address, Database: s.Database, Version: in.Server}
+	}
+	for _, c := range in.Collections {
+		e := export.Collection{Name: c.Name, Source: c.Source, Identity: c.Identity, Dimension: c.Dimension, Metric: c.Metric, Notes: c.Notes, Parts: c.Parts}
+		m.Collections = append(m.Collections, e)
+	}
+	return m
+}
+
+// PruneInput says which runs of a schedule are kept.
+type PruneInput struct {
+	Ref
+	Schedule string      `json:"schedule"`
+	Keep     export.Keep `json:"keep"`
+}
+
+// PruneExports deletes the runs of a schedule that it keeps no longer.
+func (a *Activities) PruneExports(ctx context.Context, in PruneInput) (*export.Pruned, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	if in.Job.Target.HDF5 == nil {
+		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
+	}
+	pruned, err := export.Prune(ctx, in.Job.Target.HDF5.Directory, in.Schedule, in.Keep)
+	return pruned, pulse.end(err)
+}
+
+// DiscardExport removes what a run wrote that was cancelled and is not to be gone on with.
+func (a *Activities) DiscardExport(ctx context.Context, ref Ref) error {
+	pulse, stop := startPulse(ctx, &ref.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	t := ref.Job.Target.HDF5
+	return pulse.end(export.Discard(t.Directory, t.Run, ref.Stage))
+}

@@ -1,0 +1,267 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// Sides are two sets of rows to compare: the job's source is the left one.
+type Sides struct {
+	Ref
+	Right job.Source `json:"right"`
+}
+
+// SideInput names one of the two.
+type SideInput struct {
+	Sides
+	OnRight bool `json:"onRight,omitempty"`
+	// Identity is what the side is known by since it was described.
+	Identity string `json:"identity"`
+	// RangeRows is PlanSide's, Loaded ReleaseSide's.
+	RangeRows int64    `json:"rangeRows,omitempty,string"`
+	Loaded    []string `json:"loaded,omitempty"`
+}
+
+// Side is what a side says of itself.
+type Side struct {
+	Format   string `json:"format"`
+	Rows     int64  `json:"rows,string"`
+	Bytes    int64  `json:"bytes,string"`
+	Identity string `json:"identity"`
+	// Partitions are those that rows are in; nil where there are none, or a partition key chooses them.
+	Partitions []string `json:"partitions,omitempty"`
+	// InKeyOrder: it is read in the order of its keys, and its rows can be counted. Findable: by key.
+	InKeyOrder bool     `json:"inKeyOrder,omitempty"`
+	Findable   bool     `json:"findable,omitempty"`
+	Unloaded   bool     `json:"unloaded,omitempty"`
+	Notes      []string `json:"notes,omitempty"`
+	// AllFields: everything that its rows hold is compared.
+	AllFields bool `json:"allFields,omitempty"`
+}
+
+// SidesFound is what DescribeSides found.
+type SidesFound struct {
+	Left  Side `json:"left"`
+	Right Side `json:"right"`
+	// Key is the primary key's field, "" where the sides have none in common: then rows can't be compared.
+	Key string `json:"key,omitempty"`
+	// Fields are compared. Apart says of the others why they are not; Unknown names those of a type that this program does
+	// not know.
+	Fields  []string `json:"fields,omitempty"`
+	Apart   []string `json:"apart,omitempty"`
+	Unknown []string `json:"unknown,omitempty"`
+}
+
+// How the two sides are called in messages.
+const (
+	LeftName  = "the source"
+	RightName = "the target"
+)
+
+// DescribeSides reads what both sides say of themselves.
+func (a *Activities) DescribeSides(ctx context.Context, in Sides) (*SidesFound, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	out := &SidesFound{}
+	left, err := a.describeSide(ctx, &in, false, pulse, &out.Left)
+	if err != nil {
+		return nil, pulse.end(err)
+	}
+	right, err := a.describeSide(ctx, &in, true, pulse, &out.Right)
+	if err != nil {
+		return nil, pulse.end(fault.Wrap(fault.Internal, err, "look at %s", RightName))
+	}
+	out.Fields, out.Apart = transfer.CommonFields(left.Schema, right.Schema, LeftName, RightName)
+	out.Left.AllFields = len(out.Fields) == len(transfer.RowFields(left.Schema))
+	out.Unknown = transfer.UnknownFields(left.Schema)
+	if key := left.Schema.PrimaryKey().GetName(); key == right.Schema.PrimaryKey().GetName() && slices.Contains(out.Fields, key) {
+		out.Key = key
+	} else {
+		out.Apart = append(out.Apart, fmt.Sprintf("the primary key is %q in %s, %q in %s", key, LeftName, right.Schema.PrimaryKey().GetName(), RightName))
+	}
+	return out, nil
+}
+
+func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p *pulse, out *Side) (*transfer.Description, error) {
+	src, err := a.openSide(ctx, in, right, p)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.alive()
+	_, findable := src.(transfer.Finder)
+	_, counts := src.(transfer.Counter)
+	*out = Side{Format: d.Format, Rows: d.Rows, Bytes: d.Bytes, Identity: d.Identity, Partitions: d.Partitions, InKeyOrder: counts,
+		Findable: findable, Unloaded: d.Unloaded, Notes: d.Notes}
+	return d, nil
+}
+
+// source is what a side is read from.
+func (s *Sides) source(right bool) *job.Source {
+	if right {
+		return &s.Right
+	}
+	return &s.Job.Source
+}
+
+// patience is how long a call that opens a side may take without a word.
+func (s *Sides) patience() time.Duration {
+	longest := stepPatience
+	for _, src := range []*job.Source{&s.Job.Source, &s.Right} {
+		if src.Milvus != nil {
+			longest = max(longest, src.Milvus.ConnectTimeout+time.Minute)
+		}
+	}
+	return longest
+}
+
+func (a *Activities) openSide(ctx context.Context, in *Sides, right bool, p *pulse) (transfer.Source, error) {
+	s := in.source(right)
+	if s.Milvus != nil {
+		p.connecting("Milvus at " + s.Milvus.Address)
+	}
+	src, err := a.OpenSource(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if w, ok := src.(transfer.Waiter); ok {
+		w.OnWait(p.waiting)
+	}
+	p.settled()
+	return src, nil
+}
+
+// onSide opens a side for the time of f and checks that it still is what it was.
+func (a *Activities) onSide(ctx context.Context, in *Sides, right bool, identity string, p *pulse, f func(transfer.Source, *transfer.Description) error) error {
+	src, err := a.openSide(ctx, in, right, p)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	p.alive()
+	if d.Identity != identity {
+		return fault.New(fault.SourceChanged, "%s was made anew, or changed, while it was compared; verify again", d.Format)
+	}
+	return f(src, d)
+}
+
+// atSide is onSide for an activity that has nothing else to do.
+func (a *Activities) atSide(ctx context.Context, in *SideInput, f func(transfer.Source, *transfer.Description, *pulse) error) error {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	return pulse.end(a.onSide(ctx, &in.Sides, in.OnRight, in.Identity, pulse, func(src transfer.Source, d *transfer.Description) error {
+		return f(src, d, pulse)
+	}))
+}
+
+// LoadSide has a side's server load what is read and is not loaded, and returns what that was.
+func (a *Activities) LoadSide(ctx context.Context, in SideInput) ([]string, error) {
+	var loaded []string
+	err := a.atSide(ctx, &in, func(src transfer.Source, _ *transfer.Description, p *pulse) (err error) {
+		l, ok := src.(transfer.Loader)
+		if !ok {
+			return fault.New(fault.Internal, "the source says that it must be loaded, and can't be")
+		}
+		loaded, err = l.Load(ctx, p.waiting)
+		return err
+	})
+	return loaded, err
+}
+
+// ReleaseSide takes back what LoadSide did.
+func (a *Activities) ReleaseSide(ctx context.Context, in SideInput) error {
+	return a.atSide(ctx, &in, func(src transfer.Source, _ *transfer.Description, _ *pulse) error {
+		l, ok := src.(transfer.Loader)
+		if !ok {
+			return fault.New(fault.Internal, "the source can't be released")
+		}
+		return l.Release(ctx, in.Loaded)
+	})
+}
+
+// PlanSide cuts a side into ranges. Where the job takes the last of the rows of a key (on_duplicate: last), the left side's
+// others are left out.
+func (a *Activities) PlanSide(ctx context.Context, in SideInput) (*Ranges, error) {
+	out := &Ranges{}
+	err := a.atSide(ctx, &in, func(src transfer.Source, d *transfer.Description, p *pulse) (err error) {
+		if out.Ranges, err = src.Plan(ctx, in.RangeRows, p.waiting); err != nil {
+			return err
+		}
+		scanner, ok := src.(transfer.KeyScanner)
+		if in.OnRight || !ok || d.GeneratedKeys || in.Job.Copy.OnDuplicate != "last" {
+			return nil
+		}
+		repeats, err := transfer.FindRepeats(ctx, heard{scanner, p})
+		if err != nil {
+			return err
+		}
+		out.Superseded = int64(len(repeats.Superseded))
+		return skip(out.Ranges, repeats.Superseded)
+	})
+	return out, err
+}
+
+// PartitionRows is how many rows a partition holds.
+type PartitionRows struct {
+	Partition string `json:"partition,omitempty"`
+	Rows      int64  `json:"rows,string"`
+}
+
+// CountSide counts a side's rows by partition, those that share a key too.
+func (a *Activities) CountSide(ctx context.Context, in SideInput) ([]PartitionRows, error) {
+	var out []PartitionRows
+	err := a.atSide(ctx, &in, func(src transfer.Source, d *transfer.Description, p *pulse) error {
+		ranges, err := in.toCount(ctx, src, d, p)
+		if err != nil {
+			return err
+		}
+		counter, counts := src.(transfer.Counter)
+		for _, r := range ranges {
+			n := r.Rows
+			if counts {
+				if n, err = counter.CountRange(ctx, r); err != nil {
+					return err
+				}
+				p.alive()
+			}
+			i := slices.IndexFunc(out, func(c PartitionRows) bool { return c.Partition == r.Partition })
+			if i < 0 {
+				i = len(out)
+				out = append(out, PartitionRows{Partition: r.Partition})
+			}
+			out[i].Rows += n
+		}
+		return nil
+	})
+	return out, err
+}
+
+// toCount returns ranges that are counted: whole partitions, where a server counts and all of their rows are read.
+func (in *SideInput) toCount(ctx context.Context, src transfer.Source, d *transfer.Description, p *pulse) ([]transfer.Range, error) {
+	m := in.source(in.OnRight).Milvus
+	if limited := m != nil && len(m.Collections) == 1 && m.Collections[0].Limit > 0; m == nil || limited {
+		return src.Plan(ctx, max(in.RangeRows, d.Rows/maxRanges+1), p.waiting)
+	}
+	if d.Partitions == nil {
+		return []transfer.Range{{}}, nil
+	}
+	var out []transfer.Range
+	for _, name := range d.Partitions {
+		out = append(out, transfer.Range{Partition: name})
+	}
+	return out, nil
+}

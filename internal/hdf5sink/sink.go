@@ -1,0 +1,186 @@
+// Package hdf5sink writes collections into the HDF5 files of an export's run: what the files hold is package hdf5's, where they
+// lie and when they count is package export's.
+package hdf5sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"milvusdm/internal/export"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/hdf5"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// sink is one collection of a run's directory.
+type sink struct {
+	job.HDF5Target
+	collection, jobName, stage string
+}
+
+var _ transfer.PartSink = (*sink)(nil)
+
+// Open makes a sink for a collection. job and stage are those by which a run's directory is known as the job's own.
+func Open(t *job.HDF5Target, collection, jobName, stage string) (transfer.Sink, error) {
+	if t.Run == "" {
+		return nil, fault.New(fault.Internal, "an export without a run")
+	}
+	return &sink{*t, collection, jobName, stage}, nil
+}
+
+func (s *sink) Close() error { return nil }
+
+func (s *sink) Inspect(_ context.Context, from *transfer.Description) (*transfer.TargetPlan, error) {
+	if err := export.Look(s.Directory, s.Run, s.stage); err != nil {
+		return nil, err
+	}
+	if err := hdf5.Writable(from.Schema); err != nil {
+		return nil, fault.Wrap(fault.Unsupported, err, "write collection %s as HDF5", s.collection)
+	}
+	place := filepath.Join(s.Directory, s.Run, s.collection)
+	plan := &transfer.TargetPlan{Action: transfer.ActionCreate, Place: place, LockID: "target/" + place, Collection: s.collection,
+		Partitions: from.Partitions, Settings: from.Settings, Schema: from.Schema, Server: "HDF5 files", WholeRanges: true, RangeRows: s.rangeRows(from)}
+	if s.Compression != "gzip" {
+		free, err := export.Free(s.Directory)
+		if err != nil {
+			return nil, err
+		}
+		if free < from.Bytes {
+			return nil, fault.New(fault.Config, "target.hdf5.directory: %s has %d MB of free space, and the rows take about %d MB", s.Directory, free>>20, from.Bytes>>20)
+		}
+	}
+	return plan, nil
+}
+
+// rangeRows is how many rows a file has: all of a partition, unless the job splits.
+func (s *sink) rangeRows(from *transfer.Description) int64 {
+	n := int64(math.MaxInt64)
+	if s.SplitRows > 0 {
+		n = s.SplitRows
+	}
+	if s.SplitBytes > 0 && from.Rows > 0 {
+		n = min(n, max(s.SplitBytes/max(from.Bytes/from.Rows, 1), 1))
+	}
+	return n
+}
+
+func (s *sink) Prepare(_ context.Context, plan *transfer.TargetPlan) (*transfer.Target, error) {
+	run, err := export.Prepare(s.Directory, export.Manifest{Run: s.Run, Job: s.jobName, Stage: s.stage, Started: time.Now().UTC()})
+	if err != nil {
+		return nil, err
+	}
+	return &transfer.Target{Plan: *plan, Name: s.collection}, run.Close()
+}
+
+func (s *sink) Adopt(_ context.Context, t *transfer.Target) (*transfer.Target, error) {
+	run, err := export.Open(s.Directory, s.Run, s.stage)
+	if err != nil {
+		return nil, err
+	}
+	return t, run.Close()
+}
+
+// OpenPart begins a file.
+func (s *sink) OpenPart(ctx context.Context, t *transfer.Target, r transfer.Range, attempt string, report func(string)) (transfer.PartWriter, *transfer.Part, error) {
+	run, err := export.Open(s.Directory, s.Run, s.stage)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := export.PartName{Collection: s.collection, Partition: r.Partition, Number: r.Number}
+	seen := func(done, total int64) { report(fmt.Sprintf("reading %v: %d of %d MB", name, done>>20, total>>20)) }
+	draft, done, err := run.Draft(ctx, name, attempt, seen)
+	if err != nil || done != nil {
+		return nil, done, errors.Join(err, run.Close())
+	}
+	d := &transfer.Description{Schema: t.Plan.Schema, Settings: t.Plan.Settings}
+	w, err := hdf5.CreatePart(draft.Path, d, hdf5.WriteOptions{Collection: s.collection, Partition: r.Partition,
+		Compression: s.Compression, Level: s.Level, Shuffle: s.Shuffle, Fletcher32: s.Fletcher32})
+	if err != nil {
+		return nil, nil, errors.Join(err, draft.Drop(), run.Close())
+	}
+	return &part{w, run, draft, report}, nil, nil
+}
+
+// part is a file that is being written.
+type part struct {
+	writer *hdf5.PartWriter
+	run    *export.Run
+	draft  *export.Draft
+	report func(string)
+}
+
+// Write appends the batch. It is durable once the part is finished.
+func (p *part) Write(ctx context.Context, b *transfer.Batch) error {
+	if ctx.Err() != nil {
+		return transfer.ErrNotSent
+	}
+	return p.writer.Append(context.WithoutCancel(ctx), b)
+}
+
+func (p *part) Finish(ctx context.Context, sum transfer.Sum) (*transfer.Part, error) {
+	if err := p.writer.Close(); err != nil {
+		return nil, err
+	}
+	return p.draft.Publish(ctx, p.writer.Rows(), sum, func(done, total int64) {
+		p.report(fmt.Sprintf("taking the checksum: %d of %d MB", done>>20, total>>20))
+	})
+}
+
+func (p *part) Close() error {
+	p.writer.Abandon()
+	return errors.Join(p.draft.Drop(), p.run.Close())
+}
+
+// Count counts the rows that stand in the files.
+func (s *sink) Count(ctx context.Context, t *transfer.Target) (int64, error) {
+	var total int64
+	for _, p := range t.Parts {
+		path := filepath.Join(s.Directory, s.Run, filepath.FromSlash(p.Path))
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, fault.Wrap(fault.NotFound, err, "look at a part")
+		}
+		if info.Size() != p.Bytes {
+			return 0, fault.New(fault.Corrupt, "%s has %d bytes, and %d were written", path, info.Size(), p.Bytes)
+		}
+		src, err := hdf5.Open(ctx, &job.HDF5Source{Files: job.Files{Paths: []string{path}}, Layout: job.LayoutAuto})
+		if err != nil {
+			return 0, err
+		}
+		d, err := src.Describe(ctx)
+		if err = errors.Join(err, src.Close()); err != nil {
+			return 0, err
+		}
+		total += d.Rows
+	}
+	return total, nil
+}
+
+// A run is put in its place as a whole, by its manifest, and discarded as a whole.
+
+func (s *sink) Publish(context.Context, *transfer.Target) error { return nil }
+func (s *sink) Discard(context.Context, *transfer.Target) error { return nil }
+
+var errFiles = fault.New(fault.Internal, "files have no rows that stand there before, and no steps")
+
+func (s *sink) Open(context.Context, *transfer.Target, string, bool, func(string)) (transfer.Writer, error) {
+	return nil, errFiles
+}
+
+func (s *sink) Finalize(context.Context, *transfer.Target, string, func(string)) (transfer.Outcome, error) {
+	return transfer.Outcome{}, errFiles
+}
+
+func (s *sink) CountKeys(context.Context, *transfer.Target, *transfer.Keys, string) (int64, error) {
+	return 0, errFiles
+}
+
+func (s *sink) ExistingKeys(context.Context, *transfer.Target, *transfer.Keys) (transfer.KeySet, error) {
+	return transfer.KeySet{}, errFiles
+}

@@ -1,0 +1,138 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"milvusdm/activities"
+	"milvusdm/internal/export"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// MilvusToHDF5 exports collections into a directory of HDF5 files.
+func MilvusToHDF5(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
+
+var scheduledKey = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
+
+// scheduled is when a schedule was to start this run, zero where none did.
+func scheduled(ctx workflow.Context) time.Time {
+	at, _ := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledKey)
+	return at
+}
+
+// beginExport names the directory of the run. A job that goes on from an earlier run goes on in the same; the run is known as
+// the job's own by the job's hash.
+func (r *jobRun) beginExport(ctx workflow.Context) {
+	if r.Job.Target.HDF5 == nil {
+		return
+	}
+	r.stage = r.Hash[:min(len(r.Hash), 16)]
+	target := *r.Job.Target.HDF5
+	switch {
+	case target.Run != "":
+	case r.Resume != nil && r.Resume.Hash == r.Hash && r.Resume.Run != "":
+		target.Run = r.Resume.Run
+	default:
+		window := time.Duration(0)
+		if r.Schedule != nil {
+			window = r.Schedule.CatchupWindow
+		}
+		target.Run = export.RunName(r.board.started, scheduled(ctx), window)
+	}
+	r.Job.Target.HDF5 = &target
+}
+
+// endExport writes the manifest, which makes the run whole, and then deletes the runs that the schedule keeps no longer.
+func (r *jobRun) endExport(ctx workflow.Context, result *Result) error {
+	in := activities.ExportInput{Ref: r.ref(&r.Job), Workflow: r.owner, Run: workflow.GetInfo(ctx).WorkflowExecution.RunID,
+		Scheduled: scheduled(ctx), Started: r.board.started, Ended: workflow.Now(ctx), Verified: r.Job.Copy.Verify}
+	results := result.Collections
+	if len(r.parts) == 1 {
+		results = []Result{*result}
+	}
+	for _, c := range results {
+		in.Collections = append(in.Collections, *c.Exported)
+		in.Server = c.Source
+	}
+	if r.Schedule != nil {
+		in.Schedule = r.Schedule.ID
+	}
+	r.board.phase(ctx, PhaseSealing)
+	if err := workflow.ExecuteActivity(working(ctx, &r.Job, "write the manifest"), acts.FinishExport, in).Get(ctx, &result.Export); err != nil {
+		return err
+	}
+	if r.Schedule == nil || r.Schedule.Keep.All() {
+		return nil
+	}
+	// the export is whole: that old ones could not be deleted is said, and is no failure of it
+	var pruned export.Pruned
+	err := workflow.ExecuteActivity(looking(ctx, &r.Job, "delete old exports of the schedule"), acts.PruneExports,
+		activities.PruneInput{Ref: in.Ref, Schedule: r.Schedule.ID, Keep: r.Schedule.Keep}).Get(ctx, &pruned)
+	if err != nil {
+		_, text := fault.FromTemporal(err)
+		result.Notes = append(result.Notes, "old exports are not deleted: "+text)
+	}
+	result.Pruned = pruned.Deleted
+	for _, left := range pruned.Left {
+		result.Notes = append(result.Notes, "left by retention: "+left)
+	}
+	return nil
+}
+
+// dropExport removes what a cancelled run wrote. If that fails, the state stays, and what was written.
+func (r *jobRun) dropExport(ctx workflow.Context, cause error) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	ref := r.ref(&r.Job)
+	if err := workflow.ExecuteActivity(looking(ctx, &r.Job, "remove what was written"), acts.DiscardExport, ref).Get(ctx, nil); err != nil {
+		_, text := fault.FromTemporal(err)
+		workflow.GetLogger(ctx).Warn("the export was not removed", "directory", r.Job.Target.HDF5.Run, "error", text)
+		return cause
+	}
+	return temporal.NewCanceledError()
+}
+
+// exported is what a manifest says of a collection.
+func exported(p *activities.Plan, parts []transfer.Part, notes []string) *activities.ExportedCollection {
+	e := &activities.ExportedCollection{Name: p.Target.Collection, Identity: p.Source.Identity, Notes: notes, Parts: parts}
+	e.Source = e.Name
+	if s := p.Source.Collection; s != "" {
+		e.Source = s
+	}
+	if p.Source.Schema.PrimaryKey().GetDataType() != schemapb.DataType_Int64 {
+		return e
+	}
+	for _, f := range p.Source.Schema.Vectors() {
+		if t := f.GetDataType(); t != schemapb.DataType_FloatVector && t != schemapb.DataType_BinaryVector {
+			continue
+		}
+		dim, err := transfer.Dim(f)
+		if err != nil {
+			break
+		}
+		e.Dimension, e.Metric = dim, metric(&p.Source, f)
+		break
+	}
+	return e
+}
+
+// metric is that of a vector field's index, else the source's, else the default of its type.
+func metric(d *transfer.Description, f *schemapb.FieldSchema) string {
+	if d.Settings != nil {
+		for _, ix := range d.Settings.Indexes {
+			if m := ix.Params["metric_type"]; ix.Field == f.GetName() && m != "" {
+				return m
+			}
+		}
+	}
+	switch {
+	case d.Metric != "":
+		return d.Metric
+	case f.GetDataType() == schemapb.DataType_BinaryVector:
+		return "HAMMING"
+	}
+	return "L2"
+}
