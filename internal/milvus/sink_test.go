@@ -1,0 +1,572 @@
+package milvus
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// everyType is a schema of all that a Milvus 2.3.5 holds, but for a partition key, and rows of it.
+func everyType(rows int) (transfer.Schema, []*schemapb.FieldData) {
+	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Description: "all types", EnableDynamicField: true, Fields: []*schemapb.FieldSchema{
+		keyOf(transfer.VarCharField("key", 100)),
+		{Name: "bool", DataType: schemapb.DataType_Bool, Description: "yes or no"},
+		{Name: "int8", DataType: schemapb.DataType_Int8}, {Name: "int16", DataType: schemapb.DataType_Int16},
+		{Name: "int32", DataType: schemapb.DataType_Int32}, {Name: "int64", DataType: schemapb.DataType_Int64},
+		{Name: "float", DataType: schemapb.DataType_Float}, {Name: "double", DataType: schemapb.DataType_Double},
+		transfer.VarCharField("text", 300), {Name: "json", DataType: schemapb.DataType_JSON},
+		arrayField("bools", schemapb.DataType_Bool), arrayField("int8s", schemapb.DataType_Int8), arrayField("int64s", schemapb.DataType_Int64),
+		arrayField("floats", schemapb.DataType_Float), arrayField("doubles", schemapb.DataType_Double), arrayField("texts", schemapb.DataType_VarChar),
+		transfer.VectorField("vector", schemapb.DataType_FloatVector, 4),
+	}}}
+	var (
+		keys, texts        []string
+		bools              []bool
+		small              []int32
+		large              []int64
+		floats             []float32
+		doubles            []float64
+		jsons, meta        [][]byte
+		vectors            []float32
+		boolArrays, int8s  []*schemapb.ScalarField
+		int64s, floatLists []*schemapb.ScalarField
+		doubleLists, lists []*schemapb.ScalarField
+	)
+	for i := range rows {
+		keys, texts = append(keys, fmt.Sprintf("k%04d \"'\\ü", i)), append(texts, strings.Repeat("é\x00\n", i%50))
+		bools, small, large = append(bools, i%3 == 0), append(small, int32(i%256-128)), append(large, int64(i)<<40-5)
+		floats, doubles = append(floats, float32(i)/3), append(doubles, float64(i)/7)
+		jsons, meta = append(jsons, fmt.Appendf(nil, `{"a":[%d,null,"x"]}`, i)), append(meta, fmt.Appendf(nil, `{"d%d":{"deep":%d}}`, i%2, i))
+		vectors = append(vectors, float32(i), 0, -1, 1e-30)
+		n := i % 5
+		boolArrays = append(boolArrays, &schemapb.ScalarField{Data: &schemapb.ScalarField_BoolData{BoolData: &schemapb.BoolArray{Data: bools[:n]}}})
+		int8s = append(int8s, &schemapb.ScalarField{Data: &schemapb.ScalarField_IntData{IntData: &schemapb.IntArray{Data: small[:n]}}})
+		int64s = append(int64s, &schemapb.ScalarField{Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: large[:n]}}})
+		floatLists = append(floatLists, &schemapb.ScalarField{Data: &schemapb.ScalarField_FloatData{FloatData: &schemapb.FloatArray{Data: floats[:n]}}})
+		doubleLists = append(doubleLists, &schemapb.ScalarField{Data: &schemapb.ScalarField_DoubleData{DoubleData: &schemapb.DoubleArray{Data: doubles[:n]}}})
+		lists = append(lists, &schemapb.ScalarField{Data: &schemapb.ScalarField_StringData{StringData: &schemapb.StringArray{Data: texts[:n]}}})
+	}
+	dynamic := transfer.JSONColumn("$meta", meta)
+	dynamic.IsDynamic = true
+	return schema, []*schemapb.FieldData{
+		transfer.VarCharColumn("key", keys), transfer.BoolColumn("bool", bools),
+		transfer.Int32Column("int8", schemapb.DataType_Int8, small), transfer.Int32Column("int16", schemapb.DataType_Int16, small),
+		transfer.Int32Column("int32", schemapb.DataType_Int32, small), transfer.Int64Column("int64", large),
+		transfer.FloatColumn("float", floats), transfer.DoubleColumn("double", doubles), transfer.VarCharColumn("text", texts), transfer.JSONColumn("json", jsons),
+		arrayColumn("bools", schemapb.DataType_Bool, boolArrays), arrayColumn("int8s", schemapb.DataType_Int8, int8s),
+		arrayColumn("int64s", schemapb.DataType_Int64, int64s), arrayColumn("floats", schemapb.DataType_Float, floatLists),
+		arrayColumn("doubles", schemapb.DataType_Double, doubleLists), arrayColumn("texts", schemapb.DataType_VarChar, lists),
+		transfer.FloatVectorColumn("vector", 4, vectors), dynamic,
+	}
+}
+
+func arrayField(name string, element schemapb.DataType) *schemapb.FieldSchema {
+	f := &schemapb.FieldSchema{Name: name, DataType: schemapb.DataType_Array, ElementType: element, TypeParams: []*commonpb.KeyValuePair{{Key: "max_capacity", Value: "20"}}}
+	if element == schemapb.DataType_VarChar {
+		f.TypeParams = append(f.TypeParams, &commonpb.KeyValuePair{Key: "max_length", Value: "400"})
+	}
+	return f
+}
+
+func arrayColumn(name string, element schemapb.DataType, v []*schemapb.ScalarField) *schemapb.FieldData {
+	return &schemapb.FieldData{FieldName: name, Type: schemapb.DataType_Array, Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+		Data: &schemapb.ScalarField_ArrayData{ArrayData: &schemapb.ArrayArray{Data: v, ElementType: element}}}}}
+}
+
+// flat is the settings of a collection whose vector field has the plainest index.
+func flat(field string) *transfer.Settings {
+	return &transfer.Settings{Shards: 1, Consistency: "Bounded", Loaded: true, Replicas: 1,
+		Indexes: []transfer.FieldIndex{{Field: field, Name: "idx_" + field, Params: map[string]string{indexType: "FLAT", metricType: "L2"}}}}
+}
+
+// plainRows is a collection of keys and vectors, which most of what a sink does can be seen by.
+func plainRows(rows int) (*transfer.Description, []*schemapb.FieldData) {
+	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
+		transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}}
+	ids := make([]int64, rows)
+	for i := range ids {
+		ids[i] = int64(i)
+	}
+	return &transfer.Description{Schema: schema, Settings: flat("v"), Partitions: []string{defaultPartition}},
+		[]*schemapb.FieldData{transfer.Int64Column("id", ids), transfer.FloatVectorColumn("v", 2, make([]float32, 2*rows))}
+}
+
+// migration is what the engine does with a sink.
+type migration struct {
+	*testing.T
+	*testConn
+	target job.MilvusTarget
+	stage  string
+}
+
+func newMigration(t *testing.T, collection string) *migration {
+	return &migration{t, testServer(t), job.MilvusTarget{MilvusServer: serverOf(t), Collection: collection, Mode: job.Append, Load: "keep"}, "0123abcd"}
+}
+
+func (m *migration) sink() *sink {
+	m.Helper()
+	s, err := OpenSink(context.Background(), &m.target, job.Copy{WriteTimeout: time.Minute, OnExisting: "fail"}, Owner{Job: "test", Stage: m.stage})
+	if err != nil {
+		m.Fatal(err)
+	}
+	m.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			m.Error(err)
+		}
+	})
+	return s.(*sink)
+}
+
+func (m *migration) inspect(from *transfer.Description) *transfer.TargetPlan {
+	m.Helper()
+	plan, err := m.sink().Inspect(context.Background(), from)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return plan
+}
+
+// refuses checks that nothing would be written, for a reason that says all of this.
+func (m *migration) refuses(from *transfer.Description, kind fault.Kind, says ...string) {
+	m.Helper()
+	_, err := m.sink().Inspect(context.Background(), from)
+	if fault.KindOf(err) != kind {
+		m.Fatalf("not refused as %s: %v", kind, err)
+	}
+	for _, text := range says {
+		if !strings.Contains(err.Error(), text) {
+			m.Errorf("%q does not say %q", err, text)
+		}
+	}
+}
+
+// run writes fields, by the partitions they go to, as a job does. It returns the target as it was published.
+func (m *migration) run(from *transfer.Description, rows int, byPartition map[string][]*schemapb.FieldData) *transfer.Target {
+	m.Helper()
+	t := m.fill(from, rows, byPartition)
+	m.finish(t)
+	return t
+}
+
+func (m *migration) fill(from *transfer.Description, rows int, byPartition map[string][]*schemapb.FieldData) *transfer.Target {
+	m.Helper()
+	ctx := context.Background()
+	s := m.sink()
+	plan := m.inspect(from)
+	var t *transfer.Target
+	for range 2 { // each step may be repeated
+		var err error
+		if t, err = s.Prepare(ctx, plan); err != nil {
+			m.Fatal(err)
+		}
+	}
+	for _, partition := range slices.Sorted(maps.Keys(byPartition)) {
+		w, err := s.Open(ctx, t, partition, t.Fresh, func(string) {})
+		if err != nil {
+			m.Fatal(err)
+		}
+		if err := w.Write(ctx, &transfer.Batch{Fields: byPartition[partition], Rows: rows, First: -1}); err != nil {
+			m.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			m.Fatal(err)
+		}
+	}
+	for _, step := range t.Steps {
+		if out, err := s.Finalize(ctx, t, step, func(string) {}); err != nil || out.Missing != "" {
+			m.Fatal(step, out, err)
+		}
+	}
+	return t
+}
+
+func (m *migration) finish(t *transfer.Target) {
+	m.Helper()
+	s := m.sink()
+	for range 2 {
+		if err := s.Publish(context.Background(), t); err != nil {
+			m.Fatal(err)
+		}
+	}
+}
+
+func (m *migration) see(name string) *collection {
+	m.Helper()
+	c, err := m.describe(context.Background(), name)
+	if err != nil || c == nil {
+		m.Fatalf("collection %s: %v, %v", name, c, err)
+	}
+	return c
+}
+
+func (m *migration) rows(name string, partitions ...string) int {
+	m.Helper()
+	n, err := m.count(context.Background(), name, "", partitions)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return int(n)
+}
+
+// same compares the schemas of collections, but for what only their servers gave them.
+func same(t *testing.T, got, want transfer.Schema) {
+	t.Helper()
+	g := newSchema(got, false)
+	g.Name = want.GetName()
+	if diff := cmp.Diff(want.CollectionSchema, g.CollectionSchema, protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEverythingOfACollectionArrives(t *testing.T) {
+	const rows = 200
+	m := newMigration(t, "everything")
+	m.dropAfter(t, "everything")
+	schema, fields := everyType(rows)
+	from := &transfer.Description{Schema: schema, Partitions: []string{"_default", "a"}, Settings: &transfer.Settings{
+		Collection: "1/2", Aliases: []string{"everything_alias", "everything"}, Shards: 2, Consistency: "Session", Partitions: []string{"a", "empty"},
+		Properties: map[string]string{ttlProperty: "86400", "mmap.enabled": "true", "custom": "x", ownerProperty: "another job", fillingPrefix + "a": "another"},
+		Loaded:     true, Replicas: 3,
+		Indexes: []transfer.FieldIndex{
+			{Field: "vector", Name: "by_vector", Params: map[string]string{indexType: "HNSW", metricType: "COSINE", "params": `{"M":"8","efConstruction":"64"}`}},
+			{Field: "int64", Name: "by_int64", Params: map[string]string{indexType: "STL_SORT"}},
+			{Field: "text", Name: "by_text", Params: map[string]string{indexType: "Trie"}},
+		}}}
+	plan := m.inspect(from)
+	notes := strings.Join(plan.Notes, "\n")
+	for _, want := range []string{"rows expire 86400 seconds", "alias everything is not made", "3 replicas in the source and with 1 here"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("%q does not say %q", notes, want)
+		}
+	}
+	target := m.fill(from, rows/2, map[string][]*schemapb.FieldData{"_default": halfOf(t, fields, 0, rows/2), "a": halfOf(t, fields, rows/2, rows)})
+	if n, err := m.sink().Count(context.Background(), target); err != nil || n != rows {
+		t.Errorf("%d rows: %v", n, err)
+	}
+	if ttl := m.see(target.Name).Properties[ttlProperty]; ttl != "" {
+		t.Errorf("rows live %s s before they are counted", ttl)
+	}
+	m.finish(target)
+
+	is := m.see("everything")
+	same(t, is.Schema, schema)
+	if m.see("everything_alias").ID != is.ID || is.Shards != 2 || is.Consistency != commonpb.ConsistencyLevel_Session {
+		t.Errorf("%+v", is)
+	}
+	if want := map[string]string{ttlProperty: "86400", "mmap.enabled": "true", "custom": "x", ownerProperty: "test"}; !maps.Equal(is.Properties, want) {
+		t.Errorf("properties %v", is.Properties)
+	}
+	partitions, err := m.sink().partitionNames(context.Background(), "everything")
+	if slices.Sort(partitions); err != nil || !slices.Equal(partitions, []string{"_default", "a", "empty"}) {
+		t.Errorf("partitions %v, %v", partitions, err)
+	}
+	if a, rest, empty := m.rows("everything", "a"), m.rows("everything", "_default"), m.rows("everything", "empty"); a != rows/2 || rest != rows/2 || empty != 0 {
+		t.Errorf("%d rows in a, %d in _default, %d in empty", a, rest, empty)
+	}
+	indexes, err := m.indexes(context.Background(), "everything")
+	if err != nil || len(indexes) != 3 {
+		t.Fatalf("indexes %v, %v", indexes, err)
+	}
+	for _, d := range indexes {
+		i := slices.IndexFunc(from.Settings.Indexes, func(ix transfer.FieldIndex) bool { return ix.Name == d.GetIndexName() })
+		if i < 0 || from.Settings.Indexes[i].Field != d.GetFieldName() || !maps.Equal(paramsOf(d), from.Settings.Indexes[i].Params) {
+			t.Errorf("index %v", d)
+		}
+	}
+	m.holds("everything", "key", fields)
+}
+
+// holds checks that the collection holds these columns' rows, by reading those with the keys of the first column.
+func (m *migration) holds(name, key string, fields []*schemapb.FieldData) {
+	m.Helper()
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.GetFieldName())
+	}
+	wanted := &transfer.Batch{Fields: fields}
+	column := wanted.Field(key).GetScalars()
+	keys := &transfer.Keys{Ints: column.GetLongData().GetData(), Strings: column.GetStringData().GetData()}
+	wanted.Rows = keys.Len()
+	resp, err := m.raw.Query(context.Background(), &milvuspb.QueryRequest{CollectionName: name, Expr: isOneOf(key, keys), OutputFields: names})
+	if err := check(resp.GetStatus(), err); err != nil {
+		m.Fatal(err)
+	}
+	got := &transfer.Batch{Rows: wanted.Rows}
+	for _, f := range resp.GetFieldsData() {
+		if f.GetFieldName() == "$meta" || wanted.Field(f.GetFieldName()) != nil {
+			got.Fields = append(got.Fields, f)
+		}
+	}
+	is, err := transfer.SumBatch("", got)
+	if err != nil {
+		m.Fatal(err)
+	}
+	want, err := transfer.SumBatch("", wanted)
+	if err != nil {
+		m.Fatal(err)
+	}
+	if is != want {
+		m.Errorf("%s holds other rows: %v, not %v", name, is, want)
+	}
+}
+
+// halfOf cuts columns.
+func halfOf(t *testing.T, fields []*schemapb.FieldData, from, to int) []*schemapb.FieldData {
+	t.Helper()
+	var out []*schemapb.FieldData
+	for _, f := range fields {
+		part, err := selectRows(f, []span{{from, to}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, part)
+	}
+	return out
+}
+
+func TestPartitionKeyChoosesPartitions(t *testing.T) {
+	const rows = 100
+	m := newMigration(t, "partition_key")
+	m.dropAfter(t, "partition_key")
+	tenant := transfer.VarCharField("tenant", 20)
+	tenant.IsPartitionKey = true
+	from, fields := plainRows(rows)
+	from.Schema.Fields = append(from.Schema.Fields, tenant)
+	from.Partitions, from.Settings.KeyPartitions = nil, 5
+	tenants := make([]string, rows)
+	for i := range tenants {
+		tenants[i] = fmt.Sprint("t", i%7)
+	}
+	fields = append(fields, transfer.VarCharColumn("tenant", tenants))
+	m.target.Partition = "_default_1"
+	m.refuses(from, fault.Config, "chooses partitions by its field \"tenant\"")
+	m.target.Partition = ""
+	m.run(from, rows, map[string][]*schemapb.FieldData{"": fields})
+	is := m.see("partition_key")
+	same(t, is.Schema, from.Schema)
+	if is.KeyPartitions != 5 || m.rows("partition_key") != rows {
+		t.Errorf("%d partitions, %d rows", is.KeyPartitions, m.rows("partition_key"))
+	}
+	m.holds("partition_key", "id", fields)
+	// what is there is found by an upsert, which names no partition
+	again := m.run(from, rows, map[string][]*schemapb.FieldData{"": fields})
+	if n, err := m.sink().CountKeys(context.Background(), again, &transfer.Keys{Ints: fields[0].GetScalars().GetLongData().GetData()}, ""); err != nil || n != rows {
+		t.Errorf("%d rows of %d keys, %v", n, rows, err)
+	}
+}
+
+func TestAppendMakesMissingPartitions(t *testing.T) {
+	m := newMigration(t, "append_partitions")
+	from, fields := plainRows(50)
+	m.make(t, "append_partitions", from.Schema.CollectionSchema)
+	from.Partitions = []string{"_default", "a", "b"}
+	from.Settings.Partitions, from.Settings.Aliases = []string{"a", "b", "c"}, []string{"append_alias"}
+	plan := m.inspect(from)
+	if plan.Action != transfer.ActionAppend || !plan.OtherPartitions || plan.Indexed || plan.StagingName != "" || plan.KeepLoaded {
+		t.Errorf("%+v", plan)
+	}
+	m.run(from, 25, map[string][]*schemapb.FieldData{"a": halfOf(t, fields, 0, 25), "b": halfOf(t, fields, 25, 50)})
+	names, err := m.sink().partitionNames(context.Background(), "append_partitions")
+	if slices.Sort(names); err != nil || !slices.Equal(names, []string{"_default", "a", "b"}) {
+		t.Errorf("partitions %v, %v", names, err)
+	}
+	if m.rows("append_partitions", "a") != 25 || m.rows("append_partitions", "b") != 25 {
+		t.Error("rows are in the wrong partitions")
+	}
+	if there, err := m.describe(context.Background(), "append_alias"); err != nil || there != nil {
+		t.Errorf("an alias was made of a collection that was there: %v, %v", there, err)
+	}
+}
+
+func TestEveryDifferenceIsNamed(t *testing.T) {
+	m := newMigration(t, "differences")
+	want, _ := everyType(0)
+	other, _ := everyType(0)
+	other.EnableDynamicField = false
+	f := func(name string) *schemapb.FieldSchema { return other.Field(name) }
+	f("text").TypeParams[0].Value = "299"
+	f("int8").DataType, f("int64").IsPartitionKey = schemapb.DataType_Int16, true
+	f("texts").TypeParams[0].Value = "19"
+	f("int64s").ElementType = schemapb.DataType_Int32
+	f("vector").TypeParams[0].Value = "5"
+	f("key").IsPrimaryKey = false
+	f("json").Name = "jason"
+	f("int32").DataType, f("int32").IsPrimaryKey, f("int32").AutoID = schemapb.DataType_Int64, true, true
+	m.make(t, "differences", other.CollectionSchema)
+	from := &transfer.Description{Schema: want, Settings: flat("vector")}
+	m.refuses(from, fault.Conflict, `"text": max_length 299, the source's 300`, `"int8": type Int16, the source's Int8`, `"int64": partition key yes, the source's no`,
+		`"texts": max_capacity 19, the source's 20`, `"int64s": type Array of Int32, the source's Array of Int64`, `"vector": dimension 5, the source's 4`,
+		`"key": primary key no, the source's yes`, `"json" (JSON) is not there`, `its field "jason" (JSON) is not in the source`,
+		`"int32" is made by the server (autoID)`, "dynamic field: has none, the source's collection has one")
+	m.target.Mode = job.Skip
+	if plan := m.inspect(from); plan.Action != transfer.ActionSkip {
+		t.Errorf("%+v", plan)
+	}
+	m.target.Mode = job.Overwrite
+	if plan := m.inspect(from); plan.Action != transfer.ActionReplace {
+		t.Errorf("%+v", plan)
+	}
+}
+
+func TestTheSourceIsNoTarget(t *testing.T) {
+	m := newMigration(t, "itself")
+	from, _ := plainRows(0)
+	m.make(t, "itself", from.Schema.CollectionSchema)
+	from.Settings.Collection = m.see("itself").incarnation()
+	for _, mode := range []job.Mode{job.Append, job.Overwrite, job.Skip} {
+		m.target.Mode = mode
+		m.refuses(from, fault.Config, "is the source itself")
+	}
+}
+
+func TestDatabaseIsMade(t *testing.T) {
+	ctx := context.Background()
+	m := newMigration(t, "in_a_database")
+	m.target.Database = "made_by_a_job"
+	from, fields := plainRows(10)
+	settings := from.Settings
+	from.Settings = nil
+	m.refuses(from, fault.NotFound, "made_by_a_job")
+	from.Settings = settings
+	plan := m.inspect(from)
+	if !strings.Contains(strings.Join(plan.Notes, "\n"), "database made_by_a_job is not there and is made") || !strings.HasSuffix(plan.LockID, "/made_by_a_job/in_a_database") {
+		t.Errorf("%+v", plan)
+	}
+	if err := m.sink().Discard(ctx, &transfer.Target{Plan: *plan, Name: plan.StagingName, Fresh: true}); err != nil {
+		t.Error(err)
+	}
+	m.run(from, 10, map[string][]*schemapb.FieldData{"_default": fields})
+	there := &testConn{&m.sink().conn}
+	t.Cleanup(func() {
+		there.must(t, "drop")(there.raw.DropCollection(ctx, &milvuspb.DropCollectionRequest{CollectionName: "in_a_database"}))
+		m.must(t, "drop the database")(m.raw.DropDatabase(ctx, &milvuspb.DropDatabaseRequest{DbName: "made_by_a_job"}))
+	})
+	there.holdsIn(m, "in_a_database", fields)
+}
+
+func (c *testConn) holdsIn(m *migration, name string, fields []*schemapb.FieldData) {
+	(&migration{m.T, c, m.target, m.stage}).holds(name, "id", fields)
+}
+
+func TestServerMakesNewKeys(t *testing.T) {
+	m := newMigration(t, "new_keys")
+	m.dropAfter(t, "new_keys")
+	from, fields := plainRows(20)
+	m.target.IDs = "new"
+	m.refuses(from, fault.Config, "accept_repeats: true")
+	m.target.AcceptRepeats = true
+	m.run(from, 20, map[string][]*schemapb.FieldData{"_default": fields})
+	if key := m.see("new_keys").Schema.PrimaryKey(); !key.GetAutoID() || m.rows("new_keys") != 20 {
+		t.Errorf("%v, %d rows", key, m.rows("new_keys"))
+	}
+	if n := len(m.keys(t, "new_keys", "id >= 0 and id < 20").Ints); n != 0 {
+		t.Errorf("%d keys are the source's", n)
+	}
+	// into what is there, by insert as well
+	m.run(from, 20, map[string][]*schemapb.FieldData{"_default": fields})
+	if n := m.rows("new_keys"); n != 40 {
+		t.Errorf("%d rows", n)
+	}
+	m.target.IDs = "keep"
+	m.refuses(from, fault.Conflict, "ids: new under target makes new ones")
+	plain := newMigration(t, "plain_keys")
+	plain.make(t, "plain_keys", from.Schema.CollectionSchema)
+	plain.target.IDs, plain.target.AcceptRepeats = "new", true
+	plain.refuses(from, fault.Conflict, "ids: new can't be had")
+}
+
+func TestServersKeysAreKept(t *testing.T) {
+	m := newMigration(t, "kept_keys")
+	m.dropAfter(t, "kept_keys")
+	from, fields := plainRows(20)
+	from.Schema.PrimaryKey().AutoID, from.Schema.AutoID = true, true
+	if notes := strings.Join(m.inspect(from).Notes, "\n"); !strings.Contains(notes, "from now on applications send them") {
+		t.Error(notes)
+	}
+	m.run(from, 20, map[string][]*schemapb.FieldData{"_default": fields})
+	m.holds("kept_keys", "id", fields)
+}
+
+func TestAliasOfAnotherCollectionStaysThere(t *testing.T) {
+	ctx := context.Background()
+	m := newMigration(t, "aliases")
+	m.dropAfter(t, "aliases")
+	from, fields := plainRows(10)
+	other := m.make(t, "aliases_other", from.Schema.CollectionSchema)
+	for _, alias := range []string{"taken", "taken_later"} {
+		t.Cleanup(func() { m.must(t, "drop alias")(m.raw.DropAlias(ctx, &milvuspb.DropAliasRequest{Alias: alias})) })
+	}
+	m.must(t, "make alias")(m.raw.CreateAlias(ctx, &milvuspb.CreateAliasRequest{CollectionName: other, Alias: "taken"}))
+	from.Settings.Aliases = []string{"taken", "taken_later", "aliases_other", "free"}
+	plan := m.inspect(from)
+	if !slices.Equal(plan.Settings.Aliases, []string{"taken_later", "free"}) {
+		t.Errorf("%v", plan.Settings.Aliases)
+	}
+	notes := strings.Join(plan.Notes, "\n")
+	for _, want := range []string{"alias taken is not made: it is an alias of collection aliases_other", "alias aliases_other is not made: it is the name of another collection"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("%q does not say %q", notes, want)
+		}
+	}
+	target := m.fill(from, 10, map[string][]*schemapb.FieldData{"_default": fields})
+	m.must(t, "make alias")(m.raw.CreateAlias(ctx, &milvuspb.CreateAliasRequest{CollectionName: other, Alias: "taken_later"}))
+	m.finish(target)
+	t.Cleanup(func() { m.must(t, "drop alias")(m.raw.DropAlias(ctx, &milvuspb.DropAliasRequest{Alias: "free"})) })
+	if m.see("free").Name != "aliases" || m.see("taken").Name != other || m.see("taken_later").Name != other {
+		t.Error("an alias moved")
+	}
+	// those of a collection that is replaced stay with its name
+	m.target.Mode, m.stage = job.Overwrite, "4567cdef"
+	before := m.see("aliases").ID
+	from.Settings.Aliases = []string{"free"}
+	m.run(from, 10, map[string][]*schemapb.FieldData{"_default": fields})
+	if now := m.see("free"); now.Name != "aliases" || now.ID == before {
+		t.Errorf("%+v, before %d", now, before)
+	}
+}
+
+func TestServerRefusesAnIndexBeforeRowsAreSent(t *testing.T) {
+	m := newMigration(t, "bad_index")
+	from, _ := plainRows(0)
+	from.Settings.Indexes[0].Params[indexType] = "NO_SUCH_INDEX"
+	s := m.sink()
+	plan := m.inspect(from)
+	_, err := s.Prepare(context.Background(), plan)
+	if err == nil || fault.KindOf(err).Transient() || !strings.Contains(err.Error(), "NO_SUCH_INDEX") {
+		t.Errorf("%v", err)
+	}
+	if err := s.Discard(context.Background(), &transfer.Target{Plan: *plan, Name: plan.StagingName, Fresh: true}); err != nil {
+		t.Error(err)
+	}
+	if there, err := m.describe(context.Background(), plan.StagingName); there != nil || err != nil {
+		t.Errorf("%v, %v", there, err)
+	}
+}
+
+// What is too large for a message arrives in parts.
+func TestLargeBatchArrives(t *testing.T) {
+	const rows, dim = 2400, 8000 // 73 MiB
+	m := newMigration(t, "large_batch")
+	m.dropAfter(t, "large_batch")
+	from, fields := plainRows(rows)
+	from.Schema.Fields[1] = transfer.VectorField("v", schemapb.DataType_FloatVector, dim)
+	fields[1] = transfer.FloatVectorColumn("v", dim, make([]float32, rows*dim))
+	m.run(from, rows, map[string][]*schemapb.FieldData{"_default": fields})
+	if n := m.rows("large_batch"); n != rows {
+		t.Errorf("%d rows", n)
+	}
+}

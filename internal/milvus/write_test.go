@@ -1,0 +1,177 @@
+package milvus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"pgregory.net/rapid"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// smallServer takes messages of at most some bytes.
+type smallServer struct {
+	milvuspb.MilvusServiceClient
+	limit int
+	got   []*milvuspb.InsertRequest
+}
+
+func (s *smallServer) Insert(_ context.Context, in *milvuspb.InsertRequest, opts ...grpc.CallOption) (*milvuspb.MutationResult, error) {
+	codec := opts[0].(grpc.ForceCodecV2CallOption).CodecV2
+	wire, err := codec.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	if wire.Len() > s.limit {
+		return nil, status.Errorf(codes.ResourceExhausted, "grpc: received message larger than max (%d vs. %d)", wire.Len(), s.limit)
+	}
+	var req milvuspb.InsertRequest
+	if err := proto.Unmarshal(wire.Materialize(), &req); err != nil {
+		return nil, err
+	}
+	s.got = append(s.got, &req)
+	return &milvuspb.MutationResult{Status: &commonpb.Status{}, InsertCnt: int64(in.GetNumRows())}, nil
+}
+
+func writerTo(s milvuspb.MilvusServiceClient, schema ...*schemapb.FieldSchema) *writer {
+	return &writer{sink: &sink{conn: conn{raw: s}, copy: job.Copy{WriteTimeout: time.Minute}}, insert: true, report: func(string) {},
+		target: &transfer.Target{Name: "c", Plan: transfer.TargetPlan{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: schema}}}}}
+}
+
+func TestBatchIsHalvedUntilItFits(t *testing.T) {
+	const rows = 1000
+	ids, texts := make([]int64, rows), make([]string, rows)
+	for i := range ids {
+		ids[i], texts[i] = int64(i), fmt.Sprint("row ", i)
+	}
+	s := &smallServer{limit: 3000}
+	b := &transfer.Batch{Rows: rows, Fields: []*schemapb.FieldData{transfer.Int64Column("id", ids), transfer.VarCharColumn("text", texts), transfer.FloatVectorColumn("v", 2, make([]float32, 2*rows))}}
+	if err := writerTo(s).Write(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for _, r := range s.got {
+		f := (&transfer.Batch{Fields: r.FieldsData}).Field
+		part := f("id").GetScalars().GetLongData().GetData()
+		if len(part) != int(r.NumRows) || len(f("text").GetScalars().GetStringData().GetData()) != len(part) || len(f("v").GetVectors().GetFloatVector().GetData()) != 2*len(part) {
+			t.Errorf("%d rows: %v", r.NumRows, r)
+		}
+		got = append(got, part...)
+	}
+	if !slices.Equal(got, ids) || len(s.got) < 8 {
+		t.Errorf("%d rows in %d messages", len(got), len(s.got))
+	}
+	s.limit = 50
+	if err := writerTo(s).Write(context.Background(), b); fault.KindOf(err) != fault.Config {
+		t.Errorf("a row that does not fit: %v", err)
+	}
+}
+
+// unknownColumn is one of a type that a later Milvus has.
+func unknownColumn(name string, size int) *schemapb.FieldData {
+	f := &schemapb.FieldData{FieldName: name, Type: 77, FieldId: 104}
+	f.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 50, protowire.BytesType), make([]byte, size)))
+	return f
+}
+
+func TestUnknownTypePassesWholeOrNotAtAll(t *testing.T) {
+	unknown := unknownColumn("x", 2000)
+	b := &transfer.Batch{Rows: 3, Fields: []*schemapb.FieldData{transfer.Int64Column("id", []int64{1, 2, 3}), unknown}}
+	s := &smallServer{limit: 3000}
+	if err := writerTo(s).Write(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	got := s.got[0].FieldsData[1]
+	if !slices.Equal(got.ProtoReflect().GetUnknown(), unknown.ProtoReflect().GetUnknown()) || got.Type != 77 || got.FieldId != 0 {
+		t.Errorf("%.200v", got)
+	}
+	s.limit = 1000
+	if err := writerTo(s).Write(context.Background(), b); fault.KindOf(err) != fault.Config || len(s.got) != 1 {
+		t.Errorf("%v, %d messages", err, len(s.got))
+	}
+}
+
+// What Query answers with is what Insert takes, when nulls are left out and no field is numbered.
+func TestNullsAreLeftOut(t *testing.T) {
+	nullable := func(f *schemapb.FieldSchema) *schemapb.FieldSchema { f.Nullable = true; return f }
+	withDefault := &schemapb.FieldSchema{Name: "d", DataType: schemapb.DataType_Int32, DefaultValue: &schemapb.ValueField{Data: &schemapb.ValueField_IntData{IntData: 7}}}
+	schema := []*schemapb.FieldSchema{transfer.KeyField("id"), nullable(transfer.VarCharField("some", 9)), nullable(transfer.VarCharField("all", 9)), nullable(transfer.VarCharField("none", 9)),
+		withDefault, transfer.VarCharField("plain", 9), nullable(transfer.VectorField("v", schemapb.DataType_FloatVector, 2))}
+	valid := func(f *schemapb.FieldData, v ...bool) *schemapb.FieldData { f.ValidData = v; return f }
+	id := transfer.Int64Column("id", []int64{1, 2, 3})
+	id.FieldId = 100
+	b := &transfer.Batch{Rows: 3, Fields: []*schemapb.FieldData{id,
+		valid(transfer.VarCharColumn("some", []string{"a", "", "c"}), true, false, true),
+		transfer.VarCharColumn("all", []string{"a", "b", "c"}),
+		valid(transfer.VarCharColumn("none", []string{"", "", ""}), false, false, false),
+		transfer.Int32Column("d", schemapb.DataType_Int32, []int32{1, 2, 3}),
+		valid(transfer.VarCharColumn("plain", []string{"a", "b", "c"}), true, true, true),
+		valid(transfer.FloatVectorColumn("v", 2, []float32{0, 0, 1, 2, 3, 4}), false, true, true)}}
+	before := proto.Clone(&milvuspb.InsertRequest{FieldsData: b.Fields})
+	s := &smallServer{limit: 1 << 20}
+	if err := writerTo(s, schema...).Write(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	want := &milvuspb.InsertRequest{CollectionName: "c", NumRows: 3, FieldsData: []*schemapb.FieldData{
+		transfer.Int64Column("id", []int64{1, 2, 3}),
+		valid(transfer.VarCharColumn("some", []string{"a", "c"}), true, false, true),
+		valid(transfer.VarCharColumn("all", []string{"a", "b", "c"}), true, true, true),
+		valid(transfer.VarCharColumn("none", nil), false, false, false),
+		valid(transfer.Int32Column("d", schemapb.DataType_Int32, []int32{1, 2, 3}), true, true, true),
+		transfer.VarCharColumn("plain", []string{"a", "b", "c"}),
+		valid(transfer.FloatVectorColumn("v", 2, []float32{1, 2, 3, 4}), false, true, true)}}
+	if diff := cmp.Diff(want, s.got[0], protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	if !proto.Equal(before, &milvuspb.InsertRequest{FieldsData: b.Fields}) {
+		t.Error("the batch was changed")
+	}
+	b.Fields[5].ValidData[1] = false
+	if err := writerTo(s, schema...).Write(context.Background(), b); fault.KindOf(err) != fault.Internal {
+		t.Errorf("a null in a field that takes none: %v", err)
+	}
+}
+
+// Spans are the valid rows, and selecting them is what picking one by one is.
+func TestSpansAreTheValidRows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		valid := rapid.SliceOfN(rapid.Bool(), 1, 50).Draw(t, "valid")
+		v := make([]float32, 3*len(valid))
+		var want []float32
+		for i := range v {
+			v[i] = float32(i)
+			if valid[i/3] {
+				want = append(want, v[i])
+			}
+		}
+		got, err := selectRows(transfer.FloatVectorColumn("v", 3, v), spansOf(valid))
+		if err != nil || !slices.Equal(got.GetVectors().GetFloatVector().GetData(), want) {
+			t.Errorf("%v: %v, %v", valid, got, err)
+		}
+	})
+}
+
+func TestColumnThatIsTooShortIsNoPanic(t *testing.T) {
+	short := transfer.Int64Column("id", []int64{1})
+	if _, err := selectRows(short, []span{{0, 2}}); err == nil {
+		t.Error("row 1 of 1 was found")
+	}
+	if _, err := selectRows(&schemapb.FieldData{FieldName: "v", Field: &schemapb.FieldData_Vectors{Vectors: &schemapb.VectorField{Data: &schemapb.VectorField_BinaryVector{BinaryVector: []byte{1}}}}}, []span{{0, 1}}); err == nil {
+		t.Error("a vector without a dimension was found")
+	}
+}
