@@ -22,8 +22,10 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -37,25 +39,42 @@ type conn struct {
 	// database is never empty: the server's default is named.
 	database string
 	version  string
+	throttle *throttle
+	release  func() // of throttle
 }
 
 // maxMessage is the server's own limit of a message, and ours of an answer.
 const maxMessage = 64 << 20
 
-// connect dials the server and logs in, waiting for it for at most the job's connect timeout.
+// connect is connectTo for a target.
 func connect(ctx context.Context, s job.MilvusServer) (*conn, error) {
-	cfg, err := config(s)
+	return connectTo(ctx, "target.milvus", s)
+}
+
+// connectTo dials the server and logs in, waiting for it for at most the job's connect timeout. key is where the job has s.
+func connectTo(ctx context.Context, key string, s job.MilvusServer) (*conn, error) {
+	cfg, err := config(key, s)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.ConnectTimeout)
 	defer cancel()
 	c := &conn{address: s.Address, database: cfg.DBName}
+	// the SDK forgets a connection over which it can't log in
+	var dialled *grpc.ClientConn
+	cfg.DialOptions = append(cfg.DialOptions, grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any,
+		cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		dialled = cc
+		return invoke(ctx, method, req, reply, cc, opts...)
+	}))
 	cl, err := client.NewClient(ctx, cfg)
 	if err != nil {
+		if dialled != nil {
+			err = errors.Join(err, dialled.Close())
+		}
 		if s.TLS != nil && s.TLS.Cert == "" && !strings.Contains(err.Error(), "x509") && !strings.Contains(err.Error(), "auth check") {
 			// some servers only hang up
-			err = fmt.Errorf("%w (if the server wants a certificate of its clients, write target.milvus.tls.cert and key)", err)
+			err = fmt.Errorf("%w (if the server wants a certificate of its clients, write %s.tls.cert and key)", err, key)
 		}
 		if kind := kindOf(err); kind != fault.Internal {
 			return nil, fault.Wrap(kind, err, "connect to Milvus at %s", s.Address)
@@ -64,8 +83,12 @@ func connect(ctx context.Context, s job.MilvusServer) (*conn, error) {
 	}
 	c.sdk = cl.(*client.GrpcClient)
 	c.raw = c.sdk.Service
+	c.throttle, c.release = throttleOf(s.Address, s.Limit)
 	c.version, err = c.sdk.GetVersion(ctx)
-	if err == nil {
+	switch {
+	case status.Code(err) == codes.Unimplemented: // milvus-lite's first form
+		c.version, err = "of unknown version", nil
+	case err == nil:
 		err = supported(c.version)
 	}
 	if err != nil {
@@ -88,9 +111,12 @@ func connectKind(err error) fault.Kind {
 	return fault.Unavailable
 }
 
-func (c *conn) close() error { return c.sdk.Close() }
+func (c *conn) close() error {
+	c.release()
+	return c.sdk.Close()
+}
 
-func config(s job.MilvusServer) (client.Config, error) {
+func config(key string, s job.MilvusServer) (client.Config, error) {
 	cfg := client.Config{
 		Address: s.Address, DBName: s.Database, Username: s.User,
 		// a refused write is sent again by us, with a bound and a word about it
@@ -114,7 +140,7 @@ func config(s job.MilvusServer) (client.Config, error) {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc_retry.Disable()),
 	}
 	if s.TLS != nil {
-		t, err := tlsConfig(s.TLS)
+		t, err := tlsConfig(key, s.TLS)
 		if err != nil {
 			return cfg, err
 		}
@@ -123,22 +149,22 @@ func config(s job.MilvusServer) (client.Config, error) {
 	return cfg, nil
 }
 
-func tlsConfig(t *job.TLS) (*tls.Config, error) {
+func tlsConfig(key string, t *job.TLS) (*tls.Config, error) {
 	cfg := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
-			return nil, fault.New(fault.Config, "target.milvus.tls.ca: %w", err)
+			return nil, fault.New(fault.Config, "%s.tls.ca: %w", key, err)
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fault.New(fault.Config, "target.milvus.tls.ca: %s holds no PEM certificate", t.CA)
+			return nil, fault.New(fault.Config, "%s.tls.ca: %s holds no PEM certificate", key, t.CA)
 		}
 	}
 	if t.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 		if err != nil {
-			return nil, fault.New(fault.Config, "target.milvus.tls.cert and key: %w", err)
+			return nil, fault.New(fault.Config, "%s.tls.cert and key: %w", key, err)
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}
@@ -163,6 +189,11 @@ func supported(version string) error {
 
 // lockID is the same for every way to write a server's address.
 func lockID(address, database, collection string) string {
+	return fmt.Sprintf("target/%s/%s/%s", hostPort(address), database, collection)
+}
+
+// hostPort is the same for every way to write a server's address.
+func hostPort(address string) string {
 	a := strings.ToLower(address)
 	port := "19530"
 	for scheme, p := range map[string]string{"tcp://": port, "http://": "80", "https://": "443"} {
@@ -178,5 +209,5 @@ func lockID(address, database, collection string) string {
 	if host == "localhost" || host == "::1" {
 		host = "127.0.0.1"
 	}
-	return fmt.Sprintf("target/%s/%s/%s", net.JoinHostPort(host, p), database, collection)
+	return net.JoinHostPort(host, p)
 }

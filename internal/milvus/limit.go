@@ -1,0 +1,135 @@
+package milvus
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"milvusdm/internal/job"
+)
+
+// throttle is what this process may ask of one server: the limits of all jobs that are at work on it, of which the one that
+// came last counts.
+type throttle struct {
+	mu      sync.Mutex
+	users   []*job.Limit // of those that have a limit, in the order they came
+	opened  int
+	running map[string]int // ranges under way, by what is done: "read", "write"
+	next    time.Time      // when what was asked for last has been paid for
+}
+
+var throttles = struct {
+	sync.Mutex
+	byServer map[string]*throttle
+}{byServer: map[string]*throttle{}}
+
+// throttleOf returns the server's throttle, with the limit in force until release is called.
+func throttleOf(address string, l job.Limit) (t *throttle, release func()) {
+	key := hostPort(address)
+	throttles.Lock()
+	defer throttles.Unlock()
+	t = throttles.byServer[key]
+	if t == nil {
+		t = &throttle{running: map[string]int{}}
+		throttles.byServer[key] = t
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.opened++
+	if l != (job.Limit{}) {
+		t.users = append(t.users, &l)
+	}
+	return t, sync.OnceFunc(func() {
+		throttles.Lock()
+		defer throttles.Unlock()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for i, u := range t.users {
+			if u == &l {
+				t.users = append(t.users[:i:i], t.users[i+1:]...)
+				break
+			}
+		}
+		if t.opened--; t.opened == 0 {
+			delete(throttles.byServer, key)
+		}
+	})
+}
+
+// limit is the one in force. The caller holds t.mu.
+func (t *throttle) limit() job.Limit {
+	if len(t.users) == 0 {
+		return job.Limit{}
+	}
+	return *t.users[len(t.users)-1]
+}
+
+// enter waits until one more range may be read (or written: what is done) and counts it until leave is called.
+func (t *throttle) enter(ctx context.Context, what string, report func(string)) (leave func(), err error) {
+	err = waitFor(ctx, func() (time.Duration, string) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if n := t.limit().Ranges; n > 0 && t.running[what] >= n {
+			return time.Second, fmt.Sprintf("waiting for one of %d ranges, as limit.ranges says", n)
+		}
+		t.running[what]++
+		return 0, ""
+	}, report)
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.running[what]--
+	}), nil
+}
+
+// pause waits until what was charged before has been paid for.
+func (t *throttle) pause(ctx context.Context, report func(string)) error {
+	return waitFor(ctx, func() (time.Duration, string) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if l := t.limit(); l.RowsPerSecond == 0 && l.BytesPerSecond == 0 {
+			t.next = time.Time{}
+		}
+		return time.Until(t.next), "slowed down to the job's limit"
+	}, report)
+}
+
+// charge accounts for rows and bytes that are asked of the server, or were.
+func (t *throttle) charge(rows, bytes int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.limit()
+	var cost time.Duration
+	if l.RowsPerSecond > 0 {
+		cost = seconds(float64(rows) / float64(l.RowsPerSecond))
+	}
+	if l.BytesPerSecond > 0 {
+		cost = max(cost, seconds(float64(bytes)/float64(l.BytesPerSecond)))
+	}
+	if now := time.Now(); t.next.Before(now) {
+		t.next = now
+	}
+	t.next = t.next.Add(cost)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// waitFor sleeps as long as ask says that there is to wait, and reports why, at least every second.
+func waitFor(ctx context.Context, ask func() (time.Duration, string), report func(string)) error {
+	for {
+		left, why := ask()
+		if left <= 0 {
+			return nil
+		}
+		report(why)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(min(left, time.Second)):
+		}
+	}
+}
