@@ -87,7 +87,7 @@ func newDirectory(t testing.TB, tables ...tableSpec) string {
 func openSQLite(t testing.TB, dir string) *sql.DB {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Join(dir, "db"), 0o755))
-	db, err := sql.Open("sqlite", filepath.Join(dir, "db", "meta.sqlite"))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "db", "meta.sqlite")+"?_pragma=synchronous(0)") // no test ends the machine
 	must(t, err)
 	return db
 }

@@ -3,7 +3,6 @@ package milvus1
 import (
 	"context"
 	"errors"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -266,7 +265,7 @@ func (r *segmentReader) keep(ids []int64, vectors []byte) int64 {
 }
 
 func readAt(f *os.File, b []byte, offset int64) error {
-	if _, err := f.ReadAt(b, offset); err != nil && !(errors.Is(err, io.EOF) && len(b) == 0) {
+	if _, err := f.ReadAt(b, offset); err != nil {
 		return readFault(err, f.Name())
 	}
 	return nil

@@ -97,11 +97,12 @@ func theOne(chosen []job.Collection) (*job.Collection, error) {
 		return nil, fault.New(fault.Internal, "a source is one collection; List says which there are")
 	}
 	c := &chosen[0]
-	for key, set := range map[string]bool{
-		"filter": c.Filter != "", "fields": len(c.Fields) > 0, "limit": c.Limit != 0, "rename_fields": len(c.RenameFields) > 0,
-	} {
-		if set {
-			return nil, fault.New(fault.Config, "source.milvus1.collections: %s can't be had of a Milvus 1.x directory, whose rows are an id and a vector; key_field and vector_field name them in the target", key)
+	for _, k := range []struct {
+		key string
+		set bool
+	}{{"filter", c.Filter != ""}, {"fields", len(c.Fields) > 0}, {"limit", c.Limit != 0}, {"rename_fields", len(c.RenameFields) > 0}} {
+		if k.set {
+			return nil, fault.New(fault.Config, "source.milvus1.collections: %s can't be had of a Milvus 1.x directory, whose rows are an id and a vector; key_field and vector_field name them in the target", k.key)
 		}
 	}
 	return c, nil

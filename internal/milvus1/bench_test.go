@@ -1,0 +1,49 @@
+package milvus1_test
+
+import (
+	"fmt"
+	"testing"
+
+	"milvusdm/internal/transfer"
+)
+
+// Reading in batches of the default size, without deleted rows, with few and with many.
+func BenchmarkRead(b *testing.B) {
+	const rows, dim = 200_000, 128
+	for _, every := range []int64{0, 100, 2} {
+		b.Run(fmt.Sprint("deleted one in ", every), func(b *testing.B) {
+			s := segmentSpec{id: "1", ids: through(1, rows)}
+			for row := int64(0); every > 0 && row < rows; row += every {
+				s.deleted = append(s.deleted, int32(row))
+			}
+			src := open(b, sourceOf(newDirectory(b, tableSpec{id: "c", dim: dim, metric: 1, segments: []segmentSpec{s}}), "c"))
+			d := describe(b, src)
+			b.SetBytes(d.Bytes)
+			b.ReportAllocs()
+			for b.Loop() {
+				if n := drain(b, src, transfer.BatchLimit{Rows: 8000, Bytes: 8 << 20}); n != d.Rows {
+					b.Fatalf("%d rows of %d", n, d.Rows)
+				}
+			}
+		})
+	}
+}
+
+// drain reads all rows and forgets them.
+func drain(t testing.TB, src transfer.Source, limit transfer.BatchLimit) (rows int64) {
+	t.Helper()
+	ranges, err := src.Plan(t.Context(), 1<<40, func(string) {})
+	must(t, err)
+	for _, r := range ranges {
+		reader, err := src.Open(t.Context(), r, transfer.Cursor{}, limit)
+		must(t, err)
+		for at := r.From.Int; at < r.To.Int; {
+			batch, err := reader.Next(t.Context())
+			must(t, err)
+			at, rows = batch.After.Int, rows+int64(batch.Rows)
+			batch.Recycle()
+		}
+		must(t, reader.Close())
+	}
+	return rows
+}
