@@ -6,6 +6,7 @@ import (
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5"
+	"milvusdm/internal/hdf5sink"
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus"
 	"milvusdm/internal/transfer"
@@ -18,14 +19,31 @@ func openSource(ctx context.Context, s *job.Source) (transfer.Source, error) {
 		return hdf5.Open(ctx, s.HDF5)
 	case s.Faiss != nil:
 		return faiss.Open(ctx, s.Faiss, helper())
+	case s.Milvus != nil:
+		return milvus.OpenSource(ctx, s.Milvus)
 	}
-	return nil, fault.New(fault.Config, "source: the job names none that this worker knows; is the worker older than the program that started the job?")
+	return nil, errUnknown("source")
+}
+
+// listCollections resolves what a source of several collections names.
+func listCollections(ctx context.Context, s *job.Source) ([]job.Collection, error) {
+	if s.Milvus != nil {
+		return milvus.List(ctx, *s.Milvus)
+	}
+	return nil, errUnknown("source")
 }
 
 // openSink knows the targets.
 func openSink(ctx context.Context, j *job.Job, owner, stage string) (transfer.Sink, error) {
-	if j.Target.Milvus != nil {
+	switch {
+	case j.Target.Milvus != nil:
 		return milvus.OpenSink(ctx, j.Target.Milvus, j.Copy, milvus.Owner{Job: owner, Stage: stage})
+	case j.Target.HDF5 != nil:
+		return hdf5sink.Open(j.Target.HDF5, j.Collections()[0].Target(), j.Name, stage)
 	}
-	return nil, fault.New(fault.Config, "target: the job names none that this worker knows; is the worker older than the program that started the job?")
+	return nil, errUnknown("target")
+}
+
+func errUnknown(what string) error {
+	return fault.New(fault.Config, "%s: the job names none that this worker knows; is the worker older than the program that started the job?", what)
 }

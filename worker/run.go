@@ -158,13 +158,15 @@ func (s *settings) options() worker.Options {
 }
 
 func (s *settings) newActivities() *activities.Activities {
-	return &activities.Activities{OpenSource: openSource, OpenSink: openSink, ReportDir: s.reports, Version: version.Version}
+	return &activities.Activities{OpenSource: openSource, ListCollections: listCollections, OpenSink: openSink, ReportDir: s.reports, Version: version.Version}
 }
 
 func register(w worker.Worker, s *settings) {
 	for name, f := range map[string]any{
 		workflows.HDF5ToMilvusName:   workflows.HDF5ToMilvus,
 		workflows.FaissToMilvusName:  workflows.FaissToMilvus,
+		workflows.MilvusToMilvusName: workflows.MilvusToMilvus,
+		workflows.MilvusToHDF5Name:   workflows.MilvusToHDF5,
 		workflows.CopyCollectionName: workflows.CopyCollection,
 		workflows.PlanJobName:        workflows.PlanJob,
 	} {

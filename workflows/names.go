@@ -13,6 +13,7 @@ const (
 	FaissToMilvusName  = "FaissToMilvus"
 	HDF5ToMilvusName   = "HDF5ToMilvus"
 	MilvusToMilvusName = "MilvusToMilvus"
+	MilvusToHDF5Name   = "MilvusToHDF5"
 	CopyCollectionName = "CopyCollection"
 	PlanJobName        = "PlanJob"
 )

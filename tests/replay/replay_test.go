@@ -22,6 +22,7 @@ func replayer() worker.WorkflowReplayer {
 		workflows.HDF5ToMilvusName:   workflows.HDF5ToMilvus,
 		workflows.FaissToMilvusName:  workflows.FaissToMilvus,
 		workflows.MilvusToMilvusName: workflows.MilvusToMilvus,
+		workflows.MilvusToHDF5Name:   workflows.MilvusToHDF5,
 		workflows.CopyCollectionName: workflows.CopyCollection,
 		workflows.PlanJobName:        workflows.PlanJob,
 	} {
