@@ -3,12 +3,7 @@ package job
 import "cmp"
 
 // Collections are what the job names of a source that holds several collections; nil for a source that is one.
-func (j *Job) Collections() []Collection {
-	if j.Source.Milvus != nil {
-		return j.Source.Milvus.Collections
-	}
-	return nil
-}
+func (j *Job) Collections() []Collection { return j.Source.collections() }
 
 // PartName names what a part of a job copies: a collection, or a partition of it.
 func (c *Collection) PartName() string {
@@ -35,9 +30,16 @@ func (c *Collection) Split() []Collection {
 // Part is the job that copies c alone, which has at most one partition. Its target is named as c says.
 func (j *Job) Part(c Collection) Job {
 	part := *j
-	source := *j.Source.Milvus
-	source.Collections = []Collection{c}
-	part.Source.Milvus = &source
+	switch one := []Collection{c}; {
+	case j.Source.Milvus != nil:
+		source := *j.Source.Milvus
+		source.Collections = one
+		part.Source.Milvus = &source
+	case j.Source.Milvus1 != nil:
+		source := *j.Source.Milvus1
+		source.Collections = one
+		part.Source.Milvus1 = &source
+	}
 	if j.Target.Milvus != nil {
 		target := *j.Target.Milvus
 		target.Collection = c.Target()
