@@ -16,9 +16,11 @@ type column struct {
 	cells
 	mem    memType
 	decode decoder
-	// rowBytes is about what a row takes while it is read; variable-length values are extra.
-	rowBytes int
-	notes    []string
+	// rowBytes is about what a row takes while it is read; guess of them are for what lies elsewhere, and are not known before.
+	rowBytes, guess int
+	// subs are what the decoder reads with it: of several datasets' columns the others.
+	subs  []*column
+	notes []string
 }
 
 // cells is where a column's elements lie: width of them in each row.
@@ -220,10 +222,10 @@ const usualText = 64
 
 func newText(col *column, name string, isJSON bool) *column {
 	const header = 16 // a Go string, beside its bytes
-	col.mem, col.decode, col.rowBytes = memReference, decodeVariable, header+usualText
+	col.mem, col.decode, col.rowBytes, col.guess = memReference, decodeVariable, header+usualText, usualText
 	longest := maxText
 	if col.elem.class == classFixed {
-		col.mem, col.decode, col.rowBytes = memAsFile, decodeFixed, header+col.elem.size
+		col.mem, col.decode, col.rowBytes, col.guess = memAsFile, decodeFixed, header+col.elem.size, 0
 		longest = min(col.elem.size, maxText)
 	}
 	if isJSON {

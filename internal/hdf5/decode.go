@@ -163,7 +163,8 @@ type tooLong struct{ fit int } // rows do, at least one
 
 func (e tooLong) Error() string { return fmt.Sprintf("only %d rows fit the batch", e.fit) }
 
-func decodeVariable(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
+// references finds n values of variable length, of elements of unit bytes, that take at most most bytes each.
+func (c *openColumn) references(row int64, n, unit, most int) ([]reference, error) {
 	raw, err := readElements[byte](c, row, n, referenceSize)
 	if err != nil {
 		return nil, err
@@ -172,14 +173,23 @@ func decodeVariable(c *openColumn, row int64, n int) (*schemapb.FieldData, error
 	left := c.table.budget
 	for i := range at {
 		at[i] = parseReference(raw[i*referenceSize:])
-		if at[i].length > maxText {
-			return nil, c.badRow(row+int64(i), "the text takes %d bytes; Milvus takes at most %d", at[i].length, maxText)
+		size := int64(at[i].length) * int64(unit)
+		if size > int64(most) {
+			return nil, c.badRow(row+int64(i), "the value takes %d bytes; Milvus takes at most %d", size, most)
 		}
-		if left -= int(at[i].length); left < 0 && i > 0 {
+		if left -= int(size); left < 0 && i > 0 {
 			return nil, tooLong{i}
 		}
 	}
 	c.table.budget = left
+	return at, nil
+}
+
+func decodeVariable(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
+	at, err := c.references(row, n, 1, maxText)
+	if err != nil {
+		return nil, err
+	}
 	v := make([]string, n)
 	for i := range v {
 		if v[i], err = c.table.heap.text(at[i]); err != nil {

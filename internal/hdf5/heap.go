@@ -23,8 +23,10 @@ func parseReference(b []byte) reference {
 }
 
 const (
+	// maxValue bounds a value. A row that Milvus takes is no larger.
+	maxValue = 64 << 20
 	// maxCollection bounds a collection. The library makes them of 4 to 64 KiB, or as large as a single value.
-	maxCollection = 1 << 20
+	maxCollection = maxValue + 64<<10
 	// maxCollections bounds those that are kept, in bytes.
 	maxCollections = 4 << 20
 )
@@ -41,19 +43,25 @@ type heap struct {
 
 // text returns a string up to its first NUL, as the library does.
 func (h *heap) text(r reference) (string, error) {
-	if r.length == 0 {
-		return "", nil
+	value, err := h.value(r, int64(r.length))
+	s, _, _ := bytes.Cut(value, []byte{0})
+	return string(s), err
+}
+
+// value returns a value of that many bytes. It shares memory with others and must not be changed.
+func (h *heap) value(r reference, size int64) ([]byte, error) {
+	if size == 0 {
+		return nil, nil
 	}
 	objects, err := h.collection(r.address)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	value, ok := objects[r.index]
-	if !ok || uint64(r.length) > uint64(len(value)) {
-		return "", fmt.Errorf("the file's global heap holds no value of %d bytes at %#x, index %d", r.length, r.address, r.index)
+	if !ok || size > int64(len(value)) {
+		return nil, fmt.Errorf("the file's global heap holds no value of %d bytes at %#x, index %d", size, r.address, r.index)
 	}
-	s, _, _ := bytes.Cut(value[:r.length], []byte{0})
-	return string(s), nil
+	return value[:size], nil
 }
 
 // collection returns a collection's values by index.

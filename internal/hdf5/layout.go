@@ -29,6 +29,7 @@ var layouts = map[job.HDF5Layout]func(*place) (*table, error){
 	job.LayoutGroup:    readGroup,
 	job.LayoutCompound: readCompound,
 	job.LayoutPandas:   readPandas,
+	job.LayoutExport:   readExport,
 }
 
 // detect finds out what a file holds. It runs on the library's thread.
@@ -48,6 +49,9 @@ func detect(f *file, j *job.HDF5Source) (*table, error) {
 		return nil, err
 	}
 	t.file = f.name
+	if t.export != nil {
+		return t, nil // has been checked against its own schema
+	}
 	return t, t.finish(f, j)
 }
 
@@ -68,10 +72,13 @@ func placeAt(f *file, j *job.HDF5Source, object string) (*place, error) {
 	return p, err
 }
 
-// guess tells the layout from names, types and pandas's mark. It may go down to an only group.
+// guess tells the layout from names, types, and this program's and pandas's marks. It may go down to an only group.
 func guess(p *place) (job.HDF5Layout, *place, error) {
 	if !p.group {
 		return guessDataset(p), p, nil
+	}
+	if export, err := p.isExport(); err != nil || export {
+		return job.LayoutExport, p, err
 	}
 	pandas, err := p.pandasType()
 	if err != nil {

@@ -122,7 +122,7 @@ func (p *place) frameBlock(name string, items []string) (*dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.elem.class == classOther {
+	if d.elem.class == classOther || d.elem.class == classSequence {
 		return nil, fault.New(fault.Unsupported, "%s: columns %s are Python objects, pickled (%s): write them apart, as numbers or with h5py",
 			p.file.name, few(items), d.path)
 	}

@@ -53,7 +53,7 @@ static size_t inflated; // what a chunk has to be, see mdm_limit_inflate
 // inflate_chunk is the library's deflate filter, for reading, with a known result.
 static size_t inflate_chunk(unsigned flags, size_t n, const unsigned *values, size_t in, size_t *cap, void **buf) {
 	(void)n, (void)values;
-	if (!(flags & H5Z_FLAG_REVERSE)) return 0; // files are only read
+	if (!(flags & H5Z_FLAG_REVERSE)) return 0; // chunks are packed before the library sees them
 	// one byte more shows what is too long; a checksum that was made before deflating is still there
 	uLongf out = inflated + CHECKSUM + 1;
 	unsigned char *to = H5allocate_memory(out, 0);
@@ -73,7 +73,8 @@ static size_t inflate_chunk(unsigned flags, size_t n, const unsigned *values, si
 extern herr_t H5Z_register(const H5Z_class2_t *filter) __attribute__((weak));
 
 herr_t mdm_limit_inflate(size_t chunk) {
-	static const H5Z_class2_t filter = {H5Z_CLASS_T_VERS, H5Z_FILTER_DEFLATE, 0, 1, "deflate", NULL, NULL, inflate_chunk};
+	// that it deflates is said for datasets to be made with it
+	static const H5Z_class2_t filter = {H5Z_CLASS_T_VERS, H5Z_FILTER_DEFLATE, 1, 1, "deflate", NULL, NULL, inflate_chunk};
 	static int registered;
 	if (!registered && H5Z_register && H5Z_register(&filter) < 0) return -1;
 	registered = 1;
@@ -143,7 +144,7 @@ static herr_t keep_reference(hid_t from, hid_t to, H5T_cdata_t *call, size_t n, 
 	(void)n, (void)stride, (void)bkg_stride, (void)buf, (void)bkg, (void)transfer;
 	if (call->command != H5T_CONV_INIT) return 0;
 	call->need_bkg = H5T_BKG_NO;
-	return H5Tis_variable_str(from) > 0 && H5Tget_size(from) == MDM_REFERENCE_SIZE && H5Tget_size(to) == MDM_REFERENCE_SIZE ? 0 : -1;
+	return (H5Tis_variable_str(from) > 0 || H5Tget_class(from) == H5T_VLEN) && H5Tget_size(from) == MDM_REFERENCE_SIZE && H5Tget_size(to) == MDM_REFERENCE_SIZE ? 0 : -1;
 }
 
 hid_t mdm_reference_type(void) {

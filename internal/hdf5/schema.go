@@ -14,7 +14,7 @@ import (
 
 // checkJob refuses values that no file makes right.
 func checkJob(j *job.HDF5Source) error {
-	layouts := []job.HDF5Layout{"", job.LayoutAuto, job.LayoutMilvusDM, job.LayoutANN, job.LayoutGroup, job.LayoutCompound, job.LayoutPandas}
+	layouts := []job.HDF5Layout{"", job.LayoutAuto, job.LayoutMilvusDM, job.LayoutANN, job.LayoutGroup, job.LayoutCompound, job.LayoutPandas, job.LayoutExport}
 	if !slices.Contains(layouts, j.Layout) {
 		return fault.New(fault.Config, "source.hdf5.layout: %q is none of %q", j.Layout, layouts[1:])
 	}
@@ -26,6 +26,9 @@ func checkJob(j *job.HDF5Source) error {
 
 // schemaOf is the table's schema.
 func (t *table) schemaOf() *schemapb.CollectionSchema {
+	if t.export != nil {
+		return proto.CloneOf(t.export.schema.CollectionSchema)
+	}
 	s := &schemapb.CollectionSchema{}
 	if !t.hasKey {
 		s.Fields = append(s.Fields, transfer.KeyField(t.keyName))
@@ -36,11 +39,17 @@ func (t *table) schemaOf() *schemapb.CollectionSchema {
 	return s
 }
 
-// mergeSchemas makes one schema of the files', which may differ only in how long texts are.
+// mergeSchemas makes one schema of the files', which may differ only in how long texts are. Exports have one and the same.
 func mergeSchemas(inputs []*input) (*schemapb.CollectionSchema, error) {
 	merged := inputs[0].table.schemaOf()
 	for _, in := range inputs[1:] {
 		first, other := inputs[0], in.table.schemaOf()
+		if first.table.export != nil || in.table.export != nil {
+			if err := sameExport(first, in); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if first.table.hasKey != in.table.hasKey {
 			return nil, fault.New(fault.Config, "%s has %s and %s has %s: give both keys, or set source.hdf5.key to \"none\"",
 				first.name, keyText(first.table), in.name, keyText(in.table))
@@ -82,4 +91,25 @@ func keyText(t *table) string {
 		return "keys (" + t.columns[0].path + ")"
 	}
 	return "none"
+}
+
+// sameExport refuses files that are not of one collection at one time.
+func sameExport(first, other *input) error {
+	a, b := first.table.export, other.table.export
+	switch {
+	case a == nil || b == nil:
+		export, not := first.name, other.name
+		if a == nil {
+			export, not = not, export
+		}
+		return fault.New(fault.Config, "%s is an export of a collection and %s is not: read them by jobs of their own", export, not)
+	case a.collection != b.collection:
+		return fault.New(fault.Config, "%s holds rows of collection %q and %s of %q: read them by jobs of their own", first.name, a.collection, other.name, b.collection)
+	case a.whole != b.whole:
+		return fault.New(fault.Config, "%s and %s hold rows of collection %q when it had another schema or other settings: name files of one export",
+			first.name, other.name, a.collection)
+	case (a.partition == "") != (b.partition == ""):
+		return fault.New(fault.Corrupt, "%s and %s: one says its rows' partition, and the other does not", first.name, other.name)
+	}
+	return nil
 }

@@ -1,4 +1,5 @@
-// Package hdf5 reads vectors, and the fields beside them, from HDF5 files of several layouts.
+// Package hdf5 reads vectors, and the fields beside them, from HDF5 files of several layouts, and writes whole collections
+// in one of them.
 //
 // gonum.org/v1/hdf5 opens and describes what is in a file; native.c adds what it lacks. The rest is Go. All calls of the
 // library run on one thread ([do]): whatever touches an open file says so.
@@ -50,6 +51,9 @@ func Open(ctx context.Context, j *job.HDF5Source) (transfer.Source, error) {
 	if err != nil {
 		return nil, err // no source that is nil and yet an interface
 	}
+	if s.keysScanned() {
+		return keyedSource{s}, nil
+	}
 	return s, nil
 }
 
@@ -98,6 +102,8 @@ func inspect(ctx context.Context, state fileState, j *job.HDF5Source) (*table, e
 func (s *source) takeRows(rows job.RowSlice) error {
 	total := s.end
 	switch {
+	case total == 0 && s.inputs[0].table.export != nil:
+		return nil // a collection, or a partition, may be empty
 	case total == 0 && len(s.inputs) == 1:
 		return fault.New(fault.Corrupt, "%s: %s holds no rows", s.inputs[0].name, s.inputs[0].table.object)
 	case total == 0:
@@ -121,6 +127,9 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 		Format: "HDF5, " + s.inputs[0].table.format, Schema: transfer.Schema{CollectionSchema: s.schema},
 		Rows: s.end - s.first, Inputs: s.taken(), Metric: s.inputs[0].table.metric, GeneratedKeys: !s.inputs[0].table.hasKey,
 		Identity: s.identity, Notes: slices.Clone(s.notes),
+	}
+	if x := s.inputs[0].table.export; x != nil {
+		d.Settings, d.Partitions = x.settings, s.partitions()
 	}
 	for i, in := range s.inputs {
 		d.Bytes += d.Inputs[i].Rows * int64(in.table.rowBytes())
@@ -155,6 +164,9 @@ func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]
 	for i := range ranges {
 		ranges[i].From.Int += s.first
 		ranges[i].To.Int += s.first
+		if x := s.inputOf(ranges[i].From.Int).table.export; x != nil {
+			ranges[i].Partition = x.partition
+		}
 	}
 	return ranges, nil
 }
@@ -174,10 +186,34 @@ func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor,
 	return &reader{source: s, row: from.Int, end: r.To.Int, limit: limit}, nil
 }
 
+// partitions are those of exports' files, nil where they name none.
+func (s *source) partitions() []string {
+	var out []string
+	for _, in := range s.inputs {
+		if p := in.table.export.partition; p != "" && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// keysScanned reports whether keys are Int64 and none may stand twice. In exports a key may, in different partitions; what
+// stands twice there, or is no Int64, shows when the target's rows are counted.
+func (s *source) keysScanned() bool {
+	if s.inputs[0].table.export == nil {
+		return true
+	}
+	key := transfer.Schema{CollectionSchema: s.schema}.PrimaryKey()
+	return key.GetDataType() == schemapb.DataType_Int64 && len(s.partitions()) < 2
+}
+
+// keyedSource is a source that is a transfer.KeyScanner.
+type keyedSource struct{ *source }
+
 // ScanKeys implements transfer.KeyScanner.
-func (s *source) ScanKeys(ctx context.Context, yield func(first int64, keys []int64) error) error {
+func (s keyedSource) ScanKeys(ctx context.Context, yield func(first int64, keys []int64) error) error {
 	const rows = 128 << 10
-	r := &reader{source: s, row: s.first, end: s.end, limit: transfer.BatchLimit{Rows: rows, Bytes: math.MaxInt}, onlyKeys: true}
+	r := &reader{source: s.source, row: s.first, end: s.end, limit: transfer.BatchLimit{Rows: rows, Bytes: math.MaxInt}, onlyKeys: true}
 	for {
 		batch, err := r.Next(ctx)
 		if err == io.EOF {

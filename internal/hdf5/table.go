@@ -24,6 +24,7 @@ type table struct {
 	hasKey  bool      // else rows are numbered
 	metric  string
 	notes   []string
+	export  *exported // nil unless this program wrote the file
 }
 
 // rowBytes is about what a row takes while it is read.
@@ -38,13 +39,11 @@ func (t *table) rowBytes() int {
 	return bytes
 }
 
-// fixedBytes is rowBytes without the texts of variable length.
+// fixedBytes is rowBytes without the values of variable length.
 func (t *table) fixedBytes() int {
 	bytes := t.rowBytes()
 	for _, c := range t.columns {
-		if c.elem.class == classVariable {
-			bytes -= usualText
-		}
+		bytes -= c.guess
 	}
 	return bytes
 }
@@ -71,6 +70,7 @@ type openColumn struct {
 	*column
 	table *openTable
 	parts []openPart
+	subs  []*openColumn
 	// window is what has been unpacked ahead, rows [from, to): chunks that hold more rows than a batch are unpacked once.
 	windowed bool
 	window   *schemapb.FieldData
@@ -97,26 +97,33 @@ func (t *table) openFor(columns []*column, state fileState, maxRows int64) (_ *o
 		}
 	}()
 	for _, c := range columns {
-		if err := o.openColumn(c, maxRows); err != nil {
+		oc := &openColumn{column: c, table: o}
+		o.columns = append(o.columns, oc) // what is open of it has to be closed
+		band := c.band()
+		oc.windowed = band > maxRows && c.guess == 0 && band <= maxWindow/int64(c.rowBytes)
+		if err := o.openColumn(oc); err != nil {
 			return nil, err
 		}
 	}
 	// those first of which a batch may turn out to be too long
-	slices.SortStableFunc(o.columns, func(a, b *openColumn) int { return cmp.Compare(b.variable(), a.variable()) })
+	slices.SortStableFunc(o.columns, func(a, b *openColumn) int { return cmp.Compare(b.guess, a.guess) })
 	return o, nil
 }
 
-func (o *openTable) openColumn(c *column, maxRows int64) error {
-	oc := &openColumn{column: c, table: o}
-	o.columns = append(o.columns, oc)
-	band := c.band()
-	oc.windowed = band > maxRows && c.elem.class != classVariable && band <= maxWindow/int64(c.rowBytes)
-	for _, p := range c.parts {
+func (o *openTable) openColumn(c *openColumn) error {
+	for _, p := range c.column.parts {
 		op := openPart{part: p}
-		err := o.openPart(oc, &op)
-		oc.parts = append(oc.parts, op) // what is open of it has to be closed
+		err := o.openPart(c, &op)
+		c.parts = append(c.parts, op)
 		if err != nil {
 			return o.file.corrupt(err, "open %s", c.path)
+		}
+	}
+	for _, s := range c.column.subs {
+		sub := &openColumn{column: s, table: o}
+		c.subs = append(c.subs, sub)
+		if err := o.openColumn(sub); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -197,19 +204,28 @@ func (d *dataset) bandBytes() int64 {
 func (o *openTable) close() error {
 	var errs []error
 	for _, c := range o.columns {
-		for _, p := range c.parts {
-			if p.mem != nil {
-				errs = append(errs, p.mem.Close())
-			}
-			if p.space != nil {
-				errs = append(errs, p.space.Close())
-			}
-		}
+		errs = append(errs, c.close())
 	}
 	for _, d := range o.datasets {
 		errs = append(errs, d.Close())
 	}
 	errs = append(errs, o.file.Close())
+	return errors.Join(errs...)
+}
+
+func (c *openColumn) close() error {
+	var errs []error
+	for _, p := range c.parts {
+		if p.mem != nil {
+			errs = append(errs, p.mem.Close())
+		}
+		if p.space != nil {
+			errs = append(errs, p.space.Close())
+		}
+	}
+	for _, s := range c.subs {
+		errs = append(errs, s.close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -273,12 +289,4 @@ func (p *openPart) selectRows(row int64, n int, width int64) (*hdf5.Dataspace, e
 		return nil, libraryError(err)
 	}
 	return mem, nil
-}
-
-// variable is 1 for a column whose values lie elsewhere in the file, else 0.
-func (c *openColumn) variable() int {
-	if c.elem.class == classVariable {
-		return 1
-	}
-	return 0
 }

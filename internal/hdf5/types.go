@@ -21,6 +21,7 @@ const (
 	classBool
 	classFixed    // fixed-length string
 	classVariable // variable-length string
+	classSequence // variable-length sequence of elem
 	classArray
 	classCompound
 )
@@ -40,7 +41,7 @@ type elemType struct {
 	size    int // bytes in the file; not known where a variable-length string is part of it
 	padding padding
 	length  int64     // of an array
-	elem    *elemType // of an array
+	elem    *elemType // of an array or a sequence
 	members []member
 	name    string // of classOther, for messages
 }
@@ -57,7 +58,7 @@ func (t elemType) isText() bool  { return t.class == classFixed || t.class == cl
 // holdsVariable reports whether elements lie elsewhere in the file, so that size says nothing.
 func (t elemType) holdsVariable() bool {
 	switch t.class {
-	case classVariable, classOther:
+	case classVariable, classSequence, classOther:
 		return true
 	case classArray:
 		return t.elem.holdsVariable()
@@ -75,7 +76,7 @@ func (t elemType) equal(o elemType) bool {
 	if t.class != o.class || t.size != o.size || t.padding != o.padding || t.length != o.length || len(t.members) != len(o.members) {
 		return false
 	}
-	if t.class == classArray && !t.elem.equal(*o.elem) {
+	if (t.class == classArray || t.class == classSequence) && !t.elem.equal(*o.elem) {
 		return false
 	}
 	for i, m := range t.members {
@@ -88,7 +89,7 @@ func (t elemType) equal(o elemType) bool {
 
 // fileSize is what an element takes in its place in the file.
 func (t elemType) fileSize() int {
-	if t.class == classVariable {
+	if t.class == classVariable || t.class == classSequence {
 		return referenceSize
 	}
 	return t.size
@@ -114,6 +115,8 @@ func (t elemType) String() string {
 		return fmt.Sprintf("string of %d bytes", t.size)
 	case classVariable:
 		return "variable-length string"
+	case classSequence:
+		return "variable-length sequence"
 	case classArray:
 		return fmt.Sprintf("array of %d %v", t.length, *t.elem)
 	case classCompound:
@@ -155,7 +158,8 @@ func describeType(t *hdf5.Datatype, depth int) (elemType, error) {
 			e.class = classVariable
 		}
 	case hdf5.T_VLEN:
-		e.name = "variable-length sequence"
+		e.name = "nested sequence"
+		return e, describeSequence(&e, t, depth)
 	case hdf5.T_OPAQUE:
 		e.name = "opaque bytes"
 	case hdf5.T_REFERENCE:
@@ -191,6 +195,22 @@ func describeArray(e *elemType, t *hdf5.Datatype, depth int) error {
 	return nil
 }
 
+func describeSequence(e *elemType, t *hdf5.Datatype, depth int) error {
+	if depth > 0 {
+		return nil // stays classOther
+	}
+	base, err := elementType(t)
+	if err != nil {
+		return err
+	}
+	elem, err := describeType(base, depth+1)
+	if err != nil {
+		return err
+	}
+	e.class, e.elem = classSequence, &elem
+	return nil
+}
+
 func describeCompound(e *elemType, t *hdf5.Datatype, depth int) error {
 	whole := hdf5.CompoundType{Datatype: *t}
 	n := whole.NMembers()
@@ -223,6 +243,7 @@ const (
 	memInt64
 	memUint8
 	memUint16
+	memUint32
 	memUint64
 	memFloat32
 	memFloat64
@@ -243,6 +264,8 @@ func (m memType) newType() (*hdf5.Datatype, error) {
 		return hdf5.T_NATIVE_UINT8.Copy()
 	case memUint16:
 		return hdf5.T_NATIVE_UINT16.Copy()
+	case memUint32:
+		return hdf5.T_NATIVE_UINT32.Copy()
 	case memUint64:
 		return hdf5.T_NATIVE_UINT64.Copy()
 	case memFloat32:
