@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"milvusdm/internal/milvus1/milvus1test"
 	"milvusdm/internal/transfer"
 )
 
@@ -12,11 +13,11 @@ func BenchmarkRead(b *testing.B) {
 	const rows, dim = 200_000, 128
 	for _, every := range []int64{0, 100, 2} {
 		b.Run(fmt.Sprint("deleted one in ", every), func(b *testing.B) {
-			s := segmentSpec{id: "1", ids: through(1, rows)}
+			s := milvus1test.Segment{ID: "1", IDs: through(1, rows)}
 			for row := int64(0); every > 0 && row < rows; row += every {
-				s.deleted = append(s.deleted, int32(row))
+				s.Deleted = append(s.Deleted, int32(row))
 			}
-			src := open(b, sourceOf(newDirectory(b, tableSpec{id: "c", dim: dim, metric: 1, segments: []segmentSpec{s}}), "c"))
+			src := open(b, sourceOf(milvus1test.NewDirectory(b, milvus1test.Table{ID: "c", Dim: dim, Metric: 1, Segments: []milvus1test.Segment{s}}), "c"))
 			d := describe(b, src)
 			b.SetBytes(d.Bytes)
 			b.ReportAllocs()

@@ -9,6 +9,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/milvus1"
+	"milvusdm/internal/milvus1/milvus1test"
 )
 
 // Whatever a segment's files hold, it is either refused as Corrupt or read, and then yields the rows it said.
@@ -21,8 +22,8 @@ func FuzzSegment(f *testing.F) {
 	f.Add(ids, vectors, length(nil), int64(3), int64(2), int64(1))
 	f.Add(length(ids), length(vectors), length([]byte{1, 0, 0, 0, 1, 0, 0, 0}), int64(2), int64(64), int64(3))
 	f.Add(length(ids), length(vectors), length([]byte{255, 255, 255, 255}), int64(2), int64(2), int64(1))
-	dir := newDirectory(f, tableSpec{id: "c", dim: 2, metric: 1, segments: []segmentSpec{{id: "1"}}})
-	db := openSQLite(f, dir)
+	dir := milvus1test.NewDirectory(f, milvus1test.Table{ID: "c", Dim: 2, Metric: 1, Segments: []milvus1test.Segment{{ID: "1"}}})
+	db := milvus1test.OpenSQLite(f, dir)
 	f.Cleanup(func() { db.Close() })
 	f.Fuzz(func(t *testing.T, uid, rv, deleted []byte, rows, dim, metric int64) {
 		for name, content := range map[string][]byte{"1.uid": uid, "1.rv": rv, "deleted_docs": deleted} {
@@ -52,9 +53,9 @@ func FuzzNames(f *testing.F) {
 	f.Add(".", "")
 	f.Add("a\x00b", "ä")
 	f.Fuzz(func(t *testing.T, segment, table string) {
-		dir := newDirectory(t, tableSpec{id: "c", dim: 2, metric: 1},
-			tableSpec{id: "id of " + table, owner: "c", tag: "p", dim: 2, metric: 1})
-		db := openSQLite(t, dir)
+		dir := milvus1test.NewDirectory(t, milvus1test.Table{ID: "c", Dim: 2, Metric: 1},
+			milvus1test.Table{ID: "id of " + table, Owner: "c", Tag: "p", Dim: 2, Metric: 1})
+		db := milvus1test.OpenSQLite(t, dir)
 		must(t, execute(db, "UPDATE Tables SET table_id = ? WHERE owner_table = 'c'", table+"p"))
 		must(t, execute(db, `INSERT INTO TableFiles VALUES (1, ?, ?, 1, 'f', 1, 0, 0, 0, 0, 0, 0)`, table+"p", segment))
 		must(t, db.Close())
@@ -67,7 +68,7 @@ func FuzzNames(f *testing.F) {
 
 // Whatever stands in the file of the metadata, the program goes on.
 func FuzzMetadata(f *testing.F) {
-	dir := newDirectory(f, faces()...)
+	dir := milvus1test.NewDirectory(f, faces()...)
 	path := filepath.Join(dir, "db", "meta.sqlite")
 	content, err := os.ReadFile(path)
 	must(f, err)

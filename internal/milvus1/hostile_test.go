@@ -12,6 +12,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus1"
+	"milvusdm/internal/milvus1/milvus1test"
 	"milvusdm/internal/transfer"
 )
 
@@ -39,7 +40,7 @@ func segmentDir(dir string) string {
 // onMetadata changes the metadata.
 func onMetadata(text string, args ...any) func(*testing.T, string) {
 	return func(t *testing.T, dir string) {
-		db := openSQLite(t, dir)
+		db := milvus1test.OpenSQLite(t, dir)
 		must(t, execute(db, text, args...))
 		must(t, db.Close())
 	}
@@ -131,7 +132,7 @@ var damages = map[string]damage{
 func TestDamages(t *testing.T) {
 	for name, d := range damages {
 		t.Run(name, func(t *testing.T) {
-			dir := newDirectory(t, faces()...)
+			dir := milvus1test.NewDirectory(t, faces()...)
 			d.harm(t, dir)
 			src, err := milvus1.Open(context.Background(), sourceOf(dir, "faces"))
 			if err == nil {
@@ -147,7 +148,7 @@ func TestDamages(t *testing.T) {
 
 // What the job says wrongly.
 func TestJobs(t *testing.T) {
-	dir := newDirectory(t, faces()...)
+	dir := milvus1test.NewDirectory(t, faces()...)
 	with := func(change func(*job.Milvus1Source, *job.Collection)) *job.Milvus1Source {
 		src := sourceOf(dir, "faces")
 		change(src, &src.Collections[0])
@@ -179,7 +180,7 @@ func TestJobs(t *testing.T) {
 // Files that are written while they are read are a mixture.
 func TestChangedMeanwhile(t *testing.T) {
 	for _, name := range []string{uid, rv, "deleted_docs"} {
-		dir := newDirectory(t, faces()...)
+		dir := milvus1test.NewDirectory(t, faces()...)
 		src := open(t, sourceOf(dir, "faces"))
 		before := describe(t, src).Identity
 		path := filepath.Join(segmentDir(dir), name)
@@ -195,11 +196,11 @@ func TestChangedMeanwhile(t *testing.T) {
 
 // A server that was killed before it wrote the metadata deletes the same rows once more: they are in the file twice.
 func TestDeletedTwice(t *testing.T) {
-	dir := newDirectory(t, faces()...)
+	dir := milvus1test.NewDirectory(t, faces()...)
 	path := filepath.Join(segmentDir(dir), "deleted_docs")
 	content, err := os.ReadFile(path)
 	must(t, err)
-	writeFile(t, path, append(content[8:], content[8:]...), true)
+	must(t, os.WriteFile(path, number(32)(append(content, content[8:]...)), 0o644))
 	for name, change := range map[string]string{
 		"counted once":  "UPDATE TableFiles SET row_count = 36 WHERE segment_id = '1600000000000000001'",
 		"counted twice": "UPDATE TableFiles SET row_count = 32 WHERE segment_id = '1600000000000000001'",
@@ -213,12 +214,12 @@ func TestDeletedTwice(t *testing.T) {
 
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	src := open(t, sourceOf(newDirectory(t, faces()...), "faces"))
+	src := open(t, sourceOf(milvus1test.NewDirectory(t, faces()...), "faces"))
 	cancel()
 	if err := src.(transfer.KeyScanner).ScanKeys(ctx, func(int64, []int64) error { return nil }); err != context.Canceled {
 		t.Error(err)
 	}
-	if _, err := milvus1.Open(ctx, sourceOf(newDirectory(t, faces()...), "faces")); err == nil {
+	if _, err := milvus1.Open(ctx, sourceOf(milvus1test.NewDirectory(t, faces()...), "faces")); err == nil {
 		t.Error("opened")
 	}
 }

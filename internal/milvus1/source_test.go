@@ -16,6 +16,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus1"
+	"milvusdm/internal/milvus1/milvus1test"
 	"milvusdm/internal/transfer"
 	"milvusdm/internal/transfer/transfertest"
 )
@@ -25,15 +26,15 @@ var large = transfer.BatchLimit{Rows: 1 << 20, Bytes: 1 << 30}
 func TestContract(t *testing.T) {
 	bare := faces()
 	for i := range bare {
-		for j := range bare[i].segments {
-			bare[i].segments[j].bare = true
+		for j := range bare[i].Segments {
+			bare[i].Segments[j].Bare = true
 		}
 	}
 	for name, src := range map[string]*job.Milvus1Source{
-		"float":                  sourceOf(newDirectory(t, faces()...), "faces"),
-		"a partition":            sourceOf(newDirectory(t, faces()...), "faces", "y2021"),
-		"binary":                 sourceOf(newDirectory(t, prints()...), "prints"),
-		"files without a length": sourceOf(newDirectory(t, bare...), "faces"),
+		"float":                  sourceOf(milvus1test.NewDirectory(t, faces()...), "faces"),
+		"a partition":            sourceOf(milvus1test.NewDirectory(t, faces()...), "faces", "y2021"),
+		"binary":                 sourceOf(milvus1test.NewDirectory(t, prints()...), "prints"),
+		"files without a length": sourceOf(milvus1test.NewDirectory(t, bare...), "faces"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			transfertest.Source(t, func(t *testing.T) transfer.Source { return open(t, src) })
@@ -42,20 +43,20 @@ func TestContract(t *testing.T) {
 }
 
 // expected is every row of the tables that is not deleted.
-func expected(tables []tableSpec, partitions ...string) []row {
+func expected(tables []milvus1test.Table, partitions ...string) []row {
 	var out []row
 	for _, t := range tables {
-		name := t.tag
-		if t.owner == "" {
+		name := t.Tag
+		if t.Owner == "" {
 			name = "_default"
 		}
 		if len(partitions) > 0 && !slices.Contains(partitions, name) {
 			continue
 		}
-		for _, s := range t.segments {
-			for i, id := range s.ids {
-				if !slices.Contains(s.deleted, int32(i)) {
-					out = append(out, row{name, id, string(t.vector(id))})
+		for _, s := range t.Segments {
+			for i, id := range s.IDs {
+				if !slices.Contains(s.Deleted, int32(i)) {
+					out = append(out, row{name, id, string(t.Vector(id))})
 				}
 			}
 		}
@@ -64,8 +65,8 @@ func expected(tables []tableSpec, partitions ...string) []row {
 }
 
 func TestRows(t *testing.T) {
-	for name, tables := range map[string][]tableSpec{"faces": faces(), "prints": prints()} {
-		dir := newDirectory(t, append(faces(), prints()...)...)
+	for name, tables := range map[string][]milvus1test.Table{"faces": faces(), "prints": prints()} {
+		dir := milvus1test.NewDirectory(t, append(faces(), prints()...)...)
 		for _, limit := range []transfer.BatchLimit{large, {Rows: 3, Bytes: 1 << 20}} {
 			got := readAll(t, open(t, sourceOf(dir, name)), 20, limit)
 			if diff := cmp.Diff(expected(tables), got, cmp.AllowUnexported(row{})); diff != "" {
@@ -76,7 +77,7 @@ func TestRows(t *testing.T) {
 }
 
 func TestPartitions(t *testing.T) {
-	dir := newDirectory(t, faces()...)
+	dir := milvus1test.NewDirectory(t, faces()...)
 	got := readAll(t, open(t, sourceOf(dir, "faces", "y2021", "_default")), 1000, large)
 	want := append(expected(faces(), "y2021"), expected(faces(), "_default")...)
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(row{})); diff != "" {
@@ -96,7 +97,7 @@ func TestPartitions(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	dir := newDirectory(t, append(faces(), prints()...)...)
+	dir := milvus1test.NewDirectory(t, append(faces(), prints()...)...)
 	d := describe(t, open(t, sourceOf(dir, "faces")))
 	vector := d.Schema.Field("embedding")
 	if d.Rows != 95 || d.Bytes != 95*24 || d.Metric != "IP" || d.GeneratedKeys || vector.GetDataType() != schemapb.DataType_FloatVector ||
@@ -122,8 +123,8 @@ func TestDescribe(t *testing.T) {
 
 // A collection without rows, or without segments, is one all the same.
 func TestEmpty(t *testing.T) {
-	src := open(t, sourceOf(newDirectory(t, tableSpec{id: "none", dim: 4, metric: 1, segments: []segmentSpec{
-		{id: "1", ids: through(1, 3), deleted: []int32{2, 0, 1}}}}), "none"))
+	src := open(t, sourceOf(milvus1test.NewDirectory(t, milvus1test.Table{ID: "none", Dim: 4, Metric: 1, Segments: []milvus1test.Segment{
+		{ID: "1", IDs: through(1, 3), Deleted: []int32{2, 0, 1}}}}), "none"))
 	d := describe(t, src)
 	if rows := readAll(t, src, 10, large); d.Rows != 0 || len(rows) != 0 {
 		t.Errorf("%d rows are described, %d read", d.Rows, len(rows))
@@ -135,16 +136,16 @@ func TestEmpty(t *testing.T) {
 
 // Of a segment's files those count that a server counts, and raw vectors beside an index are not read twice.
 func TestFileTypes(t *testing.T) {
-	table := tableSpec{id: "c", dim: 4, metric: 1}
+	table := milvus1test.Table{ID: "c", Dim: 4, Metric: 1}
 	want := map[int64]bool{}
 	for i, types := range [][]int{
-		{fileRaw}, {fileToIndex}, {fileBackup}, {fileIndex}, {fileIndex, fileBackup}, {fileBackup, fileIndex, fileIndex}, {fileToDelete, fileRaw},
-		{fileNew}, {fileToDelete}, {5}, {fileNewIndex}, {fileNewIndex, fileToDelete},
+		{milvus1test.FileRaw}, {milvus1test.FileToIndex}, {milvus1test.FileBackup}, {milvus1test.FileIndex}, {milvus1test.FileIndex, milvus1test.FileBackup}, {milvus1test.FileBackup, milvus1test.FileIndex, milvus1test.FileIndex}, {milvus1test.FileToDelete, milvus1test.FileRaw},
+		{milvus1test.FileNew}, {milvus1test.FileToDelete}, {5}, {milvus1test.FileNewIndex}, {milvus1test.FileNewIndex, milvus1test.FileToDelete},
 	} {
-		table.segments = append(table.segments, segmentSpec{id: fmt.Sprint(i + 1), ids: []int64{int64(i)}, types: types})
+		table.Segments = append(table.Segments, milvus1test.Segment{ID: fmt.Sprint(i + 1), IDs: []int64{int64(i)}, Types: types})
 		want[int64(i)] = i < 7
 	}
-	rows := readAll(t, open(t, sourceOf(newDirectory(t, table), "c")), 100, large)
+	rows := readAll(t, open(t, sourceOf(milvus1test.NewDirectory(t, table), "c")), 100, large)
 	for _, r := range rows {
 		if !want[r.id] {
 			t.Errorf("segment %d was read, or read twice", r.id+1)
@@ -159,8 +160,8 @@ func TestFileTypes(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	dir := newDirectory(t, append(append(faces(), prints()...), tableSpec{id: "dropped", dim: 4, metric: 1, state: toDelete},
-		tableSpec{id: "other", dim: 4, metric: 1})...)
+	dir := milvus1test.NewDirectory(t, append(append(faces(), prints()...), milvus1test.Table{ID: "dropped", Dim: 4, Metric: 1, State: milvus1test.StateToDelete},
+		milvus1test.Table{ID: "other", Dim: 4, Metric: 1})...)
 	list := func(chosen ...job.Collection) []string {
 		t.Helper()
 		got, err := milvus1.List(context.Background(), &job.Milvus1Source{Path: dir, Collections: chosen})
@@ -188,8 +189,8 @@ func TestList(t *testing.T) {
 
 // Milvus 1.x lets an id stand more than once.
 func TestRepeats(t *testing.T) {
-	dir := newDirectory(t, tableSpec{id: "c", dim: 4, metric: 1, segments: []segmentSpec{
-		{id: "1", ids: []int64{9, 1, 2}, deleted: []int32{1}}, {id: "2", ids: []int64{1, 2, -5}}}})
+	dir := milvus1test.NewDirectory(t, milvus1test.Table{ID: "c", Dim: 4, Metric: 1, Segments: []milvus1test.Segment{
+		{ID: "1", IDs: []int64{9, 1, 2}, Deleted: []int32{1}}, {ID: "2", IDs: []int64{1, 2, -5}}}})
 	r, err := transfer.FindRepeats(context.Background(), open(t, sourceOf(dir, "c")).(transfer.KeyScanner))
 	must(t, err)
 	if !slices.Equal(r.Keys, []int64{2}) || !slices.Equal(r.Superseded, []int64{1}) ||
@@ -204,28 +205,27 @@ func TestAnySegments(t *testing.T) {
 	runs := 0
 	rapid.Check(t, func(r *rapid.T) {
 		runs++
-		table := tableSpec{id: fmt.Sprint("c", runs), dim: rapid.IntRange(1, 5).Draw(r, "dim"), metric: 1}
+		table := milvus1test.Table{ID: fmt.Sprint("c", runs), Dim: rapid.IntRange(1, 5).Draw(r, "dim"), Metric: 1}
 		var next int64
 		for i := range rapid.IntRange(1, 4).Draw(r, "segments") {
-			s := segmentSpec{id: fmt.Sprint(i)}
+			s := milvus1test.Segment{ID: fmt.Sprint(i)}
 			n := rapid.SampledFrom([]int64{0, 1, 63, 64, 65, 200}).Draw(r, "rows")
-			s.ids, next = through(next, next+n-1), next+n
+			s.IDs, next = through(next, next+n-1), next+n
 			density := rapid.IntRange(0, 4).Draw(r, "deleted in 4")
 			for row := range n {
 				if rapid.IntRange(0, 3).Draw(r, "deleted") < density {
-					s.deleted = append(s.deleted, int32(row))
+					s.Deleted = append(s.Deleted, int32(row))
 				}
 			}
-			table.segments = append(table.segments, s)
+			table.Segments = append(table.Segments, s)
 		}
-		home := filepath.Join(dir, table.id)
-		writeSegments(t, home, []tableSpec{table})
-		db := openSQLite(t, home)
-		must(t, execute(db, sqliteSchema))
-		writeMetadata(t, db, []tableSpec{table})
+		home := filepath.Join(dir, table.ID)
+		milvus1test.WriteSegments(t, home, []milvus1test.Table{table})
+		db := milvus1test.OpenSQLite(t, home)
+		milvus1test.WriteMetadata(t, db, milvus1test.SQLiteSchema, []milvus1test.Table{table})
 		must(t, db.Close())
-		src := open(t, sourceOf(home, table.id))
-		want := expected([]tableSpec{table})
+		src := open(t, sourceOf(home, table.ID))
+		want := expected([]milvus1test.Table{table})
 		limit := transfer.BatchLimit{Rows: rapid.IntRange(1, 100).Draw(r, "batch"), Bytes: 1 << 20}
 		got := readAll(t, src, rapid.Int64Range(1, 300).Draw(r, "range"), limit)
 		if !slices.Equal(got, want) {
@@ -244,15 +244,15 @@ func TestAnySegments(t *testing.T) {
 // Nothing is written beside the metadata, and what a killed server left in SQLite's log counts.
 func TestLeavesNoTrace(t *testing.T) {
 	tables := faces()
-	clean := newDirectory(t, tables...)
+	clean := milvus1test.NewDirectory(t, tables...)
 	killed := t.TempDir()
-	writeSegments(t, killed, tables)
-	db := openSQLite(t, t.TempDir())
+	milvus1test.WriteSegments(t, killed, tables)
+	db := milvus1test.OpenSQLite(t, t.TempDir())
 	db.SetMaxOpenConns(1)
 	must(t, execute(db, "PRAGMA journal_mode = WAL"))
-	must(t, execute(db, sqliteSchema))
+	milvus1test.WriteMetadata(t, db, milvus1test.SQLiteSchema, nil)
 	must(t, execute(db, "PRAGMA wal_checkpoint(TRUNCATE)"))
-	writeMetadata(t, db, tables) // stays in the log
+	milvus1test.WriteMetadata(t, db, "", tables) // stays in the log
 	var seq, name, path string
 	must(t, db.QueryRow("PRAGMA database_list").Scan(&seq, &name, &path))
 	for _, suffix := range []string{"", "-wal"} {
