@@ -47,9 +47,12 @@ const (
 	maxColumns = 4096
 )
 
-var errTruncated = errors.New("the server's answer is cut off or no protobuf")
+var (
+	errTruncated = errors.New("the server's answer is cut off or no protobuf")
+	errGroup     = errors.New("the server's answer holds a group, which no form of Milvus's messages has")
+)
 
-// decodeResults does what proto.Unmarshal does.
+// decodeResults does what proto.Unmarshal does, but for refusing groups and more than maxColumns columns.
 func decodeResults(data mem.BufferSlice, into *milvuspb.QueryResults) error {
 	in := wireOf(data)
 	var columns []*schemapb.FieldData
@@ -269,7 +272,7 @@ func (w *wire) appendValue(b []byte, kind protowire.Type) ([]byte, error) {
 		}
 		b, n = append(b, raw...), int(size)
 	default:
-		return nil, errTruncated // groups, which proto3 has not
+		return nil, errGroup
 	}
 	if n > w.left {
 		return nil, errTruncated
