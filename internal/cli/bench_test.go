@@ -239,6 +239,18 @@ func (b *bench) job(collection string, more ...string) (path, name string) {
 	return path, name
 }
 
+// collections writes the file of a job of several collections.
+func (b *bench) collections(name string, collections ...string) (path string) {
+	b.Helper()
+	path = filepath.Join(b.dir, name+".yaml")
+	text := "version: 1\nsource:\n  milvus:\n    address: 127.0.0.1:19530\n    collections: [" + strings.Join(collections, ", ") + "]\n" +
+		"target:\n  milvus:\n    address: 127.0.0.1:19531\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
 // finish has a waiting toy end, and its job be done.
 func (b *bench) finish(name string) {
 	b.Helper()

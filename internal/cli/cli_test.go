@@ -216,6 +216,39 @@ func TestProgressOfChild(t *testing.T) {
 	p.wait().exits(0)
 }
 
+func TestSeveralCollections(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).work()
+	name := t.Name() + "-good"
+	path := b.collections(name, "a", "{name: b, as: c}")
+	p := b.start(context.Background(), "run", path)
+	p.says("copying: 1,623 of 2,000 rows (81.1%)") // all of b, and of a what its workflow and the heartbeat know of
+	p.says("; a: waiting for Milvus at 127.0.0.1:19530 (since 12:03:04)")
+	b.milvusdm("status", name).exits(0).has("1 of 2 collections", "COLLECTION  PHASE    ROWS   OF     TARGET\na           copying  623    1,000  toy place/a\n")
+	p.says("a: done, 1,000 rows\n")
+	p.wait().exits(0).has("verified", "2,000 rows", "contents are equal", "OUTCOME", "verified  1,000   1,000    b       toy place/c\n")
+	b.milvusdm("plan", path).exits(0).has("all 2 collections", "2,000,000, 1.0 GB", "nothing was written")
+
+	path = b.collections(t.Name()+"-bad", "a", "bad")
+	b.milvusdm("run", path).exits(15).has("bad: failed: a field is gone\n", "1 of 2 collections and partitions failed: bad: a field is gone",
+		"1 of 2 collections done\n", "bad: 400 rows stand in c__mdm_toy; there is no collection c yet", "from 1,400 rows on")
+}
+
+func TestJobThatCompares(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "compare.yaml")
+	text := "version: 1\nsource:\n  hdf5: {paths: a.h5}\ncompare:\n  milvus: {address: 'h:1', collections: a}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"run", "start", "plan"} {
+		var out bytes.Buffer
+		code := Main(context.Background(), []string{command, path}, Surroundings{Stdout: &out, Stderr: &out, Env: environment{}, Width: func() int { return 0 }})
+		if code != fault.ExitUsage || !strings.Contains(out.String(), "run milvusdm verify "+path) {
+			t.Errorf("%s: exit code %d, says: %s", command, code, out.String())
+		}
+	}
+}
+
 func TestFailingActivityIsShown(t *testing.T) {
 	b := newBench(t).work()
 	path, name := b.job("unreachable")

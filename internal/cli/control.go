@@ -83,7 +83,7 @@ func (a *app) update(ctx context.Context, name, update string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.needWorker(ctx, ""); err != nil {
+	if err := s.needWorker(ctx); err != nil {
 		return err
 	}
 	if err := s.update(ctx, name, update); err != nil {

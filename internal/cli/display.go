@@ -1,18 +1,20 @@
 package cli
 
 import (
+	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
 // plainEvery is the least time between two lines of progress that differ in numbers only.
 const plainEvery = 5 * time.Second
 
-// display shows progress: on a terminal as one line that is drawn again and again, else as lines.
+// display shows progress: on a terminal as lines that are drawn again and again, else as a log.
 type display struct {
 	w       io.Writer
 	width   func() int // columns, 0 for no terminal
-	drawn   bool       // a line stands that the next one replaces
+	drawn   int        // how many lines stand that the next ones replace
 	printed time.Time  // when the last plain line was
 	about   string     // what it was about
 }
@@ -20,8 +22,9 @@ type display struct {
 // show shows a frame.
 func (d *display) show(f frame, now time.Time) {
 	if width := d.width(); width > 0 {
-		emit(d.w, "\r\x1b[K"+f.line(width))
-		d.drawn = true
+		lines := f.lines(width)
+		emit(d.w, d.erase()+strings.Join(lines, "\n"))
+		d.drawn = len(lines)
 		return
 	}
 	about := string(f.Phase)
@@ -35,10 +38,24 @@ func (d *display) show(f frame, now time.Time) {
 	emit(d.w, now.Local().Format("15:04:05")+" "+f.plain()+"\n")
 }
 
-// clear takes the drawn line away.
+// say writes a line that stays.
+func (d *display) say(text string, now time.Time) {
+	d.clear()
+	emit(d.w, now.Local().Format("15:04:05")+" "+text+"\n")
+}
+
+// erase is what takes the drawn lines away.
+func (d *display) erase() string {
+	if d.drawn > 1 {
+		return fmt.Sprintf("\x1b[%dA\r\x1b[J", d.drawn-1)
+	}
+	return "\r\x1b[K"
+}
+
+// clear takes the drawn lines away.
 func (d *display) clear() {
-	if d.drawn {
-		emit(d.w, "\r\x1b[K")
-		d.drawn = false
+	if d.drawn > 0 {
+		emit(d.w, d.erase())
+		d.drawn = 0
 	}
 }

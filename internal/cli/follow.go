@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -139,8 +140,31 @@ func (f *follower) see(v view, now time.Time) {
 		f.begun = now
 	}
 	f.waiting = v.Waiting != ""
+	for _, line := range news(f.seen.Collections, v.Collections) {
+		f.display.say(line, now)
+	}
 	f.seen = v.Status
 	f.display.show(f.frame(v, now), now)
+}
+
+// news says which collections have ended since.
+func news(before, now []workflows.PartStatus) []string {
+	phases := map[string]workflows.Phase{}
+	for _, p := range before {
+		phases[p.Name] = p.Phase
+	}
+	var lines []string
+	for _, p := range now {
+		was, known := phases[p.Name]
+		switch {
+		case was == p.Phase || p.Child != "":
+		case p.Phase == workflows.PhaseFailed:
+			lines = append(lines, p.Name+": failed: "+oneLine(p.Error))
+		case p.Phase == workflows.PhaseDone && known:
+			lines = append(lines, fmt.Sprintf("%s: done, %s rows", p.Name, count(p.Rows)))
+		}
+	}
+	return lines
 }
 
 func (f *follower) frame(v view, now time.Time) frame {
@@ -155,5 +179,10 @@ func (f *follower) frame(v view, now time.Time) frame {
 		fr.Phase = "starting"
 	}
 	fr.RowRate, fr.ByteRate = f.meter.rates()
+	for _, p := range v.Parts {
+		if p.Child != "" {
+			fr.Parts = append(fr.Parts, frame{Name: p.Name, Phase: p.Phase, Rows: p.Rows, Total: p.TotalRows, Waiting: oneLine(p.Waiting), Begun: p.Begun})
+		}
+	}
 	return fr
 }

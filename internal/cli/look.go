@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -28,6 +29,15 @@ type view struct {
 	// Waiting says what the job waits for or does beside copying, "" for nothing; Begun is since when, if known.
 	Waiting string
 	Begun   time.Time
+	// Parts are the collections of a job that copies several, which Status.Collections tells too.
+	Parts []partView
+}
+
+// partView is one collection of a job that copies several.
+type partView struct {
+	workflows.PartStatus
+	Waiting string
+	Begun   time.Time
 }
 
 // look asks the job where it is. When no worker answers, the view is about that alone (its Phase is "") and err is nil;
@@ -38,6 +48,9 @@ func (s *server) look(ctx context.Context, id string) (view, error) {
 		return s.unanswered(ctx, id, err)
 	}
 	v := view{Status: status}
+	if len(status.Collections) > 0 {
+		s.lookAtParts(ctx, &v)
+	}
 	busy := id
 	if status.Child != "" {
 		if of, err := s.query(ctx, status.Child); err == nil {
@@ -51,6 +64,57 @@ func (s *server) look(ctx context.Context, id string) (view, error) {
 	}
 	v.addPending(s, d.GetPendingActivities(), time.Now())
 	return v, nil
+}
+
+// lookAtParts asks the collections that are being copied where they are, some at once. One that does not answer is where the
+// job says.
+func (s *server) lookAtParts(ctx context.Context, v *view) {
+	v.Parts = make([]partView, len(v.Collections))
+	var asking sync.WaitGroup
+	free := make(chan struct{}, 8)
+	for i, c := range v.Collections {
+		v.Parts[i].PartStatus = c
+		if c.Child == "" {
+			continue
+		}
+		asking.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			s.lookAtPart(ctx, &v.Parts[i])
+		})
+	}
+	asking.Wait()
+	v.addParts()
+}
+
+func (s *server) lookAtPart(ctx context.Context, p *partView) {
+	status, err := s.query(ctx, p.Child)
+	if err != nil {
+		return
+	}
+	v := view{Status: status}
+	if d, err := s.describe(ctx, p.Child); err == nil {
+		v.addPending(s, d.GetPendingActivities(), time.Now())
+	}
+	p.Phase, p.Rows, p.TotalRows = v.Phase, max(v.Rows, p.Rows), max(v.TotalRows, p.TotalRows)
+	p.Waiting, p.Begun = v.Waiting, v.Begun
+}
+
+// addParts makes the job's numbers the sums of its collections'. The job waits when all do that are under way.
+func (v *view) addParts() {
+	v.Collections, v.Rows, v.TotalRows = nil, 0, 0
+	busy := false
+	for _, p := range v.Parts {
+		v.Collections = append(v.Collections, p.PartStatus)
+		v.Rows += p.Rows
+		v.TotalRows += p.TotalRows
+		busy = busy || p.Child != "" && p.Waiting == ""
+	}
+	for _, p := range v.Parts {
+		if !busy && p.Waiting != "" {
+			v.wait(p.Begun, "%s: %s", p.Name, p.Waiting)
+		}
+	}
 }
 
 // merge takes from a job's status what its child does not know.
@@ -88,7 +152,7 @@ func (s *server) unanswered(ctx context.Context, id string, err error) (view, er
 	if asked != nil || r == nil {
 		return view{}, errors.Join(asked, err)
 	}
-	if queue, asked := s.missing(ctx, ""); asked == nil && queue != "" {
+	if queue, asked := s.missing(ctx); asked == nil && queue != "" {
 		return view{Waiting: s.noWorker(queue)}, nil
 	}
 	var notReady *serviceerror.WorkflowNotReady

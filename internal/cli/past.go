@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ import (
 )
 
 // directions are the workflow types that are jobs.
-var directions = []string{workflows.HDF5ToMilvusName, workflows.FaissToMilvusName}
+var directions = []string{workflows.HDF5ToMilvusName, workflows.FaissToMilvusName, workflows.MilvusToMilvusName}
 
 // record is what Temporal knows of a job's run without asking a worker.
 type record struct {
@@ -120,48 +119,4 @@ func stateName(s enumspb.WorkflowExecutionStatus) string {
 		return "timed out"
 	}
 	return strings.ToLower(s.String())
-}
-
-// targetName is a job's target for a person, as "127.0.0.1:19530/default/articles".
-func targetName(j *job.Job) string {
-	t := j.Target.Milvus
-	if t == nil {
-		return ""
-	}
-	name := t.Address + "/" + first(t.Database, "default") + "/" + t.Collection
-	if t.Partition != "" {
-		name += "/" + t.Partition
-	}
-	return name
-}
-
-// files are a job's input files, nil where it reads none.
-func files(j *job.Job) *job.Files {
-	switch {
-	case j.Source.HDF5 != nil:
-		return &j.Source.HDF5.Files
-	case j.Source.Faiss != nil:
-		return &j.Source.Faiss.Files
-	}
-	return nil
-}
-
-// host is the machine that a job's files are on, "" for any.
-func host(j *job.Job) string {
-	if f := files(j); f != nil {
-		return f.Host
-	}
-	return ""
-}
-
-// sourceName is a job's source for a person, as "vectors.h5" or "a.h5 and 3 more".
-func sourceName(j *job.Job) string {
-	f := files(j)
-	switch {
-	case f == nil || len(f.Paths) == 0:
-		return ""
-	case len(f.Paths) == 1:
-		return f.Paths[0]
-	}
-	return fmt.Sprintf("%s and %d more", f.Paths[0], len(f.Paths)-1)
 }

@@ -25,9 +25,11 @@ const planLimit = 2 * time.Hour
 
 // planned is the answer of the command plan.
 type planned struct {
-	Name  string          `json:"name"`
-	WebUI string          `json:"webUI,omitempty"`
-	Plan  activities.Plan `json:"plan"`
+	Name  string `json:"name"`
+	WebUI string `json:"webUI,omitempty"`
+	// Plan is the one of a job of one collection, Plans are those of a job of several.
+	Plan  *activities.Plan  `json:"plan,omitempty"`
+	Plans []activities.Plan `json:"plans,omitempty"`
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -43,7 +45,7 @@ It reads metadata only and writes nothing.`,
 }
 
 func (a *app) plan(ctx context.Context, path string) error {
-	j, err := a.load(path)
+	j, err := a.loadCopy(path)
 	if err != nil {
 		return err
 	}
@@ -52,7 +54,7 @@ func (a *app) plan(ctx context.Context, path string) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.needWorker(ctx, host(j)); err != nil {
+	if err := s.needWorker(ctx, hosts(j)...); err != nil {
 		return err
 	}
 	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
@@ -66,8 +68,11 @@ func (a *app) plan(ctx context.Context, path string) error {
 	watch, stop := context.WithCancel(ctx)
 	defer stop()
 	go a.watchPlan(watch, s, run.GetID())
-	if err := run.Get(ctx, &doc.Plan); err != nil {
+	if err := run.Get(ctx, &doc.Plans); err != nil {
 		return a.planFailed(ctx, s, run, err)
+	}
+	if len(doc.Plans) == 1 {
+		doc.Plan, doc.Plans = &doc.Plans[0], nil
 	}
 	return a.print(doc, func() string { return planText(&doc) })
 }
@@ -114,23 +119,55 @@ func (a *app) watchPlan(ctx context.Context, s *server, id string) {
 	}
 }
 
-// planText is a plan for a person.
+// planText is a dry run for a person.
 func planText(doc *planned) string {
-	p := &doc.Plan
 	var s sheet
+	if doc.Plan != nil {
+		planRows(&s, doc.Plan)
+	}
+	var rows, bytes int64
+	for i := range doc.Plans {
+		p := &doc.Plans[i]
+		planRows(&s, p)
+		s.title("")
+		rows += p.Source.Rows
+		bytes += p.Source.Bytes
+	}
+	if n := len(doc.Plans); n > 0 {
+		s.title("all %s", plural(n, "collection"))
+		s.row("rows", fmt.Sprintf("%s, %s", count(rows), size(bytes)))
+	}
+	s.row("Web UI", doc.WebUI)
+	s.title("nothing was written")
+	return s.String()
+}
+
+// planRows writes the plan of a collection.
+func planRows(s *sheet, p *activities.Plan) {
 	s.title("source: %s", p.Source.Format)
 	s.row("rows", fmt.Sprintf("%s, %s", count(p.Source.Rows), size(p.Source.Bytes)))
 	s.rows("input", inputs(p.Source.Inputs))
 	s.rows("field", fields(p.Source.Schema))
-	s.row("metric", first(p.Source.Metric, "not stated"))
+	if p.Source.Settings == nil {
+		s.row("metric", first(p.Source.Metric, "not stated"))
+	}
+	settings(s, p.Source.Settings)
 	s.row("lossy", p.Source.Lossy)
+	if p.Source.Unloaded {
+		s.row("loading", "the source is not loaded: it is loaded for the copy, and released again")
+	}
 	s.rows("note", p.Source.Notes)
 	t := &p.Target
 	s.title("target: %s (%s)", t.Place, t.Server)
 	s.row("action", action(t))
 	if t.Action != transfer.ActionSkip {
 		s.row("staging", staging(t))
-		s.row("index", indexText(t.Index))
+		if t.Settings == nil {
+			s.row("index", indexText(t.Index))
+		}
+		if t.NewIDs {
+			s.row("ids", "new ones, made by the server")
+		}
 		s.row("load", map[bool]string{true: "is left loaded", false: "is left not loaded"}[t.KeepLoaded])
 		s.row("keys", keys(t))
 	}
@@ -141,9 +178,42 @@ func planText(doc *planned) string {
 		s.row("memory", memory(p))
 	}
 	s.rows("note", p.Notes)
-	s.row("Web UI", doc.WebUI)
-	s.title("nothing was written")
-	return s.String()
+}
+
+// settings writes what a collection is besides its schema; nil is nothing.
+func settings(s *sheet, x *transfer.Settings) {
+	if x == nil {
+		return
+	}
+	if x.KeyPartitions > 0 {
+		s.row("partitions", count(x.KeyPartitions)+", by the partition key")
+	} else {
+		s.row("partitions", listed(append([]string{"_default"}, x.Partitions...)))
+	}
+	for _, index := range x.Indexes {
+		s.row("index", fmt.Sprintf("%s on %s%s", index.Name, index.Field, params(index.Params)))
+	}
+	s.row("aliases", listed(x.Aliases))
+	s.row("properties", strings.TrimPrefix(params(x.Properties), ", "))
+	s.row("made with", fmt.Sprintf("%s, consistency level %s", plural(int(x.Shards), "shard"), x.Consistency))
+}
+
+// listed writes names in a line, the first of many.
+func listed(names []string) string {
+	const most = 20
+	if more := len(names) - most; more > 0 {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// params writes ", KEY=VALUE" for each.
+func params(m map[string]string) string {
+	text := ""
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		text += fmt.Sprintf(", %s=%s", k, oneLine(m[k]))
+	}
+	return text
 }
 
 func inputs(list []transfer.Input) []string {
@@ -227,11 +297,7 @@ func indexText(x transfer.Index) string {
 	if x.Type == "" {
 		return ""
 	}
-	text := fmt.Sprintf("%s on %s, metric %s", x.Type, x.Field, x.Metric)
-	for _, k := range slices.Sorted(maps.Keys(x.Params)) {
-		text += fmt.Sprintf(", %s=%s", k, x.Params[k])
-	}
-	return text
+	return fmt.Sprintf("%s on %s, metric %s", x.Type, x.Field, x.Metric) + params(x.Params)
 }
 
 // keys says what becomes of keys that the target has already.

@@ -56,6 +56,31 @@ type frame struct {
 	ByteRate    float64
 	Waiting     string
 	Begun       time.Time // of Waiting; zero if not known
+	// Parts are those under way of a job's collections. Name is such a part's own, else "".
+	Parts []frame
+	Name  string
+}
+
+// mostParts bounds the lines of collections.
+const mostParts = 10
+
+// lines is the frame as lines of a terminal: one, and one for each collection that is under way.
+func (f frame) lines(width int) []string {
+	lines := []string{f.line(width)}
+	shown := f.Parts[:min(len(f.Parts), mostParts)]
+	names := 0
+	for _, p := range shown {
+		names = min(max(names, columns(p.Name)), max(width/3, 1))
+	}
+	for _, p := range shown {
+		name := fit(p.Name, names)
+		name += strings.Repeat(" ", names-columns(name))
+		lines = append(lines, fit("  "+name+"  "+p.line(max(width-names-4, 1)), max(width-1, 1)))
+	}
+	if more := len(f.Parts) - len(shown); more > 0 {
+		lines = append(lines, fit(fmt.Sprintf("  and %d more", more), max(width-1, 1)))
+	}
+	return lines
 }
 
 // counts says whether the phase is one in which rows move.
@@ -76,6 +101,15 @@ func (f frame) percent() string {
 	return fmt.Sprintf("%d.%d%%", tenths/10, tenths%10)
 }
 
+// speed is how fast it goes. Of several collections only rows are added up.
+func (f frame) speed() []string {
+	rows := count(int64(f.RowRate)) + " rows/s"
+	if len(f.Parts) > 0 {
+		return []string{rows}
+	}
+	return []string{rows, rate(f.ByteRate)}
+}
+
 // waiting is the note, with its time.
 func (f frame) waiting() string {
 	if f.Waiting == "" || f.Begun.IsZero() {
@@ -90,7 +124,7 @@ func (f frame) plain() string {
 	if f.counts() {
 		parts = append(parts, fmt.Sprintf("%s of %s rows (%s)", count(f.Rows), count(f.Total), f.percent()))
 		if f.Phase == workflows.PhaseCopying && f.RowRate > 0 {
-			parts = append(parts, count(int64(f.RowRate))+" rows/s", rate(f.ByteRate))
+			parts = append(parts, f.speed()...)
 		}
 		if eta := f.eta(); eta > 0 {
 			parts = append(parts, "ETA "+brief(eta))
@@ -130,8 +164,9 @@ func (f frame) line(width int) string {
 	switch {
 	case f.Waiting != "":
 		parts = append(parts, fit(f.waiting(), max(free-columns(parts[0])-4, 0)))
-	case f.Phase == workflows.PhaseCopying:
-		parts = append(parts, "ETA "+orDash(brief(f.eta().Round(time.Second)), f.eta() > 0), count(int64(f.RowRate))+" rows/s", rate(f.ByteRate))
+	case f.Phase == workflows.PhaseCopying && f.Name == "":
+		parts = append(parts, "ETA "+orDash(brief(f.eta().Round(time.Second)), f.eta() > 0))
+		parts = append(parts, f.speed()...)
 	}
 	for _, part := range parts {
 		if free -= columns(part) + 2; part == "" || free < 0 {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -65,18 +67,65 @@ func goldenPlan() activities.Plan {
 
 func TestPlanText(t *testing.T) {
 	p := goldenPlan()
-	golden(t, "plan_replace.txt", planText(&planned{Plan: p, WebUI: "http://ui.test/x"}))
+	golden(t, "plan_replace.txt", planText(&planned{Plan: &p, WebUI: "http://ui.test/x"}))
 
 	p.Source.Lossy, p.Source.Metric = "product quantization", "IP"
 	p.Target.OnExisting = "replace"
 	p.Target.Action, p.Target.StagingName, p.Target.Rows, p.Target.KeepLoaded = transfer.ActionAppend, "", -1, false
-	golden(t, "plan_append.txt", planText(&planned{Plan: p}))
+	golden(t, "plan_append.txt", planText(&planned{Plan: &p}))
 
 	p.Target.Action, p.Target.Partition, p.Target.Rows = transfer.ActionRefill, "p1", 12
-	golden(t, "plan_refill.txt", planText(&planned{Plan: p}))
+	golden(t, "plan_refill.txt", planText(&planned{Plan: &p}))
 
 	p.Target.Action = transfer.ActionSkip
-	golden(t, "plan_skip.txt", planText(&planned{Plan: p}))
+	golden(t, "plan_skip.txt", planText(&planned{Plan: &p}))
+}
+
+// goldenPlans are those of a job of two collections.
+func goldenPlans() []activities.Plan {
+	a := goldenPlan()
+	a.Source.Format, a.Source.Inputs, a.Source.Notes, a.Source.Unloaded = "Milvus 2.3.5, collection articles", nil, nil, true
+	a.Source.Settings = &transfer.Settings{Aliases: []string{"news", "all"}, Properties: map[string]string{"collection.ttl.seconds": "60"}, Shards: 2,
+		Consistency: "Bounded", Partitions: []string{"y2024", "y2025"},
+		Indexes: []transfer.FieldIndex{{Field: "embedding", Name: "by_vector", Params: map[string]string{"index_type": "HNSW", "metric_type": "IP"}}}}
+	a.Target.Settings, a.Target.NewIDs = a.Source.Settings, true
+	b := a
+	b.Source.Settings = &transfer.Settings{Shards: 1, Consistency: "Strong", KeyPartitions: 64}
+	b.Source.Unloaded, b.Target.NewIDs = false, false
+	return []activities.Plan{a, b}
+}
+
+func TestPlansText(t *testing.T) {
+	golden(t, "plan_collections.txt", planText(&planned{Plans: goldenPlans()}))
+}
+
+func TestPlaces(t *testing.T) {
+	server := job.MilvusServer{Address: "h:1", Database: "db"}
+	milvus := func(c ...job.Collection) job.Source {
+		return job.Source{Milvus: &job.MilvusSource{MilvusServer: server, Collections: c}}
+	}
+	files := job.Source{HDF5: &job.HDF5Source{Files: job.Files{Paths: []string{"/a.h5", "/b.h5"}, Host: "x"}}}
+	to := job.Target{Milvus: &job.MilvusTarget{MilvusServer: job.MilvusServer{Address: "i:2"}}}
+	file := to
+	file.Milvus = &job.MilvusTarget{MilvusServer: server, Collection: "a", Partition: "p"}
+	old := job.Source{Milvus1: &job.Milvus1Source{Path: "/milvus", Host: "y", Collections: []job.Collection{{Name: "a"}}}}
+	for _, c := range []struct {
+		job            job.Job
+		source, target string
+		hosts          []string
+	}{
+		{job.Job{Source: files, Target: file}, "/a.h5 and 1 more", "h:1/db/a/p", []string{"x"}},
+		{job.Job{Source: milvus(job.Collection{Name: "a", As: "b"}), Target: to}, "h:1/db/a", "i:2/default/b", nil},
+		{job.Job{Source: milvus(job.Collection{Name: "a", Partitions: []string{"p", "q"}}), Target: to}, "h:1/db/a: 2 partitions", "i:2/default/a: 2 partitions", nil},
+		{job.Job{Source: milvus(job.Collection{Name: "a"}, job.Collection{Name: "b"}), Target: to}, "h:1/db: 2 collections", "i:2/default: 2 collections", nil},
+		{job.Job{Source: milvus(job.Collection{Name: "a"}, job.Collection{Name: "*"}), Target: to}, "h:1/db: all collections", "i:2/default: all collections", nil},
+		{job.Job{Source: old, Target: job.Target{HDF5: &job.HDF5Target{Directory: "/out", Host: "z"}}}, "/milvus/a", "/out", []string{"y", "z"}},
+		{job.Job{Source: files, Compare: &files}, "/a.h5 and 1 more", "/a.h5 and 1 more", []string{"x"}},
+	} {
+		if s, t2, h := sourceName(&c.job), targetName(&c.job), hosts(&c.job); s != c.source || t2 != c.target || !slices.Equal(h, c.hosts) {
+			t.Errorf("%q, %q, %q, want %q, %q, %q", s, t2, h, c.source, c.target, c.hosts)
+		}
+	}
 }
 
 func TestReportText(t *testing.T) {
@@ -110,6 +159,12 @@ func TestReportText(t *testing.T) {
 	add(func(r *report) { r.State = "running" })
 	add(func(r *report) { r.State, r.Attached = "running", true })
 	add(func(r *report) { r.State, r.WebUI = "cancelling", "" })
+	add(func(r *report) {
+		several := done
+		several.Verified, several.Source, several.Target = "sample", "2 collections and partitions", ""
+		several.Collections = []workflows.Result{done, {Outcome: workflows.OutcomeSkipped, Source: "b", Target: "c"}}
+		r.Result = &several
+	})
 	golden(t, "reports.txt", all.String())
 }
 
@@ -128,6 +183,12 @@ func TestStands(t *testing.T) {
 			Ranges: []workflows.RangeState{{Reach: transfer.Checkpoint{Rows: 1000}}, {Reach: transfer.Checkpoint{Rows: 234}}}}
 		all.WriteString(string(p.Action) + ": " + stands(&state) + "\n")
 	}
+	var parts workflows.State
+	for range 7 {
+		parts.Parts = append(parts.Parts, workflows.PartState{Name: "a", State: &workflows.State{Target: transfer.Target{Name: "a"}}},
+			workflows.PartState{Name: "b", Result: &workflows.Result{Rows: 10}}, workflows.PartState{Name: "c"})
+	}
+	all.WriteString(stands(&parts) + "\n")
 	golden(t, "stands.txt", all.String())
 }
 
@@ -137,6 +198,9 @@ func TestStandingText(t *testing.T) {
 			Rows: 999_999, TotalRows: 1_000_000, Bytes: 520_000_000, TotalBytes: 520_000_520, RangesDone: 19, Ranges: 20, Lost: 1, Resumed: 5,
 			Paused: true, Notes: []string{"note one", "note two"}}, Waiting: "waiting\x1b[31m for\nMilvus", Begun: noon.Add(2 * time.Minute)}}
 	text := st.text(noon.Add(3 * time.Minute))
+	st.Status.Collections = []workflows.PartStatus{{Name: "articles", Target: "t/articles", Phase: workflows.PhaseCopying, Rows: 9_999, TotalRows: 10_000},
+		{Name: "books/y2024", Target: "t/books/y2024", Phase: workflows.PhaseFailed, TotalRows: 7, Error: "a\nfield is gone"}}
+	text += "\n" + st.text(noon.Add(3*time.Minute))
 	st.Status = &liveStatus{Waiting: "no worker is listening"}
 	golden(t, "standing.txt", text+"\n"+st.text(noon))
 }
@@ -174,6 +238,25 @@ func TestFrameLine(t *testing.T) {
 	}
 	for _, f := range frames {
 		all.WriteString(f.plain() + "\n")
+	}
+	several := copying
+	for i, name := range []string{"articles", "a_collection_with_a_name_that_is_rather_long", "本本本本"} {
+		part := frame{Name: name, Phase: workflows.PhaseCopying, Rows: int64(i) * 100, Total: 1000}
+		if i == 1 {
+			part.Waiting = "waiting for Milvus at 127.0.0.1:19530"
+		}
+		several.Parts = append(several.Parts, part)
+	}
+	for range 9 {
+		several.Parts = append(several.Parts, frame{Name: "b", Phase: workflows.PhaseIndex})
+	}
+	for _, width := range []int{100, 60, 20, 1} {
+		for _, line := range several.lines(width) {
+			if n := columns(line); n >= width && width > 1 {
+				t.Errorf("%d columns in a terminal of %d: %q", n, width, line)
+			}
+			all.WriteString(line + "|\n")
+		}
 	}
 	golden(t, "frames.txt", all.String())
 }
@@ -233,7 +316,14 @@ func TestTerminalLineIsRedrawn(t *testing.T) {
 	d.show(frame{Phase: "b"}, noon)
 	d.clear()
 	d.clear()
-	if want := "\r\x1b[Ka\r\x1b[Kb\r\x1b[K"; out.String() != want {
+	d.show(frame{Phase: "c", Parts: []frame{{Name: "x", Phase: "d"}, {Name: "y", Phase: "e"}}}, noon)
+	d.say("y: done", noon)
+	d.show(frame{Phase: "f", Parts: []frame{{Name: "x", Phase: "g"}}}, noon)
+	d.show(frame{Phase: "h"}, noon)
+	want := "\r\x1b[Ka\r\x1b[Kb\r\x1b[K" +
+		"\r\x1b[Kc\n  x  d\n  y  e\x1b[2A\r\x1b[J12:00:00 y: done\n" +
+		"\r\x1b[Kf\n  x  g\x1b[1A\r\x1b[Jh"
+	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

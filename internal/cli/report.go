@@ -100,6 +100,9 @@ func failure(err error) (state string, kind fault.Kind, text string, code int) {
 
 // stands says what is in the target of a run that left a state.
 func stands(state *workflows.State) string {
+	if len(state.Parts) > 0 {
+		return partsStand(state.Parts)
+	}
 	p := state.Target.Plan
 	rows := count(state.Rows()) + " rows stand in "
 	name := first(state.Target.Name, p.StagingName, p.Collection)
@@ -114,6 +117,26 @@ func stands(state *workflows.State) string {
 		return rows + where(p) + ", which is not complete"
 	}
 	return rows + where(p)
+}
+
+// partsStand says what is in the target of a run of several collections.
+func partsStand(parts []workflows.PartState) string {
+	const most = 5
+	done := 0
+	var begun []string
+	for _, p := range parts {
+		switch {
+		case p.Result != nil:
+			done++
+		case p.State != nil:
+			begun = append(begun, p.Name+": "+stands(p.State))
+		}
+	}
+	lines := []string{fmt.Sprintf("%d of %s done", done, plural(len(parts), "collection"))}
+	if more := len(begun) - most; more > 0 {
+		begun = append(begun[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(append(lines, begun...), "\n")
 }
 
 func where(p transfer.TargetPlan) string {
@@ -155,6 +178,9 @@ func (r report) text() string {
 		s.row("cancel", "milvusdm cancel "+r.Name)
 	}
 	s.row("Web UI", r.WebUI)
+	if r.Result != nil && len(r.Result.Collections) > 0 {
+		s.WriteString("\n" + resultsText(r.Result.Collections))
+	}
 	return s.String()
 }
 
@@ -175,14 +201,16 @@ func (r report) result(s *sheet) {
 	case workflows.OutcomeVerified:
 		s.title("job %s: verified, every row is there once", r.Name)
 	case workflows.OutcomeNotCounted:
-		s.title("job %s: copied, NOT COUNTED: the server could not load the collection", r.Name)
+		s.title("job %s: copied, NOT COUNTED: the server could not load %s", r.Name, map[bool]string{true: "the collection", false: "all collections"}[len(d.Collections) == 0])
 	case workflows.OutcomeSkipped:
 		s.title("job %s: skipped, since the target is there and the mode is skip", r.Name)
 	default:
 		s.title("job %s: %s", r.Name, d.Outcome)
 	}
 	s.row("source", d.Source)
-	s.row("target", d.Target)
+	if len(d.Collections) == 0 { // else each has its own
+		s.row("target", d.Target)
+	}
 	if d.Outcome != workflows.OutcomeSkipped {
 		s.row("copied", copied(d))
 	}
@@ -199,10 +227,25 @@ func (r report) result(s *sheet) {
 	if d.Index != "" {
 		s.row("index", d.Index+map[bool]string{true: ", loaded", false: ", not loaded"}[d.Loaded])
 	}
+	s.row("verified", verified(d))
 	s.row("sum", d.Sum)
 	s.row("took", brief(d.Took))
 	s.row("report", d.Report)
 	s.rows("note", d.Notes)
+}
+
+// verified says how contents were compared; that rows were counted is said elsewhere.
+func verified(d *workflows.Result) string {
+	return map[string]string{"sample": "contents of a batch out of each range are equal", "full": "contents are equal"}[d.Verified]
+}
+
+// resultsText is a table of the collections of a job that is done.
+func resultsText(results []workflows.Result) string {
+	rows := [][]string{{"OUTCOME", "COPIED", "COUNTED", "SOURCE", "TARGET"}}
+	for _, r := range results {
+		rows = append(rows, []string{r.Outcome, count(r.Rows), count(r.Counted), r.Source, r.Target})
+	}
+	return table(rows)
 }
 
 // lost says that attempts at copying a range were lost.

@@ -48,7 +48,7 @@ func jobFiles(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellC
 }
 
 func (a *app) run(ctx context.Context, path string, fresh bool) error {
-	j, err := a.load(path)
+	j, err := a.loadCopy(path)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (a *app) toTheEnd(ctx context.Context, s *server, r *record, again string) 
 }
 
 func (a *app) startOnly(ctx context.Context, path string, fresh bool) error {
-	j, err := a.load(path)
+	j, err := a.loadCopy(path)
 	if err != nil {
 		return err
 	}

@@ -143,13 +143,13 @@ func (s *server) webUI(id, runID string) string {
 	return address + "/" + url.PathEscape(runID) + "/history"
 }
 
-// needWorker returns nil once a worker listens on the task queue, and one on the host's own where the job's files are on a
-// named host; it returns a fault when none does within a few seconds. Temporal remembers a worker for some minutes after
-// its death: nil is no promise.
-func (s *server) needWorker(ctx context.Context, host string) error {
+// needWorker returns nil once a worker listens on the task queue, and one on the own queue of each host that has a job's
+// files; it returns a fault when none does within a few seconds. Temporal remembers a worker for some minutes after its
+// death: nil is no promise.
+func (s *server) needWorker(ctx context.Context, hosts ...string) error {
 	limit := time.After(workerWait)
 	for {
-		missing, err := s.missing(ctx, host)
+		missing, err := s.missing(ctx, hosts...)
 		if err != nil || missing == "" {
 			return err
 		}
@@ -168,16 +168,16 @@ func (s *server) noWorker(queue string) string {
 		queue, s.address, s.namespace)
 }
 
-// missing is the task queue that no worker listens on, "" when there is none such. A host of "" is any.
-func (s *server) missing(ctx context.Context, host string) (queue string, err error) {
+// missing is the task queue that no worker listens on, "" when there is none such.
+func (s *server) missing(ctx context.Context, hosts ...string) (queue string, err error) {
 	if ok, err := s.listening(ctx, s.queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW); err != nil || !ok {
 		return s.queue, err
 	}
-	if host == "" {
-		return "", nil
-	}
-	if ok, err := s.listening(ctx, workflows.HostQueue(s.queue, host), enumspb.TASK_QUEUE_TYPE_ACTIVITY); err != nil || !ok {
-		return workflows.HostQueue(s.queue, host), err
+	for _, host := range hosts {
+		queue := workflows.HostQueue(s.queue, host)
+		if ok, err := s.listening(ctx, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY); err != nil || !ok {
+			return queue, err
+		}
 	}
 	return "", nil
 }

@@ -26,6 +26,15 @@ func (a *app) load(path string) (*job.Job, error) {
 	return j, err
 }
 
+// loadCopy is load of a job that copies.
+func (a *app) loadCopy(path string) (*job.Job, error) {
+	j, err := a.load(path)
+	if err == nil && j.Compare != nil {
+		return nil, fault.New(fault.Config, "%s: the job compares (compare:) and copies nothing; run milvusdm verify %s", path, shellWord(path))
+	}
+	return j, err
+}
+
 // launch starts the job, or finds it running already.
 func (a *app) launch(ctx context.Context, s *server, j *job.Job, fresh bool) (r *record, attached bool, err error) {
 	id := workflows.WorkflowID(j)
@@ -36,7 +45,7 @@ func (a *app) launch(ctx context.Context, s *server, j *job.Job, fresh bool) (r 
 	if last != nil && last.running() {
 		return last, true, a.attach(last, j, fresh)
 	}
-	if err := s.needWorker(ctx, host(j)); err != nil {
+	if err := s.needWorker(ctx, hosts(j)...); err != nil {
 		return nil, false, err
 	}
 	in := workflows.Input{Job: *j, Hash: j.Hash()}

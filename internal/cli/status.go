@@ -2,12 +2,9 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,7 +102,10 @@ func (st *standing) text(now time.Time) string {
 	if v.TotalRows > 0 {
 		s.row("rows", fmt.Sprintf("%s of %s (%s), %s of %s", count(v.Rows), count(v.TotalRows), f.percent(), size(v.Bytes), size(v.TotalBytes)))
 	}
-	if v.Ranges > 0 {
+	switch {
+	case len(v.Collections) > 0:
+		s.row("done", fmt.Sprintf("%d of %s", v.RangesDone, plural(v.Ranges, "collection")))
+	case v.Ranges > 0:
 		s.row("ranges", fmt.Sprintf("%d of %d", v.RangesDone, v.Ranges))
 	}
 	if v.Resumed > 0 {
@@ -114,7 +114,19 @@ func (st *standing) text(now time.Time) string {
 	s.row("lost", lost(v.Lost))
 	s.rows("note", v.Notes)
 	s.row("Web UI", st.WebUI)
+	if len(v.Collections) > 0 {
+		s.WriteString("\n" + partsText(v.Collections))
+	}
 	return s.String()
+}
+
+// partsText is a table of collections.
+func partsText(parts []workflows.PartStatus) string {
+	rows := [][]string{{"COLLECTION", "PHASE", "ROWS", "OF", "TARGET", ""}}
+	for _, p := range parts {
+		rows = append(rows, []string{p.Name, string(p.Phase), count(p.Rows), count(p.TotalRows), p.Target, oneLine(p.Error)})
+	}
+	return table(rows)
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -177,13 +189,9 @@ func listText(all []*record, now time.Time) string {
 	if len(all) == 0 {
 		return "no jobs\n"
 	}
-	text := "NAME\tSTATE\tSTARTED\tTOOK\tDIRECTION\tTARGET\n"
+	rows := [][]string{{"NAME", "STATE", "STARTED", "TOOK", "DIRECTION", "TARGET"}}
 	for _, r := range all {
-		text += strings.Join([]string{r.Name, first(r.Phase, r.State), clock(r.Started), took(r.took(now)), r.Direction, r.Target}, "\t") + "\n"
+		rows = append(rows, []string{r.Name, first(r.Phase, r.State), clock(r.Started), took(r.took(now)), r.Direction, r.Target})
 	}
-	var b strings.Builder // which takes everything
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	_, err := io.WriteString(t, text)
-	must(errors.Join(err, t.Flush()))
-	return b.String()
+	return table(rows)
 }

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 )
 
@@ -94,6 +96,22 @@ func (s *sheet) rows(key string, values []string) {
 	for _, v := range values {
 		s.row(key, v)
 	}
+}
+
+// table writes rows with their columns under each other.
+func table(rows [][]string) string {
+	var b strings.Builder // which takes everything
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, err := io.WriteString(t, strings.Join(row, "\t")+"\n")
+		must(err)
+	}
+	must(t.Flush())
+	lines := strings.Split(b.String(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // title adds a line of its own.

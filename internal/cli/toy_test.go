@@ -24,6 +24,7 @@ const finishSignal = "finish"
 
 func registerToys(w worker.Worker) {
 	w.RegisterWorkflowWithOptions(toyJob, workflow.RegisterOptions{Name: workflows.HDF5ToMilvusName})
+	w.RegisterWorkflowWithOptions(toyCollections, workflow.RegisterOptions{Name: workflows.MilvusToMilvusName})
 	w.RegisterWorkflowWithOptions(toyCopy, workflow.RegisterOptions{Name: workflows.CopyCollectionName})
 	w.RegisterWorkflowWithOptions(toyPlan, workflow.RegisterOptions{Name: workflows.PlanJobName})
 	w.RegisterActivityWithOptions(toyRange, activity.RegisterOptions{Name: "CopyRange"})
@@ -121,6 +122,46 @@ func (t *toy) child(ctx workflow.Context) (*workflows.Result, error) {
 	return t.done(), nil
 }
 
+// toyCollections copies the collections of a job: all but the first is done by then, and those called bad fail.
+func toyCollections(ctx workflow.Context, in workflows.Input) (*workflows.Result, error) {
+	status := workflows.Status{Phase: workflows.PhaseCopying, Since: workflow.Now(ctx), RangesDone: 1, Ranges: len(in.Job.Collections())}
+	total := &workflows.Result{Outcome: workflows.OutcomeVerified, Source: "2 collections and partitions", Verified: "full"}
+	state := &workflows.State{Hash: in.Hash}
+	failed := ""
+	for _, c := range in.Job.Collections() {
+		p := workflows.PartStatus{Name: c.Name, Target: "toy place/" + c.Target(), Phase: workflows.PhaseDone, Rows: toyTotal, TotalRows: toyTotal}
+		r := workflows.Result{Outcome: workflows.OutcomeVerified, Source: c.Name, Target: p.Target, Rows: toyTotal, Counted: toyTotal}
+		left := workflows.PartState{Name: c.Name, Result: &r}
+		if c.Name == "bad" {
+			p.Phase, p.Error, failed = workflows.PhaseFailed, "a field is gone", "bad: a field is gone"
+			left.Result, left.State = nil, (&toy{in: in}).state()
+		} else {
+			total.Collections = append(total.Collections, r)
+			total.Rows += r.Rows
+			total.Counted += r.Counted
+		}
+		status.Collections, state.Parts = append(status.Collections, p), append(state.Parts, left)
+	}
+	busy := &status.Collections[0]
+	busy.Phase, busy.Rows, busy.Child = workflows.PhaseCopying, 0, workflow.GetInfo(ctx).WorkflowExecution.ID+"/collection"
+	if err := workflow.SetQueryHandler(ctx, workflows.StatusQuery, func() (workflows.Status, error) { return status, nil }); err != nil {
+		return nil, err
+	}
+	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: busy.Child})
+	if err := workflow.ExecuteChildWorkflow(child, workflows.CopyCollectionName).Get(ctx, nil); err != nil {
+		return nil, err
+	}
+	busy.Phase, busy.Rows, busy.Child = workflows.PhaseDone, toyTotal, ""
+	if err := workflow.Sleep(ctx, 3*time.Second); err != nil { // so that it is seen
+		return nil, err
+	}
+	if failed != "" {
+		return nil, temporal.NewApplicationErrorWithOptions("1 of 2 collections and partitions failed: "+failed, string(fault.SourceChanged),
+			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{state}})
+	}
+	return total, nil
+}
+
 func (t *toy) done() *workflows.Result {
 	r := &workflows.Result{Outcome: workflows.OutcomeVerified, Source: "toy file", Target: "toy place", Rows: toyTotal, Counted: toyTotal,
 		Bytes: 10000, Sum: "1000:0123", Took: 5 * time.Second, Copying: 2 * time.Second, Index: "HNSW L2", Loaded: true, Report: "/tmp/report.json"}
@@ -163,11 +204,13 @@ func toyRefused(context.Context) error {
 	return fault.ToTemporal(fault.New(fault.Unavailable, "connect to Milvus at 127.0.0.1:19530: connection refused"))
 }
 
-func toyPlan(_ workflow.Context, in workflows.Input) (*activities.Plan, error) {
+func toyPlan(_ workflow.Context, in workflows.Input) ([]activities.Plan, error) {
+	if in.Job.Source.Milvus != nil {
+		return goldenPlans(), nil
+	}
 	if in.Job.Target.Milvus.Collection == "missing" {
 		return nil, temporal.NewApplicationErrorWithOptions("open "+in.Job.Source.HDF5.Paths[0]+": no such file", string(fault.NotFound),
 			temporal.ApplicationErrorOptions{NonRetryable: true})
 	}
-	p := goldenPlan()
-	return &p, nil
+	return []activities.Plan{goldenPlan()}, nil
 }
