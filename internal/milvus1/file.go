@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"milvusdm/internal/fault"
@@ -64,10 +65,15 @@ func (f file) same(now fs.FileInfo) error {
 		f.path, f.size(), f.info.ModTime().Format(time.RFC3339Nano), now.Size(), now.ModTime().Format(time.RFC3339Nano))
 }
 
+// missing tells whether an error is that of a file that is not there, or of a folder on its path that is none.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 // fileFault is the kind of a failure of the file system.
 func fileFault(err error) fault.Kind {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case missing(err):
 		return fault.NotFound
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Denied

@@ -93,6 +93,10 @@ var damages = map[string]damage{
 		remove("db/tables/faces/1600000000000000001/"+uid)(t, dir)
 		must(t, os.Mkdir(filepath.Join(segmentDir(dir), uid), 0o755))
 	}, fault.Corrupt, "is no regular file"},
+	"a segment that is a file": {func(t *testing.T, dir string) {
+		remove("db/tables/faces/1600000000000000001")(t, dir)
+		must(t, os.WriteFile(segmentDir(dir), nil, 0o644))
+	}, fault.Corrupt, uid + " is not there"},
 	"metadata in a folder": {func(t *testing.T, dir string) {
 		remove("db/meta.sqlite")(t, dir)
 		must(t, os.Mkdir(filepath.Join(dir, "db/meta.sqlite"), 0o755))

@@ -37,7 +37,7 @@ func findSegment(tableDir string, said segmentRows, rowBytes int64) (*segment, e
 		return nil, err
 	}
 	s.deleted, err = statFile(filepath.Join(s.dir, "deleted_docs"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !missing(err) {
 		return nil, fault.Wrap(fileFault(err), err, "find the deleted rows")
 	}
 	if err := s.measure(said, rowBytes); err != nil {
@@ -49,7 +49,7 @@ func findSegment(tableDir string, said segmentRows, rowBytes int64) (*segment, e
 // find finds a file that must be there.
 func (s *segment) find(path string) (file, error) {
 	f, err := statFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if missing(err) {
 		return f, fault.New(fault.Corrupt, "%s is not there, and the metadata says that it is; a server with several storage paths has parts of its data in each: copy them together first", path)
 	}
 	return f, fault.Wrap(fileFault(err), err, "find a segment")

@@ -241,28 +241,29 @@ func TestAnySegments(t *testing.T) {
 	})
 }
 
-// Nothing is written beside the metadata, and what a killed server left in SQLite's log counts.
+// Nothing is written beside the metadata, and what a killed server left in SQLite's log counts. Milvus has SQLite keep a log.
 func TestLeavesNoTrace(t *testing.T) {
 	tables := faces()
-	clean := milvus1test.NewDirectory(t, tables...)
-	killed := t.TempDir()
+	killed, stopped := t.TempDir(), filepath.Join(t.TempDir(), "100% ?of=#1&2")
 	milvus1test.WriteSegments(t, killed, tables)
-	db := milvus1test.OpenSQLite(t, t.TempDir())
+	milvus1test.WriteSegments(t, stopped, tables)
+	db := milvus1test.OpenSQLite(t, stopped)
 	db.SetMaxOpenConns(1)
 	must(t, execute(db, "PRAGMA journal_mode = WAL"))
 	milvus1test.WriteMetadata(t, db, milvus1test.SQLiteSchema, nil)
 	must(t, execute(db, "PRAGMA wal_checkpoint(TRUNCATE)"))
-	milvus1test.WriteMetadata(t, db, "", tables) // stays in the log
-	var seq, name, path string
-	must(t, db.QueryRow("PRAGMA database_list").Scan(&seq, &name, &path))
-	for _, suffix := range []string{"", "-wal"} {
-		content, err := os.ReadFile(path + suffix)
+	milvus1test.WriteMetadata(t, db, "", tables) // in the log until the database is closed
+	for _, name := range []string{"db/meta.sqlite", "db/meta.sqlite-wal"} {
+		content, err := os.ReadFile(filepath.Join(stopped, name))
 		must(t, err)
-		must(t, os.WriteFile(filepath.Join(killed, "db", "meta.sqlite"+suffix), content, 0o444))
+		must(t, os.WriteFile(filepath.Join(killed, name), content, 0o444))
 	}
 	must(t, db.Close())
-	for name, dir := range map[string]string{"clean": clean, "killed": killed} {
+	for name, dir := range map[string]string{"clean": milvus1test.NewDirectory(t, tables...), "stopped": stopped, "killed": killed} {
 		before := listing(t, dir)
+		if strings.Contains(before, "-wal") != (name == "killed") {
+			t.Fatalf("%s: %s", name, before)
+		}
 		if got := readAll(t, open(t, sourceOf(dir, "faces")), 1000, large); !slices.Equal(got, expected(tables)) {
 			t.Errorf("%s: %d rows, expected %d", name, len(got), len(expected(tables)))
 		}

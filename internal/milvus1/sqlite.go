@@ -9,7 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // driver "sqlite"
+	"modernc.org/sqlite" // also driver "sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"milvusdm/internal/fault"
 )
@@ -44,13 +45,22 @@ func openSQLite(ctx context.Context, path string) (*catalog, error) {
 	return begin(ctx, db, c, nil)
 }
 
-// sqliteKind: a file is read, so what is wrong is wrong with it.
-func sqliteKind(error) fault.Kind { return fault.Corrupt }
+// sqliteKind: what is wrong is wrong with the file, unless it is the machine.
+func sqliteKind(err error) fault.Kind {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case lib.SQLITE_IOERR, lib.SQLITE_NOMEM, lib.SQLITE_FULL:
+			return fault.Internal
+		}
+	}
+	return fault.Corrupt
+}
 
 // checkSQLite refuses what is no SQLite file before the library sees it.
 func checkSQLite(path string) error {
 	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if missing(err) {
 		return fault.New(fault.NotFound, "%s is not there; if the server kept its metadata in MySQL, write mysql: under source.milvus1", path)
 	}
 	if err != nil {
@@ -78,7 +88,7 @@ func pending(path string) ([]string, error) {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		info, err := os.Stat(path + suffix)
 		switch {
-		case errors.Is(err, os.ErrNotExist):
+		case missing(err):
 		case err != nil:
 			return nil, fault.Wrap(fileFault(err), err, "open the metadata")
 		case !info.Mode().IsRegular():

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,7 +76,8 @@ func NewDirectory(t testing.TB, tables ...Table) string {
 func OpenSQLite(t testing.TB, dir string) *sql.DB {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Join(dir, "db"), 0o755))
-	db, err := sql.Open("sqlite", filepath.Join(dir, "db", "meta.sqlite")+"?_pragma=synchronous(0)") // no test ends the machine
+	path := url.URL{Path: filepath.Join(dir, "db", "meta.sqlite")}
+	db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+"?_pragma=synchronous(0)") // no test ends the machine
 	must(t, err)
 	return db
 }
