@@ -34,18 +34,26 @@ func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identit
 	}
 	src, err := a.OpenSource(ctx, &ref.Job.Source)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	defer src.Close()
 	d, err := src.Describe(ctx)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	p.alive()
 	if d.Identity != identity {
 		return fault.New(fault.SourceChanged, "the source changed since the job was planned (%s); run the job again", d.Format)
 	}
 	return f(src, d)
+}
+
+// gone: what was there when the job was planned and is not any more has been changed.
+func gone(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return fault.New(fault.SourceChanged, "the source is gone since the job was planned: %w", err)
+	}
+	return err
 }
 
 // withSink connects to the job's target for the time of f.

@@ -115,6 +115,12 @@ target:
 	if err != nil {
 		b.Fatal(err)
 	}
+	return r.do(b, j, s), name
+}
+
+// do runs a job that copies s.
+func (r *rig) do(b *testing.B, j *job.Job, s shape) jobRun {
+	b.Helper()
 	pid := workerPID(b, r.worker)
 	meter := startMeter(b, pid)
 	start := time.Now()
@@ -133,9 +139,9 @@ target:
 	out.CopyCPU = meter.used(r.copyPhase(b, j))
 	out.Peak, out.ChildPeak = peak(pid), meter.childPeak
 	if out.Outcome != workflows.OutcomeVerified || out.Rows != int64(s.Rows) || out.Counted != int64(s.Rows) {
-		b.Fatalf("%s: %s, %d rows copied, %d counted, want %d", name, out.Outcome, out.Rows, out.Counted, s.Rows)
+		b.Fatalf("%s: %s, %d rows copied, %d counted, want %d", j.Name, out.Outcome, out.Rows, out.Counted, s.Rows)
 	}
-	return out, name
+	return out
 }
 
 // copyPhase is from when the first range was scheduled to when the last was done.

@@ -48,33 +48,54 @@ func (r loopResult) rate() float64 { return float64(r.rows) / r.Insert.Seconds()
 
 func (r loopResult) whole() time.Duration { return r.Insert + r.Flush + r.Index + r.Load }
 
+// child is what the child process runs: one of these.
+type child struct {
+	Loop *loop
+	Pump *pump
+}
+
 // run runs the loop in a child process.
 func (l loop) run(b *testing.B) loopResult {
 	b.Helper()
-	spec, err := json.Marshal(l)
+	r := child{Loop: &l}.run(b)
+	r.rows = l.Data.Rows
+	return r
+}
+
+func (c child) run(b *testing.B) loopResult {
+	b.Helper()
+	spec, err := json.Marshal(c)
 	if err != nil {
 		b.Fatal(err)
 	}
-	child := exec.CommandContext(b.Context(), os.Args[0])
-	child.Env = append(os.Environ(), loopVariable+"="+string(spec))
-	child.Stderr = os.Stderr
-	out, err := child.Output()
+	process := exec.CommandContext(b.Context(), os.Args[0])
+	process.Env = append(os.Environ(), loopVariable+"="+string(spec))
+	process.Stderr = os.Stderr
+	out, err := process.Output()
 	if err != nil {
-		b.Fatalf("bare loop %v: %v", l, err)
+		b.Fatalf("bare loop %s: %v", spec, err)
 	}
-	r := loopResult{rows: l.Data.Rows}
+	var r loopResult
 	if err := json.Unmarshal(out, &r); err != nil {
-		b.Fatalf("bare loop %v: %v", l, err)
+		b.Fatalf("bare loop %s: %v", spec, err)
 	}
 	return r
 }
 
 // runLoop is the child process.
 func runLoop(text string) (code int) {
-	var l loop
-	err := json.Unmarshal([]byte(text), &l)
+	var c child
+	var r loopResult
+	err := json.Unmarshal([]byte(text), &c)
+	switch {
+	case err != nil:
+	case c.Pump != nil:
+		r, err = c.Pump.measure(context.Background())
+	default:
+		r, err = c.Loop.measure(context.Background())
+	}
 	if err == nil {
-		err = l.measure(context.Background())
+		err = json.NewEncoder(os.Stdout).Encode(r)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bare loop:", err)
@@ -83,21 +104,20 @@ func runLoop(text string) (code int) {
 	return 0
 }
 
-func (l loop) measure(ctx context.Context) error {
+func (l loop) measure(ctx context.Context) (r loopResult, err error) {
 	sdk, err := client.NewClient(ctx, client.Config{Address: l.Address})
 	if err != nil {
-		return err
+		return r, err
 	}
 	defer sdk.Close()
 	service := sdk.(*client.GrpcClient).Service
 	if err := l.create(ctx, service); err != nil {
-		return err
+		return r, err
 	}
 	batches := l.batches()
-	var r loopResult
 	cpu, start := ownCPU(), time.Now()
 	if err := l.insert(ctx, service, batches); err != nil {
-		return err
+		return r, err
 	}
 	r.Insert, r.CPU = time.Since(start), ownCPU()-cpu
 	if l.Whole {
@@ -107,12 +127,12 @@ func (l loop) measure(ctx context.Context) error {
 		}{{&r.Flush, l.flush}, {&r.Index, l.index}, {&r.Load, l.load}} {
 			start := time.Now()
 			if err := step.do(ctx, service); err != nil {
-				return err
+				return r, err
 			}
 			*step.took = time.Since(start)
 		}
 	}
-	return json.NewEncoder(os.Stdout).Encode(r)
+	return r, nil
 }
 
 func ownCPU() time.Duration {

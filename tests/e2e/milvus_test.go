@@ -19,7 +19,7 @@ import (
 	"milvusdm/tests/stack"
 )
 
-// milvus is the server that tests share as their target.
+// milvus is a server that tests share; see theMilvus.
 type milvus struct {
 	client.Client
 	address string
@@ -27,22 +27,30 @@ type milvus struct {
 
 var shared struct {
 	sync.Mutex
-	*milvus
+	servers map[int]*milvus
 }
 
-func theMilvus(t *testing.T) *milvus {
+func theMilvus(t *testing.T) *milvus { return milvusAt(t, 0) }
+
+// theSource is the server that tests share as their source of collections.
+func theSource(t *testing.T) *milvus { return milvusAt(t, 1) }
+
+func milvusAt(t *testing.T, i int) *milvus {
 	t.Helper()
-	address := stack.Milvus(t, 0).Address
+	address := stack.Milvus(t, i).Address
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.milvus == nil {
+	if shared.servers[i] == nil {
 		c, err := client.NewClient(context.Background(), client.Config{Address: address})
 		if err != nil {
 			t.Fatal(err)
 		}
-		shared.milvus = &milvus{c, address}
+		if shared.servers == nil {
+			shared.servers = map[int]*milvus{}
+		}
+		shared.servers[i] = &milvus{c, address}
 	}
-	return shared.milvus
+	return shared.servers[i]
 }
 
 func (m *milvus) port(t *testing.T) string { return portOf(t, m.address) }

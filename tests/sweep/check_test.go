@@ -27,8 +27,8 @@ func (m *migration) finish() books {
 	if m.err != nil {
 		m.t.Fatalf("the job did not end well after %v: %v", b.took.Round(time.Second), m.err)
 	}
-	if r := m.result; r.Outcome != workflows.OutcomeVerified || r.Rows != rows || r.Counted != rows || r.Sum != m.source.sum.String() {
-		m.t.Errorf("the job's result: %+v; want %d rows, verified, with the sum %v", r, rows, m.source.sum)
+	if r := m.result; r.Outcome != workflows.OutcomeVerified || r.Rows != rows || r.Counted != rows || r.Sum != m.source.label(m.partition).String() {
+		m.t.Errorf("the job's result: %+v; want %d rows, verified, with the sum %v", r, rows, m.source.label(m.partition))
 	}
 	m.checkContent()
 	m.checkNames()
@@ -46,7 +46,7 @@ func (m *migration) finish() books {
 func (m *migration) checkContent() {
 	m.t.Helper()
 	m.awaitLoaded()
-	place := content.Place{Collection: m.collection, Partition: m.job.Target.Milvus.Partition}
+	place := content.Place{Collection: m.collection, Partition: m.partition}
 	got, err := content.Read(m.t.Context(), m.milvus.Address, place)
 	if err == nil {
 		err = got.Check(m.source.sum)

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"milvusdm/activities"
+	"milvusdm/internal/transfer"
 	"milvusdm/tests/faultproxy"
 )
 
@@ -77,7 +78,7 @@ func (l *ledger) look(ctx context.Context) error {
 				return fmt.Errorf("heartbeat of activity %s: %w", p.GetActivityId(), err)
 			}
 			if !beat.Reached.Cursor.IsZero() {
-				s.reached = beat.Reached.Cursor.Int
+				s.reached = l.row(beat.Reached.Cursor, -1)
 			}
 		}
 		l.enter(activityID{run, p.GetActivityId()}, s)
@@ -164,10 +165,8 @@ func (l *ledger) allowed(ctx context.Context, writes []faultproxy.Write) (int64,
 // allowedOf adds up, over the attempts that took the place of a lost one and sent anything, the rows behind the checkpoint
 // that they began with which had been sent before.
 func (l *ledger) allowedOf(in activities.RangeInput, seen []sighting, writes []faultproxy.Write) (total int64, err error) {
-	from, to := in.Range.From.Int, in.Range.To.Int
-	if !in.From.Cursor.IsZero() {
-		from = in.From.Cursor.Int
-	}
+	from, to := l.row(in.Range.From, 0), l.row(in.Range.To, rows)
+	from = l.row(in.From.Cursor, from)
 	var begun []sighting
 	for i := 1; i < len(seen); i++ {
 		if seen[i].attempt != seen[i-1].attempt {
@@ -192,6 +191,17 @@ func (l *ledger) allowedOf(in activities.RangeInput, seen []sighting, writes []f
 		}
 	}
 	return total, nil
+}
+
+// row is the number of the row that a cursor stands before.
+func (l *ledger) row(c transfer.Cursor, otherwise int64) int64 {
+	switch c.Kind {
+	case "":
+		return otherwise
+	case transfer.Int64Cursor:
+		return c.Int - l.firstKey + 1
+	}
+	return c.Int
 }
 
 // sent counts the rows [from, to) that were given to the proxy between two times.

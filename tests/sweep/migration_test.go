@@ -60,6 +60,7 @@ type migration struct {
 	ledger     *ledger
 	job        *job.Job
 	collection string
+	partition  string // "": the default one
 	rangeRows  int64
 	started    time.Time
 	ended      chan struct{}
@@ -87,26 +88,32 @@ func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int
 	m.collection = fmt.Sprintf("sweep_%d", collections.Add(1))
 	m.proxy = faultproxy.Start(t, s.milvus.Address)
 	more := ""
+	partition := ""
 	switch to {
 	case toOld:
 		more = "mode: overwrite"
 	case toPartition:
-		more = "mode: overwrite, partition: refilled"
+		more, partition = "mode: overwrite", "refilled"
 	}
 	if to != toNew {
 		must(t, m.fillOld(to == toPartition))
 	}
+	spec := src.spec(m.collection, partition)
+	if src.server == nil {
+		more += fmt.Sprintf(", collection: %s, partition: %q, index: {type: FLAT, metric: L2}", m.collection, partition)
+	}
 	text := fmt.Sprintf(`
 version: 1
 name: %s
-source: {%s: {paths: [%s]}}
+source: {%s}
 target:
-  milvus: {address: %q, collection: %s, connect_timeout: 2s, index: {type: FLAT, metric: L2}, load: "yes", %s}
+  milvus: {address: %q, connect_timeout: 2s, load: "yes", %s}
 copy: {batch_rows: %d, range_rows: %d, parallel: 2, writers: 2, write_timeout: 3s, heartbeat_timeout: 2s}
-`, m.collection, src.format, src.path, m.proxy.Addr(), m.collection, more, batchRows, rangeRows)
+`, m.collection, spec, m.proxy.Addr(), more, batchRows, rangeRows)
 	var err error
 	m.job, _, err = job.Parse("sweep.yaml", []byte(text), job.Options{})
 	must(t, err)
+	m.partition = partition
 	m.ledger = &ledger{client: s.client, firstKey: src.firstKey, sightings: map[activityID][]sighting{},
 		workflow: fmt.Sprintf("target/%s/default/%s", m.proxy.Addr(), m.collection)}
 	m.proxy.On(faultproxy.Rule{Method: faultproxy.AnyWrite, Do: func(c *faultproxy.Call) error {
@@ -185,6 +192,10 @@ type halt struct {
 // halt arms a rule whose call stays where it is until it is let go: the first one, or the first for which picked answers
 // true.
 func (m *migration) halt(r faultproxy.Rule, picked func(*faultproxy.Call) bool) *halt {
+	return m.haltAt(m.proxy, r, picked)
+}
+
+func (m *migration) haltAt(p *faultproxy.Proxy, r faultproxy.Rule, picked func(*faultproxy.Call) bool) *halt {
 	h := &halt{arrived: make(chan struct{}), release: make(chan error, 1)}
 	var stopped atomic.Bool
 	r.Do = func(c *faultproxy.Call) error {
@@ -194,7 +205,7 @@ func (m *migration) halt(r faultproxy.Rule, picked func(*faultproxy.Call) bool) 
 		close(h.arrived)
 		return <-h.release
 	}
-	m.proxy.On(r)
+	p.On(r)
 	m.t.Cleanup(func() { h.letGo(nil) })
 	return h
 }

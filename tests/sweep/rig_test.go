@@ -35,7 +35,7 @@ type lane struct{ usual, draining *servers }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{sources: writeSources(t), lanes: make(chan *lane, lanes)}
+	r := &rig{sources: makeSources(t, stack.Milvus(t, lanes)), lanes: make(chan *lane, lanes)}
 	for i := range lanes {
 		milvus := stack.Milvus(t, i)
 		usual := stack.TemporalWith(t, fmt.Sprint("usual-", i))

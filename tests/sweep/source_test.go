@@ -2,20 +2,28 @@ package sweep
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/milvus-io/milvus-sdk-go/v2/client"
+	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"gonum.org/v1/hdf5"
 
 	"milvusdm/internal/faiss"
 	mdmhdf5 "milvusdm/internal/hdf5"
 	"milvusdm/internal/job"
+	"milvusdm/internal/milvus"
 	"milvusdm/internal/transfer"
 	"milvusdm/tests/content"
+	"milvusdm/tests/faultproxy"
+	"milvusdm/tests/stack"
 )
 
 const (
@@ -23,16 +31,43 @@ const (
 	dim  = 16
 )
 
-// source is a file to migrate. The key of row i is firstKey+i, so that the proxy's books can be read in rows.
+// source is what is migrated. The key of row i is firstKey+i, so that the proxy's books can be read in rows.
 type source struct {
 	format   string // as the job names it
-	path     string
+	path     string // of a file
 	firstKey int64
 	sum      transfer.Sum
+	// server has collection sourceCollection; labelled are its sums under the names of the partitions that its rows may go to.
+	server   *stack.Server
+	proxy    *faultproxy.Proxy // before it, where a case strikes the source
+	address  string
+	labelled map[string]transfer.Sum
 }
 
-// writeSources writes the same vectors as an HDF5 file with ids and as a Faiss index without.
-func writeSources(t *testing.T) []source {
+const sourceCollection = "sweep_source"
+
+// spec is the source as a job names it.
+func (s *source) spec(collection, partition string) string {
+	if s.server == nil {
+		return fmt.Sprintf("%s: {paths: [%s]}", s.format, s.path)
+	}
+	chosen := ""
+	if partition != "" {
+		chosen = fmt.Sprintf(", partitions: [_default], rename_partitions: {_default: %s}", partition)
+	}
+	return fmt.Sprintf("milvus: {address: %q, connect_timeout: 2s, collections: [{name: %s, as: %s%s}]}", s.address, sourceCollection, collection, chosen)
+}
+
+// label is the sum of what goes into a partition, as a job tells it.
+func (s *source) label(partition string) transfer.Sum {
+	if s.server == nil {
+		return s.sum
+	}
+	return s.labelled[cmp.Or(partition, "_default")]
+}
+
+// makeSources writes the same vectors as an HDF5 file with ids, as a Faiss index without, and into a collection.
+func makeSources(t *testing.T, server *stack.Server) []source {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	vectors := make([]float32, rows*dim)
@@ -51,7 +86,56 @@ func writeSources(t *testing.T) []source {
 	src, err = faiss.Open(t.Context(), &job.FaissSource{Files: job.Files{Paths: []string{f.path}}, KeyField: "id", VectorField: "embedding"}, nil)
 	must(t, err)
 	f.sum = sumOf(t, src)
-	return []source{h, f}
+	m := source{format: "milvus", firstKey: 2_000_000, server: server, address: server.Address}
+	must(t, fillSource(t, &m, vectors))
+	return []source{h, f, m}
+}
+
+// fillSource makes the source collection, loaded.
+func fillSource(t *testing.T, s *source, vectors []float32) error {
+	t.Helper()
+	ctx := t.Context()
+	c, err := client.NewClient(ctx, client.Config{Address: s.address})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.DropCollection(ctx, sourceCollection); err != nil {
+		t.Logf("no source collection of an earlier run: %v", err)
+	}
+	schema := entity.NewSchema().WithName(sourceCollection).
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("embedding").WithDataType(entity.FieldTypeFloatVector).WithDim(dim))
+	if err := c.CreateCollection(ctx, schema, 1); err != nil {
+		return err
+	}
+	ids, split := make([]int64, rows), make([][]float32, rows)
+	for i := range ids {
+		ids[i], split[i] = s.firstKey+int64(i), vectors[i*dim:(i+1)*dim]
+	}
+	if _, err := c.Insert(ctx, sourceCollection, "", entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("embedding", dim, split)); err != nil {
+		return err
+	}
+	flat, err := entity.NewIndexFlat(entity.L2)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.Flush(ctx, sourceCollection, false), c.CreateIndex(ctx, sourceCollection, "embedding", flat, false),
+		c.LoadCollection(ctx, sourceCollection, false)); err != nil {
+		return err
+	}
+	s.labelled = map[string]transfer.Sum{}
+	for _, partition := range []string{"_default", "refilled"} {
+		src, err := milvus.OpenSource(ctx, &job.MilvusSource{MilvusServer: job.MilvusServer{Address: s.address, ConnectTimeout: 10 * time.Second},
+			Collections: []job.Collection{{Name: sourceCollection, RenamePartitions: map[string]string{"_default": partition}}}})
+		if err != nil {
+			return err
+		}
+		s.labelled[partition] = sumOf(t, src)
+	}
+	got, err := content.Read(ctx, s.address, content.Place{Collection: sourceCollection})
+	s.sum = got.Sum
+	return err
 }
 
 func sumOf(t *testing.T, src transfer.Source) transfer.Sum {
