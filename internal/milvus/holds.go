@@ -45,20 +45,19 @@ func releaseOf(version string) (r release, ok bool) {
 	return r, true
 }
 
-// fieldFeatures are what a field may be, and the first release that takes it, by Milvus's release notes. What is not here all
-// releases since 2.3 take, or tell themselves when the staging collection is made.
+// fieldFeatures are what a field may be, and the first release that takes it, by Milvus's release notes; docs/milvus.md has the
+// same table. A server that is older can't be asked: it takes the schema and leaves out what it does not know (see takenWhole).
 var fieldFeatures = []struct {
 	what  string
 	since release
 	has   func(*schemapb.FieldSchema) bool
 }{
 	{"type Array", release{2, 3, 2}, isOf(schemapb.DataType_Array)},
-	{"type Float16Vector", release{2, 4}, isOf(schemapb.DataType_Float16Vector)},
+	{"type Float16Vector", release{2, 3, 5}, isOf(schemapb.DataType_Float16Vector)},
 	{"type BFloat16Vector", release{2, 4}, isOf(schemapb.DataType_BFloat16Vector)},
 	{"type SparseFloatVector", release{2, 4}, isOf(schemapb.DataType_SparseFloatVector)},
 	{"a clustering key", release{2, 4, 7}, (*schemapb.FieldSchema).GetIsClusteringKey},
 	{"a nullable field", release{2, 5}, (*schemapb.FieldSchema).GetNullable},
-	{"a default value", release{2, 5}, func(f *schemapb.FieldSchema) bool { return f.GetDefaultValue() != nil }},
 	{"text analysis", release{2, 5}, func(f *schemapb.FieldSchema) bool { return transfer.TypeParam(f, "enable_analyzer") == "true" }},
 	{"the output of a function", release{2, 5}, (*schemapb.FieldSchema).GetIsFunctionOutput},
 	{"type Int8Vector", release{2, 6}, isOf(schemapb.DataType_Int8Vector)},
@@ -70,6 +69,8 @@ var fieldFeatures = []struct {
 var (
 	severalVectorsSince = release{2, 4}
 	structArraysSince   = release{2, 6, 4}
+	// fillsDefaultsSince is when a column could be left out of an Insert. Older releases state default values and crash then.
+	fillsDefaultsSince = release{2, 5}
 )
 
 func isOf(t schemapb.DataType) func(*schemapb.FieldSchema) bool {

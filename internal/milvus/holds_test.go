@@ -18,8 +18,6 @@ func TestWhatAServerCannotHoldIsNamed(t *testing.T) {
 	nullable, clustering, output, analyzed := of("n", schemapb.DataType_Int64), of("c", schemapb.DataType_Int64), of("o", schemapb.DataType_SparseFloatVector), of("a", schemapb.DataType_VarChar)
 	nullable.Nullable, clustering.IsClusteringKey, output.IsFunctionOutput = true, true, true
 	analyzed.TypeParams = []*commonpb.KeyValuePair{{Key: "enable_analyzer", Value: "true"}}
-	withDefault := of("d", schemapb.DataType_Int64)
-	withDefault.DefaultValue = &schemapb.ValueField{Data: &schemapb.ValueField_LongData{LongData: 0}}
 	cases := []struct {
 		fields  []*schemapb.FieldSchema
 		since   string
@@ -27,13 +25,12 @@ func TestWhatAServerCannotHoldIsNamed(t *testing.T) {
 		held    []string
 	}{
 		{[]*schemapb.FieldSchema{of("x", schemapb.DataType_FloatVector), of("y", schemapb.DataType_BinaryVector)}, `"y" (a second vector field) needs Milvus 2.4`, []string{"v2.3.5-lite"}, []string{"2.4.0"}},
-		{[]*schemapb.FieldSchema{of("x", schemapb.DataType_Float16Vector)}, `"x" (type Float16Vector) needs Milvus 2.4`, []string{"2.3.21"}, []string{"v2.4.0-rc.1", "2.10.1", "3.0", "my own"}},
+		{[]*schemapb.FieldSchema{of("x", schemapb.DataType_Float16Vector)}, `"x" (type Float16Vector) needs Milvus 2.3.5`, []string{"2.3.4"}, []string{"v2.4.0-rc.1", "v2.3.5-lite", "2.10.1", "3.0", "my own"}},
 		{[]*schemapb.FieldSchema{of("x", schemapb.DataType_BFloat16Vector)}, `"x" (type BFloat16Vector)`, []string{"2.3.5"}, []string{"2.4.1"}},
 		{[]*schemapb.FieldSchema{of("x", schemapb.DataType_SparseFloatVector)}, `"x" (type SparseFloatVector)`, []string{"2.3.5"}, []string{"2.4.1"}},
 		{[]*schemapb.FieldSchema{of("x", schemapb.DataType_Array)}, `"x" (type Array) needs Milvus 2.3.2`, []string{"2.3.1"}, []string{"2.3.5"}},
 		{[]*schemapb.FieldSchema{clustering}, `"c" (a clustering key) needs Milvus 2.4.7`, []string{"2.4.6"}, []string{"2.4.7"}},
 		{[]*schemapb.FieldSchema{nullable}, `"n" (a nullable field) needs Milvus 2.5`, []string{"2.4.15"}, []string{"2.5.0"}},
-		{[]*schemapb.FieldSchema{withDefault}, `"d" (a default value) needs Milvus 2.5`, []string{"2.4.15"}, []string{"2.5.0"}},
 		{[]*schemapb.FieldSchema{output}, `"o" (the output of a function) needs Milvus 2.5`, []string{"2.4.15"}, []string{"2.5.0"}},
 		{[]*schemapb.FieldSchema{analyzed}, `"a" (text analysis) needs Milvus 2.5`, []string{"2.4.15"}, []string{"2.5.0"}},
 		{[]*schemapb.FieldSchema{of("x", schemapb.DataType_Int8Vector)}, `"x" (type Int8Vector) needs Milvus 2.6`, []string{"2.5.9"}, []string{"2.6.0"}},

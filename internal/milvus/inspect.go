@@ -174,7 +174,7 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 			return err
 		}
 	} else {
-		notes, err := fits(from.Schema, there)
+		notes, err := fits(from.Schema, there, s.version)
 		if err != nil {
 			return err
 		}

@@ -69,20 +69,32 @@ func TestEveryDifferenceOfSchemasIsNamed(t *testing.T) {
 	from := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
 		transfer.KeyField("id"), transfer.VectorField("embedding", schemapb.DataType_FloatVector, 8), transfer.VarCharField("name", 100)}}}
 	same := &collection{Name: "c", Schema: from}
-	if notes, err := fits(from, same); err != nil || len(notes) > 0 {
+	if notes, err := fits(from, same, "2.3.5"); err != nil || len(notes) > 0 {
 		t.Errorf("the same schema: %v, %v", notes, err)
 	}
 	auto := transfer.KeyField("id")
 	auto.AutoID = true
 	other := &collection{Name: "c", Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
 		auto, transfer.VectorField("embedding", schemapb.DataType_FloatVector, 9), transfer.VarCharField("title", 100)}}}}
-	_, err := fits(from, other)
+	_, err := fits(from, other, "2.3.5")
 	if err == nil {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{`"id" is made by the server (autoID)`, `"embedding" has dimension 9, the source's has 8`, `"name" (VarChar) is not there`, `its field "title" (VarChar) is not in the source`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+}
+
+func TestOldServersAreLeftNoFieldToFillIn(t *testing.T) {
+	from := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id")}}}
+	optional := transfer.VarCharField("name", 100)
+	optional.DefaultValue = &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "?"}}
+	into := &collection{Name: "c", Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), optional}}}}
+	for version, ok := range map[string]bool{"v2.3.5-lite": false, "2.4.15": false, "2.5.0": true, "my own": true} {
+		if _, err := fits(from, into, version); (err == nil) != ok {
+			t.Errorf("%s: %v", version, err)
 		}
 	}
 }

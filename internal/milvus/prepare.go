@@ -81,6 +81,9 @@ func (s *sink) prepareStaging(ctx context.Context, plan *transfer.TargetPlan, t 
 		return fault.New(fault.Conflict, "collection %s is there and not this job's (its property %s is %q); drop or rename it", plan.StagingName, ownerProperty, staged.Properties[ownerProperty])
 	}
 	t.CollectionID = staged.ID
+	if err := takenWhole(plan.Server, plan.Schema, staged); err != nil {
+		return err
+	}
 	if err := s.tryIndexes(ctx, plan); err != nil {
 		return err
 	}

@@ -40,14 +40,46 @@ func newSchema(from transfer.Schema, newIDs bool) transfer.Schema {
 // equals refuses a collection whose schema is not wanted, to which rows of another collection are to be added as they are. It names
 // every difference that a row could meet.
 func equals(want transfer.Schema, into *collection) error {
+	if wrong := differences(want, into.Schema); len(wrong) > 0 {
+		return fault.New(fault.Conflict, "collection %s does not have the source's schema: %s", into.Name, strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// takenWhole refuses a server that left something out of the schema of the collection that it was asked to make, as servers do
+// with what they are too old to know.
+func takenWhole(server string, want transfer.Schema, made *collection) error {
+	wrong := differences(want, made.Schema)
+	for _, f := range want.GetFields() {
+		if f.GetIsClusteringKey() && !made.Schema.Field(f.GetName()).GetIsClusteringKey() {
+			wrong = append(wrong, fmt.Sprintf("field %q is no clustering key", f.GetName()))
+		}
+	}
+	there := map[string]bool{}
+	for _, f := range made.Schema.GetFunctions() {
+		there[f.GetName()] = true
+	}
+	for _, f := range want.GetFunctions() {
+		if !there[f.GetName()] {
+			wrong = append(wrong, fmt.Sprintf("function %q is not there", f.GetName()))
+		}
+	}
+	if len(wrong) > 0 {
+		return fault.New(fault.Unsupported, "the target's server (%s) can't hold the source's collection; the one that it made is another: %s", server, strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// differences says how a schema is not the wanted one, as far as rows are concerned.
+func differences(want, is transfer.Schema) []string {
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	compareFields(want.GetFields(), into.Schema.GetFields(), "", say)
-	if want.GetEnableDynamicField() != into.Schema.GetEnableDynamicField() {
-		say("dynamic field: %s, the source's collection %s", hasIt(into.Schema.GetEnableDynamicField()), hasIt(want.GetEnableDynamicField()))
+	compareFields(want.GetFields(), is.GetFields(), "", say)
+	if want.GetEnableDynamicField() != is.GetEnableDynamicField() {
+		say("dynamic field: %s, the source's collection %s", hasIt(is.GetEnableDynamicField()), hasIt(want.GetEnableDynamicField()))
 	}
 	structs := map[string]*schemapb.StructArrayFieldSchema{}
-	for _, f := range into.Schema.GetStructArrayFields() {
+	for _, f := range is.GetStructArrayFields() {
 		structs[f.GetName()] = f
 	}
 	for _, f := range want.GetStructArrayFields() {
@@ -58,15 +90,12 @@ func equals(want transfer.Schema, into *collection) error {
 		}
 		delete(structs, f.GetName())
 	}
-	for _, f := range into.Schema.GetStructArrayFields() {
+	for _, f := range is.GetStructArrayFields() {
 		if structs[f.GetName()] != nil {
 			say("its array of structs %q is not in the source", f.GetName())
 		}
 	}
-	if len(wrong) > 0 {
-		return fault.New(fault.Conflict, "collection %s does not have the source's schema: %s", into.Name, strings.Join(wrong, "; "))
-	}
-	return nil
+	return wrong
 }
 
 func hasIt(has bool) string {
@@ -150,7 +179,9 @@ func defaultValue(f *schemapb.FieldSchema) string {
 
 // fits refuses a source whose rows the collection can't take, naming every difference at once. Notes are what fits only
 // as long as the values do.
-func fits(from transfer.Schema, into *collection) (notes []string, err error) {
+func fits(from transfer.Schema, into *collection, server string) (notes []string, err error) {
+	is, known := releaseOf(server)
+	fillsIn := !known || !is.before(fillsDefaultsSince)
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	for _, f := range from.GetFields() {
@@ -172,7 +203,8 @@ func fits(from transfer.Schema, into *collection) (notes []string, err error) {
 		}
 	}
 	for _, t := range into.Schema.GetFields() {
-		if from.Field(t.GetName()) == nil && !t.GetNullable() && t.GetDefaultValue() == nil && !t.GetIsDynamic() {
+		optional := t.GetNullable() || t.GetDefaultValue() != nil && fillsIn || t.GetIsDynamic()
+		if from.Field(t.GetName()) == nil && !optional {
 			say("its field %q (%v) is not in the source", t.GetName(), t.GetDataType())
 		}
 	}

@@ -557,6 +557,52 @@ func TestServerRefusesAnIndexBeforeRowsAreSent(t *testing.T) {
 	}
 }
 
+// Milvus 2.3.5 makes a collection without what it does not know, and says nothing.
+func TestServerThatLeavesSomethingOutIsRefused(t *testing.T) {
+	m := newMigration(t, "left_out")
+	from, _ := plainRows(0)
+	from.Schema.Fields = append(from.Schema.Fields, transfer.VarCharField("text", 50), &schemapb.FieldSchema{Name: "n", DataType: schemapb.DataType_Int64})
+	s := m.sink()
+	plan := m.inspect(from)
+	plan.Schema.Field("n").Nullable, plan.Schema.Field("text").IsClusteringKey = true, true
+	plan.Schema.Functions = []*schemapb.FunctionSchema{{Name: "f", Type: schemapb.FunctionType_BM25}}
+	plan.Schema.StructArrayFields = []*schemapb.StructArrayFieldSchema{{Name: "s"}}
+	_, err := s.Prepare(context.Background(), plan)
+	if fault.KindOf(err) != fault.Unsupported {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`field "n": nullable no, the source's yes`, `field "text" is no clustering key`, `function "f" is not there`, `array of structs "s" is not there`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+	if err := s.Discard(context.Background(), &transfer.Target{Plan: *plan, Name: plan.StagingName, Fresh: true}); err != nil {
+		t.Error(err)
+	}
+	m.refuses(&transfer.Description{Schema: plan.Schema, Settings: from.Settings}, fault.Unsupported, `"n" (a nullable field) needs Milvus 2.5`)
+}
+
+// Some that no release notes tell of.
+func TestMoreThatMilvus235Holds(t *testing.T) {
+	const rows = 2000
+	m := newMigration(t, "more")
+	m.dropAfter(t, "more")
+	from, fields := plainRows(rows)
+	from.Schema.Fields[1] = transfer.VectorField("v", schemapb.DataType_Float16Vector, 2)
+	fields[1] = transfer.Float16VectorColumn("v", 2, make([]byte, 4*rows))
+	from.Schema.Fields = append(from.Schema.Fields, &schemapb.FieldSchema{Name: "d", DataType: schemapb.DataType_Int64,
+		DefaultValue: &schemapb.ValueField{Data: &schemapb.ValueField_LongData{LongData: 5}}})
+	numbers := make([]int64, rows)
+	for i := range numbers {
+		numbers[i] = int64(i) * 3
+		fields[1].GetVectors().GetFloat16Vector()[4*i] = byte(i)
+	}
+	fields = append(fields, transfer.Int64Column("d", numbers))
+	m.run(from, rows, map[string][]*schemapb.FieldData{"_default": fields})
+	same(t, m.see("more").Schema, from.Schema)
+	m.holds("more", "id", fields)
+}
+
 // What is too large for a message arrives in parts.
 func TestLargeBatchArrives(t *testing.T) {
 	const rows, dim = 2400, 8000 // 73 MiB

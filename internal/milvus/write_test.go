@@ -49,7 +49,7 @@ func (s *smallServer) Insert(_ context.Context, in *milvuspb.InsertRequest, opts
 }
 
 func writerTo(s milvuspb.MilvusServiceClient, schema ...*schemapb.FieldSchema) *writer {
-	return &writer{sink: &sink{conn: conn{raw: s}, copy: job.Copy{WriteTimeout: time.Minute}}, insert: true, report: func(string) {},
+	return &writer{sink: &sink{conn: conn{raw: s, throttle: &throttle{running: map[string]int{}}}, copy: job.Copy{WriteTimeout: time.Minute}}, insert: true, report: func(string) {},
 		target: &transfer.Target{Name: "c", Plan: transfer.TargetPlan{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: schema}}}}}
 }
 
