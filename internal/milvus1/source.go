@@ -185,6 +185,9 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 		d.Bytes += d.Inputs[i].Bytes
 		d.Partitions = append(d.Partitions, p.name)
 	}
+	if d.Metric == "TANIMOTO" {
+		d.Notes = append(d.Notes, "the collection was made for TANIMOTO, which Milvus does not have since 2.3: write index.metric: JACCARD, which ranks neighbours in the same order")
+	}
 	var deleted int64
 	for _, seg := range s.segments {
 		deleted += seg.rows - seg.live

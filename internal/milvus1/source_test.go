@@ -121,6 +121,17 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+func TestMetrics(t *testing.T) {
+	for i, want := range []string{"L2", "IP", "HAMMING", "JACCARD", "TANIMOTO", "SUBSTRUCTURE", "SUPERSTRUCTURE"} {
+		d := describe(t, open(t, sourceOf(milvus1test.NewDirectory(t, milvus1test.Table{ID: "c", Dim: 8, Metric: i + 1}), "c")))
+		binary := d.Schema.Field("embedding").GetDataType() == schemapb.DataType_BinaryVector
+		advised := strings.Contains(strings.Join(d.Notes, ""), "JACCARD")
+		if d.Metric != want || binary != (i >= 2) || advised != (want == "TANIMOTO") {
+			t.Errorf("metric type %d: %s, binary %v, notes %q", i+1, d.Metric, binary, d.Notes)
+		}
+	}
+}
+
 // A collection without rows, or without segments, is one all the same.
 func TestEmpty(t *testing.T) {
 	src := open(t, sourceOf(milvus1test.NewDirectory(t, milvus1test.Table{ID: "none", Dim: 4, Metric: 1, Segments: []milvus1test.Segment{
