@@ -68,7 +68,7 @@ func (s *source) find(ctx context.Context, p partition, keys *transfer.Keys, yie
 	if err != nil {
 		return fault.New(fault.Internal, "look up %d keys in %s: %w", keys.Len(), s.view.name(), err)
 	}
-	s.throttle.charge(got.rows(), size)
+	s.throttle.charge(got.rows(), func() int { return size })
 	if got.rows() == 0 {
 		return nil
 	}

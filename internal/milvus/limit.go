@@ -98,8 +98,8 @@ func (t *throttle) pause(ctx context.Context, report func(string)) error {
 	}, report)
 }
 
-// charge accounts for rows and bytes that are asked of the server, or were.
-func (t *throttle) charge(rows, bytes int) {
+// charge accounts for rows, of so many bytes, that are asked of the server, or were.
+func (t *throttle) charge(rows int, bytes func() int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.limit()
@@ -108,7 +108,7 @@ func (t *throttle) charge(rows, bytes int) {
 		cost = seconds(float64(rows) / float64(l.RowsPerSecond))
 	}
 	if l.BytesPerSecond > 0 {
-		cost = max(cost, seconds(float64(bytes)/float64(l.BytesPerSecond)))
+		cost = max(cost, seconds(float64(bytes())/float64(l.BytesPerSecond)))
 	}
 	if now := time.Now(); t.next.Before(now) {
 		t.next = now

@@ -290,7 +290,7 @@ func (p *pager) get(ctx context.Context, want int) (*page, error) {
 		return nil, fault.New(fault.Internal, "read %s behind %v: %w", v.name(), p.at, err)
 	}
 	got.size = size
-	p.source.throttle.charge(got.rows(), size)
+	p.source.throttle.charge(got.rows(), func() int { return size })
 	return got, nil
 }
 

@@ -29,6 +29,15 @@ func (columns) Unmarshal(data mem.BufferSlice, v any) error {
 	return encoding.GetCodecV2(grpcproto.Name).Unmarshal(data, v)
 }
 
+// size is how many bytes the columns take on the wire, but for what precedes each.
+func (c columns) size() int {
+	n := 0
+	for _, f := range c {
+		n += proto.Size(f)
+	}
+	return n
+}
+
 // Numbers of fields in Milvus's msg.proto and schema.proto.
 const (
 	requestFieldsData = 5 // InsertRequest.fields_data, UpsertRequest.fields_data

@@ -20,17 +20,25 @@ type writer struct {
 	partition string
 	insert    bool
 	report    func(string)
+	leave     func() // of the server's limit of ranges
 }
 
-func (s *sink) Open(_ context.Context, t *transfer.Target, partition string, insert bool, report func(string)) (transfer.Writer, error) {
+func (s *sink) Open(ctx context.Context, t *transfer.Target, partition string, insert bool, report func(string)) (transfer.Writer, error) {
 	insert = insert || t.Plan.NewIDs // there is no key to upsert by
 	if insert && !t.Fresh && !t.Plan.NewIDs {
 		return nil, fault.New(fault.Internal, "rows of %s can't be inserted unseen: it holds others", t.Name)
 	}
-	return &writer{s, t, cmp.Or(partition, t.Plan.Partition), insert, report}, nil
+	leave, err := s.throttle.enter(ctx, "write", report)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{s, t, cmp.Or(partition, t.Plan.Partition), insert, report, leave}, nil
 }
 
-func (w *writer) Close() error { return nil }
+func (w *writer) Close() error {
+	w.leave()
+	return nil
+}
 
 // Write sends one Insert or Upsert. A refusal for load is repeated, and a batch that is too large is sent in halves, since nothing
 // was written then; nothing else is sent twice.
@@ -40,9 +48,10 @@ func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 		return err
 	}
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		if ctx.Err() != nil {
+		if w.throttle.pause(ctx, w.report) != nil || ctx.Err() != nil {
 			return transfer.ErrNotSent
 		}
+		w.throttle.charge(b.Rows, fields.size)
 		err := w.send(context.WithoutCancel(ctx), b, fields)
 		if isTooLarge(err) && b.Rows > 1 {
 			return w.writeHalves(ctx, b)
