@@ -52,8 +52,7 @@ func openDir(root *os.Root, name string) (*os.Root, error) {
 		err = &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR} // it became a link in between
 	}
 	if err != nil {
-		dir.Close()
-		return nil, err
+		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
 }
@@ -76,8 +75,7 @@ func openFile(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 		err = &fs.PathError{Op: "open", Path: name, Err: errNotRegular}
 	}
 	if err != nil {
-		f.Close()
-		return nil, nil, err
+		return nil, nil, errors.Join(err, f.Close())
 	}
 	return f, after, nil
 }

@@ -165,7 +165,6 @@ func Discard(dir, run, stage string) error {
 	if err == nil {
 		err = removed(root.Remove(partialName)) // last: the run is known by it
 	}
-	root.Close()
 	return explain(errors.Join(err, notEmpty(base.Remove(run)), syncDir(base, ".")), "discard the export %s", at)
 }
 

@@ -77,8 +77,7 @@ func Open(dir, run, stage string) (*Run, error) {
 		err = fault.New(fault.NotFound, "the export %s is gone: the directory is empty", r.path)
 	}
 	if err != nil {
-		r.root.Close()
-		return nil, err
+		return nil, errors.Join(err, r.root.Close())
 	}
 	r.head = *head
 	return r, nil
