@@ -69,6 +69,7 @@ var fieldFeatures = []struct {
 var (
 	severalVectorsSince = release{2, 4}
 	structArraysSince   = release{2, 6, 4}
+	unknownTypesSince   = release{2, 6} // all types of 2.5 are known here
 	// fillsDefaultsSince is when a column could be left out of an Insert. Older releases state default values and crash then.
 	fillsDefaultsSince = release{2, 5}
 )
@@ -96,7 +97,7 @@ func holds(server string, s transfer.Schema) error {
 			}
 		}
 		if _, known := schemapb.DataType_name[int32(f.GetDataType())]; !known {
-			needs(release{2, 6}, "field %q (type %d, which this program does not know)", f.GetName(), f.GetDataType())
+			needs(unknownTypesSince, "field %q (type %d, which this program does not know)", f.GetName(), f.GetDataType())
 		}
 	}
 	if vectors := s.Vectors(); len(vectors) > 1 {

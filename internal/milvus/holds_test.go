@@ -1,6 +1,7 @@
 package milvus
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -76,5 +77,30 @@ func TestEveryTypeHasARelease(t *testing.T) {
 		if holds("2.3.0", s) == nil {
 			t.Errorf("%v is in no release", dt)
 		}
+	}
+}
+
+// The table in the docs is the one in the code.
+func TestDocsSayWhatAVersionHolds(t *testing.T) {
+	text, err := os.ReadFile("../../docs/milvus.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]release{"a second vector field": severalVectorsSince, "an array of structs": structArraysSince, "a type newer than this program": unknownTypesSince}
+	for _, f := range fieldFeatures {
+		want[f.what] = f.since
+	}
+	_, table, _ := strings.Cut(string(text), "| | since Milvus |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		since, ok := want[cells[0]]
+		if !ok || len(cells) != 2 || since.String() != cells[1] {
+			t.Errorf("docs: %q, code: %v", line, since)
+		}
+		delete(want, cells[0])
+	}
+	for what, since := range want {
+		t.Errorf("docs do not say that %s needs %v", what, since)
 	}
 }
