@@ -133,4 +133,6 @@ type Heartbeat struct {
 	Since   time.Time `json:"since,omitzero"`
 	// Away is since when the target's server has not answered; give_up_after counts from then.
 	Away time.Time `json:"away,omitzero"`
+	// Compared is CompareRange's.
+	Compared *transfer.Compared `json:"compared,omitempty"`
 }

@@ -51,10 +51,11 @@ type SidesFound struct {
 	Right Side `json:"right"`
 	// Key is the primary key's field, "" where the sides have none in common: then rows can't be compared.
 	Key string `json:"key,omitempty"`
-	// Fields are compared. Apart says of the others why they are not; Unknown names those of a type that this program does
-	// not know.
+	// Fields are compared. Apart says of the left side's others why they are not, More of those that only the right side has;
+	// Unknown names those of a type that this program does not know.
 	Fields  []string `json:"fields,omitempty"`
 	Apart   []string `json:"apart,omitempty"`
+	More    []string `json:"more,omitempty"`
 	Unknown []string `json:"unknown,omitempty"`
 }
 
@@ -77,8 +78,8 @@ func (a *Activities) DescribeSides(ctx context.Context, in Sides) (*SidesFound, 
 	if err != nil {
 		return nil, pulse.end(fault.Wrap(fault.Internal, err, "look at %s", RightName))
 	}
-	out.Fields, out.Apart = transfer.CommonFields(left.Schema, right.Schema, LeftName, RightName)
-	out.Left.AllFields = len(out.Fields) == len(transfer.RowFields(left.Schema))
+	out.Fields, out.Apart, out.More = transfer.CommonFields(left.Schema, right.Schema, LeftName, RightName)
+	out.Left.AllFields = len(out.Apart) == 0
 	out.Unknown = transfer.UnknownFields(left.Schema)
 	if key := left.Schema.PrimaryKey().GetName(); key == right.Schema.PrimaryKey().GetName() && slices.Contains(out.Fields, key) {
 		out.Key = key
@@ -196,23 +197,30 @@ func (a *Activities) ReleaseSide(ctx context.Context, in SideInput) error {
 // PlanSide cuts a side into ranges. Where the job takes the last of the rows of a key (on_duplicate: last), the left side's
 // others are left out.
 func (a *Activities) PlanSide(ctx context.Context, in SideInput) (*Ranges, error) {
-	out := &Ranges{}
+	var out *Ranges
 	err := a.atSide(ctx, &in, func(src transfer.Source, d *transfer.Description, p *pulse) (err error) {
-		if out.Ranges, err = src.Plan(ctx, in.RangeRows, p.waiting); err != nil {
-			return err
-		}
-		scanner, ok := src.(transfer.KeyScanner)
-		if in.OnRight || !ok || d.GeneratedKeys || in.Job.Copy.OnDuplicate != "last" {
-			return nil
-		}
-		repeats, err := transfer.FindRepeats(ctx, heard{scanner, p})
-		if err != nil {
-			return err
-		}
-		out.Superseded = int64(len(repeats.Superseded))
-		return skip(out.Ranges, repeats.Superseded)
+		out, err = in.plan(ctx, src, d, p)
+		return err
 	})
 	return out, err
+}
+
+func (in *SideInput) plan(ctx context.Context, src transfer.Source, d *transfer.Description, p *pulse) (*Ranges, error) {
+	ranges, err := src.Plan(ctx, max(in.RangeRows, d.Rows/maxRanges+1), p.waiting)
+	if err != nil {
+		return nil, err
+	}
+	out := &Ranges{Ranges: ranges}
+	scanner, ok := src.(transfer.KeyScanner)
+	if in.OnRight || !ok || d.GeneratedKeys || in.Job.Copy.OnDuplicate != "last" {
+		return out, nil
+	}
+	repeats, err := transfer.FindRepeats(ctx, heard{scanner, p})
+	if err != nil {
+		return nil, err
+	}
+	out.Superseded = int64(len(repeats.Superseded))
+	return out, skip(out.Ranges, repeats.Superseded)
 }
 
 // PartitionRows is how many rows a partition holds.
@@ -230,7 +238,7 @@ func (a *Activities) CountSide(ctx context.Context, in SideInput) ([]PartitionRo
 			return err
 		}
 		counter, counts := src.(transfer.Counter)
-		for _, r := range ranges {
+		for _, r := range ranges.Ranges {
 			n := r.Rows
 			if counts {
 				if n, err = counter.CountRange(ctx, r); err != nil {
@@ -245,23 +253,26 @@ func (a *Activities) CountSide(ctx context.Context, in SideInput) ([]PartitionRo
 			}
 			out[i].Rows += n
 		}
+		if ranges.Superseded > 0 {
+			out[0].Rows -= ranges.Superseded // sources whose keys are scanned have no partitions
+		}
 		return nil
 	})
 	return out, err
 }
 
-// toCount returns ranges that are counted: whole partitions, where a server counts and all of their rows are read.
-func (in *SideInput) toCount(ctx context.Context, src transfer.Source, d *transfer.Description, p *pulse) ([]transfer.Range, error) {
+// toCount returns ranges to count: whole partitions, where a server counts and all of their rows are read.
+func (in *SideInput) toCount(ctx context.Context, src transfer.Source, d *transfer.Description, p *pulse) (*Ranges, error) {
 	m := in.source(in.OnRight).Milvus
 	if limited := m != nil && len(m.Collections) == 1 && m.Collections[0].Limit > 0; m == nil || limited {
-		return src.Plan(ctx, max(in.RangeRows, d.Rows/maxRanges+1), p.waiting)
+		return in.plan(ctx, src, d, p)
 	}
 	if d.Partitions == nil {
-		return []transfer.Range{{}}, nil
+		return &Ranges{Ranges: []transfer.Range{{}}}, nil
 	}
-	var out []transfer.Range
+	out := &Ranges{}
 	for _, name := range d.Partitions {
-		out = append(out, transfer.Range{Partition: name})
+		out.Ranges = append(out.Ranges, transfer.Range{Partition: name})
 	}
 	return out, nil
 }

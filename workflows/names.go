@@ -10,12 +10,15 @@ func HostQueue(taskQueue, host string) string { return taskQueue + "@" + host }
 
 // Names of workflow types, as the Web UI shows them. Each direction's is also what job.Direction answers.
 const (
-	FaissToMilvusName  = "FaissToMilvus"
-	HDF5ToMilvusName   = "HDF5ToMilvus"
-	MilvusToMilvusName = "MilvusToMilvus"
-	MilvusToHDF5Name   = "MilvusToHDF5"
-	CopyCollectionName = "CopyCollection"
-	PlanJobName        = "PlanJob"
+	FaissToMilvusName   = "FaissToMilvus"
+	HDF5ToMilvusName    = "HDF5ToMilvus"
+	MilvusToMilvusName  = "MilvusToMilvus"
+	MilvusToHDF5Name    = "MilvusToHDF5"
+	Milvus1ToMilvusName = "Milvus1ToMilvus"
+	Milvus1ToHDF5Name   = "Milvus1ToHDF5"
+	CopyCollectionName  = "CopyCollection"
+	PlanJobName         = "PlanJob"
+	VerifyName          = "Verify"
 )
 
 // Names of queries and updates.
@@ -41,3 +44,6 @@ func WorkflowID(j *job.Job) string { return j.Name }
 
 // PlanID is the workflow ID of a dry run.
 func PlanID(j *job.Job, nonce string) string { return j.Name + "/plan/" + nonce }
+
+// VerifyID is the workflow ID of verifying a job.
+func VerifyID(j *job.Job) string { return j.Name + "/verify" }

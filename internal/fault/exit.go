@@ -29,6 +29,8 @@ func ExitCode(k Kind) int {
 		return 15
 	case Unavailable, Throttled:
 		return 16
+	case Different:
+		return 17
 	}
 	return ExitInternal
 }

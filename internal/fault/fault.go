@@ -21,6 +21,7 @@ const (
 	SourceChanged Kind = "SourceChanged" // the source is no longer what was planned
 	Unavailable   Kind = "Unavailable"   // a server does not answer
 	Throttled     Kind = "Throttled"     // a server asks for less
+	Different     Kind = "Different"     // what was to be equal is not
 	Internal      Kind = "Internal"      // everything else
 )
 

@@ -35,7 +35,7 @@ func FromTemporal(err error) (Kind, string) {
 	if !errors.As(err, &app) {
 		return KindOf(err), err.Error()
 	}
-	for _, k := range []Kind{Config, NotFound, Conflict, Unsupported, Corrupt, Denied, SourceChanged, Unavailable, Throttled} {
+	for _, k := range []Kind{Config, NotFound, Conflict, Unsupported, Corrupt, Denied, SourceChanged, Unavailable, Throttled, Different} {
 		if app.Type() == string(k) {
 			return k, app.Message()
 		}

@@ -10,10 +10,10 @@ import (
 // MetaField is the name of the dynamic field's column.
 const MetaField = "$meta"
 
-// CommonFields returns the fields by which rows of two schemas can be compared, and says of every other field why not: a side
-// lacks it, or has it with another type. Fields that a function makes are in neither; those of a type that is not known (see
-// Unknown) are left out without a word.
-func CommonFields(left, right Schema, leftName, rightName string) (common, apart []string) {
+// CommonFields returns the fields by which rows of two schemas can be compared. apart says of each other field of the left
+// side why it can't be: the right side lacks it, or has it with another type. more says it of fields that only the right side
+// has. Fields that a function makes are in neither; those of a type that is not known (see Unknown) are left out without a word.
+func CommonFields(left, right Schema, leftName, rightName string) (common, apart, more []string) {
 	r := rowFields(right)
 	for _, f := range rowFields(left) {
 		i := slices.IndexFunc(r, func(g rowField) bool { return g.name == f.name })
@@ -29,18 +29,9 @@ func CommonFields(left, right Schema, leftName, rightName string) (common, apart
 		r = slices.Delete(r, i, i+1)
 	}
 	for _, g := range r {
-		apart = append(apart, fmt.Sprintf("field %q is in %s only", g.name, rightName))
+		more = append(more, fmt.Sprintf("field %q is in %s only", g.name, rightName))
 	}
-	return common, apart
-}
-
-// RowFields names the fields that a collection's rows hold.
-func RowFields(s Schema) []string {
-	var names []string
-	for _, f := range rowFields(s) {
-		names = append(names, f.name)
-	}
-	return names
+	return common, apart, more
 }
 
 // rowField is a field that rows hold; kind says what its values are.

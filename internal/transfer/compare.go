@@ -23,6 +23,31 @@ type Comparing struct {
 	Elsewhere func(ctx context.Context, left bool, key *Keys) (string, error)
 }
 
+// Each reads to the end and calls f with the keys and hashes of every batch that keep has left rows in; a nil keep leaves
+// all.
+func (c *Comparing) Each(ctx context.Context, r Reader, keep func(*Batch) error, f func(*Keys, []Hash)) error {
+	for {
+		b, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if keep != nil {
+			if err := keep(b); err != nil {
+				return err
+			}
+		}
+		h := c.hash(b)
+		if h.err != nil {
+			return h.err
+		}
+		f(h.keys, h.hashes)
+		b.Recycle()
+	}
+}
+
 // Compared is how far a comparison has come.
 type Compared struct {
 	// Cursor: what precedes it was compared.

@@ -11,7 +11,7 @@ import (
 // Lookup compares the rows of one side with those that the other has under the same keys, whatever else the other has.
 type Lookup struct {
 	Comparing
-	// Left is read; its keys are looked up in a partition of Right.
+	// Left is read; its keys are looked up in a partition of Right, which is nil where there is none.
 	Left      Reader
 	Right     Finder
 	Partition string
@@ -71,7 +71,7 @@ func (l *Lookup) compare(ctx context.Context, b *Batch, c *Compared) error {
 	}
 	alike := make([]bool, b.Rows)
 	unlike := map[int]match{} // a key can be found in several partitions: one row that is alike will do
-	err := l.Right.Find(ctx, l.Partition, distinct, func(f *Batch) error {
+	err := l.find(ctx, distinct, func(f *Batch) error {
 		theirs := l.hash(f)
 		if theirs.err != nil {
 			return theirs.err
@@ -114,6 +114,13 @@ func (l *Lookup) compare(ctx context.Context, b *Batch, c *Compared) error {
 		}
 	}
 	return nil
+}
+
+func (l *Lookup) find(ctx context.Context, keys *Keys, yield func(*Batch) error) error {
+	if l.Right == nil {
+		return nil
+	}
+	return l.Right.Find(ctx, l.Partition, keys, yield)
 }
 
 // match is a row that was found.

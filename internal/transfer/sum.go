@@ -24,6 +24,14 @@ func (s *Sum) Add(t Sum) {
 	s.Rows += t.Rows
 }
 
+// AddHashes adds rows.
+func (s *Sum) AddHashes(hashes []Hash) {
+	for _, h := range hashes {
+		s.add(h)
+	}
+	s.Rows += int64(len(hashes))
+}
+
 func (s *Sum) add(h Hash) {
 	var carry uint64
 	s.Lo, carry = bits.Add64(s.Lo, h.Lo, 0)

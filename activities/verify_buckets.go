@@ -1,0 +1,139 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"milvusdm/internal/transfer"
+)
+
+// SumInput names a range of a side.
+type SumInput struct {
+	SideInput
+	Key    string         `json:"key"`
+	Fields []string       `json:"fields"`
+	Range  transfer.Range `json:"range"`
+	// Named: the range's partition counts in its rows' hashes.
+	Named bool `json:"named,omitempty"`
+}
+
+// SumResult is SumRange's answer.
+type SumResult struct {
+	Buckets transfer.Buckets `json:"buckets,omitempty"`
+	// Doubled are keys that stand more than once, which a server's rows do not show.
+	Doubled transfer.Difference `json:"doubled,omitzero"`
+}
+
+// SumRange sums up a range of one side in buckets.
+func (a *Activities) SumRange(ctx context.Context, in SumInput) (*SumResult, error) {
+	out := &SumResult{}
+	err := a.atSide(ctx, &in.SideInput, func(src transfer.Source, d *transfer.Description, p *pulse) error {
+		reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		keep, err := leaveOut(&in.Range)
+		if err != nil {
+			return err
+		}
+		side := opened{src, d}
+		count := counted(ctx, side, in.Range)
+		c := transfer.Comparing{Key: in.Key, Fields: in.Fields}
+		if in.Named {
+			c.Partition = in.Range.Partition
+		}
+		rows := int64(0)
+		err = c.Each(ctx, reader, keep, func(keys *transfer.Keys, hashes []transfer.Hash) {
+			out.Buckets.Add(keys, hashes)
+			rows += int64(len(hashes))
+			p.reached(transfer.Checkpoint{Rows: rows})
+		})
+		all, countErr := count()
+		if err := errors.Join(err, countErr); err != nil {
+			return err
+		}
+		kind := transfer.DoubledLeft
+		if in.OnRight {
+			kind = transfer.DoubledRight
+		}
+		return doubled(ctx, p, side, in.Range, in.Key, limit(&in.Ref), all-rows, kind, &out.Doubled)
+	})
+	return out, err
+}
+
+// NameInput names two sides and how they were summed up.
+type NameInput struct {
+	Sides
+	LeftIdentity  string           `json:"leftIdentity"`
+	RightIdentity string           `json:"rightIdentity"`
+	Key           string           `json:"key"`
+	Fields        []string         `json:"fields"`
+	Named         bool             `json:"named,omitempty"`
+	LeftRanges    []transfer.Range `json:"leftRanges"`
+	RightRanges   []transfer.Range `json:"rightRanges"`
+	LeftBuckets   transfer.Buckets `json:"leftBuckets,omitempty"`
+	RightBuckets  transfer.Buckets `json:"rightBuckets,omitempty"`
+}
+
+// NameDifferences reads both sides again to find the rows that make their buckets differ.
+func (a *Activities) NameDifferences(ctx context.Context, in NameInput) (*transfer.Difference, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	var out transfer.Difference
+	err := a.onSide(ctx, &in.Sides, false, in.LeftIdentity, pulse, func(left transfer.Source, _ *transfer.Description) error {
+		return a.onSide(ctx, &in.Sides, true, in.RightIdentity, pulse, func(right transfer.Source, _ *transfer.Description) (err error) {
+			n := transfer.Naming{Comparing: transfer.Comparing{Key: in.Key, Fields: in.Fields},
+				Left: in.reading(left, in.LeftRanges, pulse), Right: in.reading(right, in.RightRanges, pulse),
+				LeftBuckets: in.LeftBuckets, RightBuckets: in.RightBuckets}
+			out, err = n.Run(ctx)
+			return err
+		})
+	})
+	return &out, pulse.end(err)
+}
+
+// reading yields all rows of a side.
+func (in *NameInput) reading(src transfer.Source, ranges []transfer.Range, p *pulse) func(context.Context, func(string, *transfer.Batch) error) error {
+	return func(ctx context.Context, yield func(string, *transfer.Batch) error) error {
+		for i := range ranges {
+			if err := in.readRange(ctx, src, &ranges[i], p, yield); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (in *NameInput) readRange(ctx context.Context, src transfer.Source, r *transfer.Range, p *pulse, yield func(string, *transfer.Batch) error) error {
+	reader, err := src.Open(ctx, *r, transfer.Cursor{}, limit(&in.Ref))
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	keep, err := leaveOut(r)
+	if err != nil {
+		return err
+	}
+	partition := ""
+	if in.Named {
+		partition = r.Partition
+	}
+	for {
+		b, err := reader.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil && keep != nil {
+			err = keep(b)
+		}
+		if err != nil {
+			return err
+		}
+		p.waiting("naming the rows that differ")
+		if err := yield(partition, b); err != nil {
+			return err
+		}
+	}
+}
