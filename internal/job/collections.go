@@ -97,6 +97,9 @@ func (s *Source) collections() []Collection {
 	return nil
 }
 
+// several reports whether collections may be more than one.
+func several(c []Collection) bool { return len(c) > 1 || len(c) == 1 && (c[0].Name == "*" || len(c[0].Partitions) > 1) }
+
 // files reports whether the source is files, which are one collection.
 func (s *Source) files() bool { return s.HDF5 != nil || s.Faiss != nil }
 

@@ -110,6 +110,11 @@ func TestDirection(t *testing.T) {
 	if d := parse(t, strings.Replace(text, "hdf5", "faiss", 1)).Direction(); d != "FaissToMilvus" {
 		t.Error(d)
 	}
+	for _, source := range []Source{{Milvus: &MilvusSource{}}, {Milvus1: &Milvus1Source{}}} {
+		if d := (&Job{Source: source, Target: Target{HDF5: &HDF5Target{}}}).Direction(); d != "MilvusToHDF5" {
+			t.Error(d)
+		}
+	}
 }
 
 func TestNameOfAMilvusDM2Job(t *testing.T) {

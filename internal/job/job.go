@@ -317,10 +317,8 @@ func (j *Job) Direction() string {
 	switch {
 	case j.Source.Faiss != nil:
 		from = "Faiss"
-	case j.Source.Milvus != nil:
+	case j.Source.Milvus != nil, j.Source.Milvus1 != nil:
 		from = "Milvus"
-	case j.Source.Milvus1 != nil:
-		from = "Milvus1"
 	}
 	if j.Target.HDF5 != nil {
 		to = "HDF5"

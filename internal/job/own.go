@@ -83,7 +83,7 @@ func (f *ownFile) checkCompare(keys strict.Keys) {
 	}
 	from, to := f.Source.collections(), f.Compare.collections()
 	switch {
-	case f.Compare.files() && len(from) > 1 || f.Source.files() && len(to) > 1:
+	case f.Compare.files() && several(from) || f.Source.files() && several(to):
 		keys.Errorf("compare", "files are one collection, and the other side names several; name one")
 		return
 	case f.Compare.files() || f.Source.files():
