@@ -6,9 +6,10 @@ import (
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5"
-	"milvusdm/internal/hdf5sink"
+	"milvusdm/internal/hdf5run"
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus"
+	"milvusdm/internal/milvus1"
 	"milvusdm/internal/transfer"
 )
 
@@ -21,14 +22,19 @@ func openSource(ctx context.Context, s *job.Source) (transfer.Source, error) {
 		return faiss.Open(ctx, s.Faiss, helper())
 	case s.Milvus != nil:
 		return milvus.OpenSource(ctx, s.Milvus)
+	case s.Milvus1 != nil:
+		return milvus1.Open(ctx, s.Milvus1)
 	}
 	return nil, errUnknown("source")
 }
 
 // listCollections resolves what a source of several collections names.
 func listCollections(ctx context.Context, s *job.Source) ([]job.Collection, error) {
-	if s.Milvus != nil {
+	switch {
+	case s.Milvus != nil:
 		return milvus.List(ctx, *s.Milvus)
+	case s.Milvus1 != nil:
+		return milvus1.List(ctx, s.Milvus1)
 	}
 	return nil, errUnknown("source")
 }
@@ -39,7 +45,7 @@ func openSink(ctx context.Context, j *job.Job, owner, stage string) (transfer.Si
 	case j.Target.Milvus != nil:
 		return milvus.OpenSink(ctx, j.Target.Milvus, j.Copy, milvus.Owner{Job: owner, Stage: stage})
 	case j.Target.HDF5 != nil:
-		return hdf5sink.Open(j.Target.HDF5, j.Collections()[0].Target(), j.Name, stage)
+		return hdf5run.OpenSink(j.Target.HDF5, j.Collections()[0].Target(), j.Name, stage)
 	}
 	return nil, errUnknown("target")
 }

@@ -13,9 +13,6 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// MilvusToHDF5 exports collections into a directory of HDF5 files.
-func MilvusToHDF5(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
-
 var scheduledKey = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
 
 // scheduled is when a schedule was to start this run, zero where none did.

@@ -61,6 +61,8 @@ func activityQueue(ctx workflow.Context, j *job.Job) string {
 		host = j.Source.HDF5.Host
 	case j.Source.Faiss != nil:
 		host = j.Source.Faiss.Host
+	case j.Source.Milvus1 != nil && j.Source.Milvus1.Host != "":
+		host = j.Source.Milvus1.Host
 	case j.Target.HDF5 != nil:
 		host = j.Target.HDF5.Host
 	}

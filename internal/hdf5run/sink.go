@@ -1,6 +1,6 @@
-// Package hdf5sink writes collections into the HDF5 files of an export's run: what the files hold is package hdf5's, where they
+// Package hdf5run writes the run directories of exports, and reads them: what the files hold is package hdf5's, where they
 // lie and when they count is package export's.
-package hdf5sink
+package hdf5run
 
 import (
 	"context"
@@ -26,8 +26,8 @@ type sink struct {
 
 var _ transfer.PartSink = (*sink)(nil)
 
-// Open makes a sink for a collection. job and stage are those by which a run's directory is known as the job's own.
-func Open(t *job.HDF5Target, collection, jobName, stage string) (transfer.Sink, error) {
+// OpenSink makes a sink for a collection. job and stage are those by which a run's directory is known as the job's own.
+func OpenSink(t *job.HDF5Target, collection, jobName, stage string) (transfer.Sink, error) {
 	if t.Run == "" {
 		return nil, fault.New(fault.Internal, "an export without a run")
 	}
