@@ -155,6 +155,16 @@ func schemaHash(schema transfer.Schema) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// indexed is the target's name of an indexed field, false if it is not copied. A field of a struct is called struct[field].
+func (v *view) indexed(name string) (string, bool) {
+	outer, inner, nested := strings.Cut(name, "[")
+	field, ok := v.renamed[outer]
+	if nested {
+		field += "[" + inner
+	}
+	return field, ok
+}
+
 // settings is what the collection is besides schema and rows, in the target's names.
 func (s *source) settings(ctx context.Context) (*transfer.Settings, error) {
 	out := &transfer.Settings{Collection: s.there.incarnation(), Aliases: s.there.Aliases, Shards: s.there.Shards,
@@ -173,7 +183,7 @@ func (s *source) settings(ctx context.Context) (*transfer.Settings, error) {
 		return nil, err
 	}
 	for _, d := range indexes {
-		field, ok := s.view.renamed[d.GetFieldName()]
+		field, ok := s.view.indexed(d.GetFieldName())
 		if !ok {
 			continue // of a field that is not copied
 		}
