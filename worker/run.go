@@ -163,15 +163,13 @@ func (s *settings) newActivities() *activities.Activities {
 
 func register(w worker.Worker, s *settings) {
 	for name, f := range map[string]any{
-		workflows.HDF5ToMilvusName:    workflows.HDF5ToMilvus,
-		workflows.FaissToMilvusName:   workflows.FaissToMilvus,
-		workflows.MilvusToMilvusName:  workflows.MilvusToMilvus,
-		workflows.MilvusToHDF5Name:    workflows.MilvusToHDF5,
-		workflows.Milvus1ToMilvusName: workflows.Milvus1ToMilvus,
-		workflows.Milvus1ToHDF5Name:   workflows.Milvus1ToHDF5,
-		workflows.CopyCollectionName:  workflows.CopyCollection,
-		workflows.PlanJobName:         workflows.PlanJob,
-		workflows.VerifyName:          workflows.Verify,
+		workflows.HDF5ToMilvusName:   workflows.HDF5ToMilvus,
+		workflows.FaissToMilvusName:  workflows.FaissToMilvus,
+		workflows.MilvusToMilvusName: workflows.MilvusToMilvus,
+		workflows.MilvusToHDF5Name:   workflows.MilvusToHDF5,
+		workflows.CopyCollectionName: workflows.CopyCollection,
+		workflows.PlanJobName:        workflows.PlanJob,
+		workflows.VerifyName:         workflows.Verify,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}

@@ -26,12 +26,6 @@ func MilvusToMilvus(ctx workflow.Context, in Input) (*Result, error) { return ru
 // MilvusToHDF5 exports collections of a Milvus server into a directory of HDF5 files.
 func MilvusToHDF5(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
 
-// Milvus1ToMilvus copies collections out of the directory of a Milvus 1.x server.
-func Milvus1ToMilvus(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
-
-// Milvus1ToHDF5 exports them into a directory of HDF5 files.
-func Milvus1ToHDF5(ctx workflow.Context, in Input) (*Result, error) { return runJob(ctx, in) }
-
 // PlanJob is the dry run of any direction: it reads metadata and writes nothing. It answers a plan for each part of the job.
 func PlanJob(ctx workflow.Context, in Input) ([]activities.Plan, error) {
 	ref := activities.Ref{Job: in.Job, Owner: WorkflowID(&in.Job), Stage: "plan"}

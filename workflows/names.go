@@ -10,15 +10,13 @@ func HostQueue(taskQueue, host string) string { return taskQueue + "@" + host }
 
 // Names of workflow types, as the Web UI shows them. Each direction's is also what job.Direction answers.
 const (
-	FaissToMilvusName   = "FaissToMilvus"
-	HDF5ToMilvusName    = "HDF5ToMilvus"
-	MilvusToMilvusName  = "MilvusToMilvus"
-	MilvusToHDF5Name    = "MilvusToHDF5"
-	Milvus1ToMilvusName = "Milvus1ToMilvus"
-	Milvus1ToHDF5Name   = "Milvus1ToHDF5"
-	CopyCollectionName  = "CopyCollection"
-	PlanJobName         = "PlanJob"
-	VerifyName          = "Verify"
+	FaissToMilvusName  = "FaissToMilvus"
+	HDF5ToMilvusName   = "HDF5ToMilvus"
+	MilvusToMilvusName = "MilvusToMilvus"
+	MilvusToHDF5Name   = "MilvusToHDF5"
+	CopyCollectionName = "CopyCollection"
+	PlanJobName        = "PlanJob"
+	VerifyName         = "Verify"
 )
 
 // Names of queries and updates.
