@@ -83,6 +83,9 @@ func (a *app) update(ctx context.Context, name, update string) error {
 	if err != nil {
 		return err
 	}
+	if r.Direction == workflows.VerifyName {
+		return fault.New(fault.Unsupported, "%s is a verification, which can't %s; cancel it, and verify again", name, update)
+	}
 	if err := s.needWorker(ctx); err != nil {
 		return err
 	}

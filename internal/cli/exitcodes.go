@@ -14,7 +14,7 @@ var exitCodes = []struct {
 	code int
 	says string
 }{
-	{fault.ExitOK, "done; for run: verified, or skipped because the target is there and the mode is skip"},
+	{fault.ExitOK, "done; for run: verified, or skipped because the target is there and the mode is skip; for verify: equal"},
 	{fault.ExitInternal, "a failure of no other kind"},
 	{fault.ExitUsage, "the command line, the job or the settings are wrong"},
 	{fault.ExitNotCounted, "all rows were copied, but the server could not load the collection, so nobody counted them"},
@@ -27,6 +27,7 @@ var exitCodes = []struct {
 	{fault.ExitCode(fault.Denied), "a server or the file system refuses the user"},
 	{fault.ExitCode(fault.SourceChanged), "the source is no longer what was planned"},
 	{fault.ExitCode(fault.Unavailable), "a server does not answer (Temporal, Milvus), or no worker is listening"},
+	{fault.ExitCode(fault.Different), "source and target differ"},
 }
 
 func exitCodesText() string {

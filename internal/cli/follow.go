@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -9,12 +10,14 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 
+	"milvusdm/internal/fault"
 	"milvusdm/workflows"
 )
 
 // ending is how a job's run ended.
 type ending struct {
-	runID  string // of the last run of the chain
+	runID  string          // of the last run of the chain
+	answer json.RawMessage // of a run that is done
 	result workflows.Result
 	err    error // of the job, as it came through Temporal; nil for a job that is done
 }
@@ -24,13 +27,13 @@ type ending struct {
 func (s *server) await(ctx context.Context, id, runID string) (e ending, err error) {
 	for {
 		run := s.GetWorkflow(ctx, id, runID)
-		err := run.Get(ctx, &e.result)
+		err := run.Get(ctx, &e.answer)
 		runID = first(run.GetRunID(), runID)
 		e.runID = runID
 		var ended *temporal.WorkflowExecutionError
 		switch {
 		case err == nil:
-			return e, nil
+			return e, fault.Wrap(fault.Internal, json.Unmarshal(e.answer, &e.result), "read what job %s answered", id)
 		case errors.As(err, &ended):
 			e.err = err
 			return e, nil
@@ -133,7 +136,7 @@ func (f *follower) see(v view, now time.Time) {
 	} else {
 		f.meter.reset()
 	}
-	if v.Phase == workflows.PhaseCopying {
+	if moving(v.Phase) {
 		f.meter.add(now, v.Rows, v.Bytes)
 	}
 	if v.Waiting != "" && !f.waiting {

@@ -18,8 +18,9 @@ import (
 	"milvusdm/workflows"
 )
 
-// directions are the workflow types that are jobs.
-var directions = []string{workflows.HDF5ToMilvusName, workflows.FaissToMilvusName, workflows.MilvusToMilvusName}
+// directions are the workflow types that are jobs, or verify one.
+var directions = []string{workflows.HDF5ToMilvusName, workflows.FaissToMilvusName, workflows.MilvusToMilvusName, workflows.MilvusToHDF5Name,
+	workflows.VerifyName}
 
 // record is what Temporal knows of a job's run without asking a worker.
 type record struct {

@@ -83,14 +83,20 @@ func (f frame) lines(width int) []string {
 	return lines
 }
 
-// counts says whether the phase is one in which rows move.
+// moving reports whether a phase goes through rows.
+func moving(p workflows.Phase) bool {
+	return p == workflows.PhaseCopying || p == workflows.PhaseVerifying
+}
+
+// counts says whether it can be told how far through the rows the phase is. A job that verifies what it copied says only that.
 func (f frame) counts() bool {
-	return f.Total > 0 && (f.Phase == workflows.PhaseCopying || f.Phase == workflows.PhasePaused)
+	verifying := f.Phase == workflows.PhaseVerifying && f.Rows < f.Total
+	return f.Total > 0 && (f.Phase == workflows.PhaseCopying || f.Phase == workflows.PhasePaused || verifying)
 }
 
 // eta is how long the copy still takes, 0 when that is not known.
 func (f frame) eta() time.Duration {
-	if f.Phase != workflows.PhaseCopying || f.RowRate <= 0 || f.Rows >= f.Total {
+	if !moving(f.Phase) || f.RowRate <= 0 || f.Rows >= f.Total {
 		return 0
 	}
 	return time.Duration(float64(f.Total-f.Rows) / f.RowRate * float64(time.Second))
@@ -101,10 +107,10 @@ func (f frame) percent() string {
 	return fmt.Sprintf("%d.%d%%", tenths/10, tenths%10)
 }
 
-// speed is how fast it goes. Of several collections only rows are added up.
+// speed is how fast it goes. Of several collections only rows are added up, and only they are known of a verification.
 func (f frame) speed() []string {
 	rows := count(int64(f.RowRate)) + " rows/s"
-	if len(f.Parts) > 0 {
+	if len(f.Parts) > 0 || f.Phase == workflows.PhaseVerifying {
 		return []string{rows}
 	}
 	return []string{rows, rate(f.ByteRate)}
@@ -123,7 +129,7 @@ func (f frame) plain() string {
 	parts := []string{}
 	if f.counts() {
 		parts = append(parts, fmt.Sprintf("%s of %s rows (%s)", count(f.Rows), count(f.Total), f.percent()))
-		if f.Phase == workflows.PhaseCopying && f.RowRate > 0 {
+		if moving(f.Phase) && f.RowRate > 0 {
 			parts = append(parts, f.speed()...)
 		}
 		if eta := f.eta(); eta > 0 {
@@ -164,7 +170,7 @@ func (f frame) line(width int) string {
 	switch {
 	case f.Waiting != "":
 		parts = append(parts, fit(f.waiting(), max(free-columns(parts[0])-4, 0)))
-	case f.Phase == workflows.PhaseCopying && f.Name == "":
+	case moving(f.Phase) && f.Name == "":
 		parts = append(parts, "ETA "+orDash(brief(f.eta().Round(time.Second)), f.eta() > 0))
 		parts = append(parts, f.speed()...)
 	}

@@ -165,6 +165,10 @@ func TestReportText(t *testing.T) {
 		several.Collections = []workflows.Result{done, {Outcome: workflows.OutcomeSkipped, Source: "b", Target: "c"}}
 		r.Result = &several
 	})
+	sides := workflows.VerifyResult{Outcome: workflows.OutcomeEqual, Mode: workflows.VerifyFull, Source: "2 collections and partitions", Target: "the target",
+		LeftRows: 3000, RightRows: 2999, Compared: 2999, Took: time.Minute}
+	sides.Collections = []workflows.VerifyResult{{Name: "a", Outcome: workflows.OutcomeDifferent, LeftRows: 3000, RightRows: 2999, Compared: 2999}, {Name: "b", Error: "gone"}}
+	add(func(r *report) { r.Verify = &sides })
 	golden(t, "reports.txt", all.String())
 }
 

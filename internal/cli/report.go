@@ -19,13 +19,15 @@ type report struct {
 	Name      string `json:"name"`
 	RunID     string `json:"runId"`
 	Direction string `json:"direction,omitempty"`
-	// State is the record's, or "detached".
+	// State is the record's, "detached", or of a verification "different".
 	State    string            `json:"state"`
 	Attached bool              `json:"attached,omitempty"` // the job was running before
 	WebUI    string            `json:"webUI,omitempty"`
 	Result   *workflows.Result `json:"result,omitempty"`
-	Error    string            `json:"error,omitempty"`
-	Kind     fault.Kind        `json:"kind,omitempty"`
+	// Verify is the result of a verification.
+	Verify *workflows.VerifyResult `json:"verify,omitempty"`
+	Error  string                  `json:"error,omitempty"`
+	Kind   fault.Kind              `json:"kind,omitempty"`
 	// Kept is how many rows a next run goes on from; Stands says what is in the target now.
 	Kept     int64  `json:"kept,omitempty,string"`
 	Stands   string `json:"stands,omitempty"`
@@ -61,6 +63,10 @@ func detached(r *record, again string) report {
 func (s *server) ended(r *record, e ending, again string) report {
 	d := report{Name: r.Name, RunID: first(e.runID, r.RunID), Direction: r.Direction, again: again}
 	d.WebUI = s.webUI(d.Name, d.RunID)
+	if r.Direction == workflows.VerifyName {
+		d.endedVerify(&e)
+		return d
+	}
 	if e.err == nil {
 		d.State, d.Result = "completed", &e.result
 		if e.result.Outcome == workflows.OutcomeNotCounted {
@@ -150,6 +156,8 @@ func where(p transfer.TargetPlan) string {
 func (r report) text() string {
 	var s sheet
 	switch {
+	case r.Verify != nil:
+		r.verification(&s)
 	case r.Result != nil:
 		r.result(&s)
 	case r.State == "detached":
@@ -180,6 +188,9 @@ func (r report) text() string {
 	s.row("Web UI", r.WebUI)
 	if r.Result != nil && len(r.Result.Collections) > 0 {
 		s.WriteString("\n" + resultsText(r.Result.Collections))
+	}
+	if r.Verify != nil {
+		s.WriteString(sidesText(r.Verify))
 	}
 	return s.String()
 }

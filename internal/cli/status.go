@@ -175,7 +175,9 @@ func (s *server) jobs(ctx context.Context, limit int, condition string) ([]*reco
 			return nil, s.explain(err)
 		}
 		for _, info := range list.GetExecutions() {
-			all = append(all, s.record(info))
+			if r := s.record(info); r.Direction != workflows.VerifyName || isVerification(r.Name) {
+				all = append(all, r)
+			}
 		}
 		if page = list.GetNextPageToken(); len(page) == 0 || len(all) >= limit {
 			break

@@ -24,6 +24,7 @@ const finishSignal = "finish"
 
 func registerToys(w worker.Worker) {
 	w.RegisterWorkflowWithOptions(toyJob, workflow.RegisterOptions{Name: workflows.HDF5ToMilvusName})
+	w.RegisterWorkflowWithOptions(toyVerify, workflow.RegisterOptions{Name: workflows.VerifyName})
 	w.RegisterWorkflowWithOptions(toyCollections, workflow.RegisterOptions{Name: workflows.MilvusToMilvusName})
 	w.RegisterWorkflowWithOptions(toyCopy, workflow.RegisterOptions{Name: workflows.CopyCollectionName})
 	w.RegisterWorkflowWithOptions(toyPlan, workflow.RegisterOptions{Name: workflows.PlanJobName})
@@ -160,6 +161,33 @@ func toyCollections(ctx workflow.Context, in workflows.Input) (*workflows.Result
 			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{state}})
 	}
 	return total, nil
+}
+
+// toyVerify finds what the job's collection names: equal, different, or a source that is cut off; wait waits to be cancelled.
+func toyVerify(ctx workflow.Context, in workflows.VerifyInput) (*workflows.VerifyResult, error) {
+	status := workflows.Status{Phase: workflows.PhaseVerifying, Since: workflow.Now(ctx), Rows: 250, TotalRows: toyTotal}
+	if err := workflow.SetQueryHandler(ctx, workflows.StatusQuery, func() (workflows.Status, error) { return status, nil }); err != nil {
+		return nil, err
+	}
+	r := &workflows.VerifyResult{Outcome: workflows.OutcomeEqual, Mode: in.Mode, Source: "toy file", Target: "toy place", LeftRows: toyTotal,
+		RightRows: toyTotal, Compared: toyTotal, Took: 5 * time.Second, Report: "/tmp/verify.json"}
+	if in.Exact {
+		r.Notes = append(r.Notes, "exactly")
+	}
+	switch in.Job.Target.Milvus.Collection {
+	case "wait":
+		if err := workflow.Sleep(ctx, time.Hour); err != nil { // until it is cancelled
+			return nil, err
+		}
+	case "different":
+		r.Outcome, r.RightRows, r.Differences = workflows.OutcomeDifferent, 999, []string{"1 row is in the source only: key 7 of partition p"}
+		r.Partitions = []workflows.PartitionRows{{Name: "_default", Left: 10, Right: 10}, {Name: "p", Left: 990, Right: 989}}
+		return nil, temporal.NewApplicationErrorWithOptions("they differ", string(fault.Different),
+			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{r}})
+	case "fail":
+		return nil, temporal.NewApplicationErrorWithOptions("toy.h5: row 417 is cut off", string(fault.Corrupt), temporal.ApplicationErrorOptions{NonRetryable: true})
+	}
+	return r, nil
 }
 
 func (t *toy) done() *workflows.Result {
