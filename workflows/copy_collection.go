@@ -99,6 +99,10 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	if err := c.count(ctx, false); err != nil {
 		return err
 	}
+	c.result.Verified = VerifyCount
+	if err := verifyTarget(ctx, c); err != nil {
+		return err
+	}
 	if err := c.publish(ctx); err != nil {
 		return err
 	}

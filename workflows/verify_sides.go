@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -270,11 +269,7 @@ const (
 // rangeRows is about how many rows an activity compares, so that there are at most so many.
 func (v *verification) rangeRows(right bool, ranges int64) int64 {
 	const bytesPerRange = 128 << 20
-	text, err := json.Marshal(v.sides)
-	if err != nil {
-		panic(err) // it came as JSON
-	}
-	ranges = max(min(ranges, maxInputBytes/int64(len(text))), 1)
+	ranges = max(min(ranges, maxInputBytes/max(v.found.InputBytes, 1)), 1)
 	s := v.side(right)
 	size := v.sides.Job.Copy.RangeRows
 	if size == 0 {

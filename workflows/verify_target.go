@@ -1,12 +1,14 @@
 package workflows
 
 import (
+	"path/filepath"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
 
@@ -19,13 +21,11 @@ import (
 func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 	t := &c.State.Target
 	mode := c.Job.Copy.Verify
-	if mode != VerifySample && mode != VerifyFull || t.Plan.NewIDs || c.Job.Target.Milvus == nil {
+	if mode != VerifySample && mode != VerifyFull || t.Plan.NewIDs {
 		return nil
 	}
 	c.phase(ctx, PhaseVerifying)
-	target := *c.Job.Target.Milvus
-	target.Partition = t.Plan.Partition
-	v := &verification{sides: activities.Sides{Ref: c.Ref, Right: *targetAsSource(&target, t.Name)}, mode: mode, result: &VerifyResult{},
+	v := &verification{sides: activities.Sides{Ref: c.Ref, Right: *c.written()}, mode: mode, result: &VerifyResult{},
 		differing: t.Plan.OnExisting == "keep"}
 	v.others = !c.owned()
 	// rows that a lost attempt wrote and that were deleted in the source since
@@ -56,10 +56,25 @@ func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 	return fault.New(fault.Different, "%s", text)
 }
 
+// written is the target as a source.
+func (c *collectionCopy) written() *job.Source {
+	t := &c.State.Target
+	if files := c.Job.Target.HDF5; files != nil {
+		s := &job.HDF5Source{Layout: job.LayoutAuto}
+		for _, p := range t.Parts {
+			s.Paths = append(s.Paths, filepath.Join(files.Directory, files.Run, filepath.FromSlash(p.Path)))
+		}
+		return &job.Source{HDF5: s}
+	}
+	target := *c.Job.Target.Milvus
+	target.Partition = t.Plan.Partition
+	return targetAsSource(&target, t.Name)
+}
+
 // owned: everything in the target is this job's.
 func (c *collectionCopy) owned() bool {
 	action := c.State.Target.Plan.Action
-	return c.State.Target.Fresh || action == transfer.ActionPartition || action == transfer.ActionRefill
+	return c.State.Target.Fresh || c.State.Target.Plan.WholeRanges || action == transfer.ActionPartition || action == transfer.ActionRefill
 }
 
 // target compares the target with what was copied into it.
