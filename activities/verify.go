@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -49,6 +50,8 @@ type Side struct {
 type SidesFound struct {
 	Left  Side `json:"left"`
 	Right Side `json:"right"`
+	// InputBytes is what Sides takes in each activity's input.
+	InputBytes int64 `json:"inputBytes,string"`
 	// Key is the primary key's field, "" where the sides have none in common: then rows can't be compared.
 	Key string `json:"key,omitempty"`
 	// Fields are compared. Apart says of the left side's others why they are not, More of those that only the right side has;
@@ -69,7 +72,11 @@ const (
 func (a *Activities) DescribeSides(ctx context.Context, in Sides) (*SidesFound, error) {
 	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	out := &SidesFound{}
+	text, err := json.Marshal(in)
+	if err != nil {
+		return nil, pulse.end(err)
+	}
+	out := &SidesFound{InputBytes: int64(len(text))}
 	left, err := a.describeSide(ctx, &in, false, pulse, &out.Left)
 	if err != nil {
 		return nil, pulse.end(err)

@@ -229,22 +229,12 @@ func (c *canonicalizer) text(decode bool) bool {
 		if c.at == len(c.in) {
 			return false
 		}
-		r, ok := rune(c.in[c.at]), true
-		switch {
-		case r == '"':
+		if c.in[c.at] == '"' {
 			c.at++
 			c.out = append(c.out, '"')
 			return true
-		case r == '\\':
-			r, ok = c.escape()
-		case r < 0x20:
-			return false
-		default:
-			size := 0
-			r, size = utf8.DecodeRune(c.in[c.at:])
-			ok = r != utf8.RuneError || size > 1
-			c.at += size
 		}
+		r, ok := c.character()
 		if !ok {
 			return false
 		}
@@ -253,6 +243,19 @@ func (c *canonicalizer) text(decode bool) bool {
 			c.keys = utf8.AppendRune(c.keys, r)
 		}
 	}
+}
+
+// character takes a character that is not plain, or an escape sequence.
+func (c *canonicalizer) character() (rune, bool) {
+	switch b := c.in[c.at]; {
+	case b == '\\':
+		return c.escape()
+	case b < 0x20:
+		return 0, false
+	}
+	r, size := utf8.DecodeRune(c.in[c.at:])
+	c.at += size
+	return r, r != utf8.RuneError || size > 1
 }
 
 // escape takes an escape sequence.
