@@ -17,7 +17,7 @@ import (
 // testConn is a connection to a real server, by which tests make collections and look at them.
 type testConn struct{ *conn }
 
-func testServer(t *testing.T) *testConn {
+func testServer(t testing.TB) *testConn {
 	t.Helper()
 	c, err := connect(context.Background(), serverOf(t))
 	if err != nil {
@@ -31,12 +31,12 @@ func testServer(t *testing.T) *testConn {
 	return &testConn{c}
 }
 
-func serverOf(t *testing.T) job.MilvusServer {
+func serverOf(t testing.TB) job.MilvusServer {
 	return job.MilvusServer{Address: stack.Milvus(t, 0).Address, ConnectTimeout: 30 * time.Second}
 }
 
 // make makes a collection that is dropped when the test ends, and returns its name.
-func (c *testConn) make(t *testing.T, name string, schema *schemapb.CollectionSchema, more ...func(*milvuspb.CreateCollectionRequest)) string {
+func (c *testConn) make(t testing.TB, name string, schema *schemapb.CollectionSchema, more ...func(*milvuspb.CreateCollectionRequest)) string {
 	t.Helper()
 	schema = proto.Clone(schema).(*schemapb.CollectionSchema)
 	schema.Name = name
@@ -53,14 +53,14 @@ func (c *testConn) make(t *testing.T, name string, schema *schemapb.CollectionSc
 	return name
 }
 
-func (c *testConn) dropAfter(t *testing.T, name string) {
+func (c *testConn) dropAfter(t testing.TB, name string) {
 	t.Cleanup(func() {
 		c.must(t, "drop "+name)(c.raw.DropCollection(context.Background(), &milvuspb.DropCollectionRequest{CollectionName: name}))
 	})
 }
 
 // must fails the test when the call did.
-func (c *testConn) must(t *testing.T, what string) func(*commonpb.Status, error) {
+func (c *testConn) must(t testing.TB, what string) func(*commonpb.Status, error) {
 	return func(st *commonpb.Status, err error) {
 		t.Helper()
 		if err := check(st, err); err != nil {
@@ -69,14 +69,14 @@ func (c *testConn) must(t *testing.T, what string) func(*commonpb.Status, error)
 	}
 }
 
-func (c *testConn) insert(t *testing.T, name, partition string, rows int, fields ...*schemapb.FieldData) {
+func (c *testConn) insert(t testing.TB, name, partition string, rows int, fields ...*schemapb.FieldData) {
 	t.Helper()
 	resp, err := c.raw.Insert(context.Background(), &milvuspb.InsertRequest{CollectionName: name, PartitionName: partition, NumRows: uint32(rows), FieldsData: fields})
 	c.must(t, "insert into "+name)(resp.GetStatus(), err)
 }
 
 // indexAndLoad gives a vector field an index and loads the collection.
-func (c *testConn) indexAndLoad(t *testing.T, name, field string) {
+func (c *testConn) indexAndLoad(t testing.TB, name, field string) {
 	t.Helper()
 	ctx := context.Background()
 	c.must(t, "index "+name)(c.raw.CreateIndex(ctx, &milvuspb.CreateIndexRequest{CollectionName: name, FieldName: field,

@@ -157,7 +157,7 @@ func filled(key *schemapb.FieldData, n, from int) []*schemapb.FieldData {
 	return []*schemapb.FieldData{key, transfer.FloatVectorColumn("v", 4, v), transfer.Int64Column("n", numbers), transfer.VarCharColumn("s", texts)}
 }
 
-func (c *testConn) insertInts(t *testing.T, name, partition string, keys []int64) {
+func (c *testConn) insertInts(t testing.TB, name, partition string, keys []int64) {
 	t.Helper()
 	for from := 0; from < len(keys); from += 20_000 {
 		part := keys[from:min(from+20_000, len(keys))]
@@ -165,7 +165,7 @@ func (c *testConn) insertInts(t *testing.T, name, partition string, keys []int64
 	}
 }
 
-func (c *testConn) flush(t *testing.T, name string) {
+func (c *testConn) flush(t testing.TB, name string) {
 	t.Helper()
 	resp, err := c.raw.Flush(context.Background(), &milvuspb.FlushRequest{CollectionNames: []string{name}})
 	c.must(t, "flush "+name)(resp.GetStatus(), err)

@@ -89,7 +89,8 @@ func (v *view) chooseFields(source transfer.Schema) error {
 		return err
 	}
 	part := proto.Clone(source.CollectionSchema).(*schemapb.CollectionSchema)
-	part.Fields = slices.DeleteFunc(part.Fields, func(f *schemapb.FieldSchema) bool { return !taken(f.GetName()) })
+	whole := transfer.Schema{CollectionSchema: part}
+	part.Fields = slices.DeleteFunc(part.Fields, func(f *schemapb.FieldSchema) bool { return f.GetIsDynamic() || !taken(f.GetName()) })
 	part.StructArrayFields = slices.DeleteFunc(part.StructArrayFields, func(f *schemapb.StructArrayFieldSchema) bool { return !taken(f.GetName()) })
 	if len(v.choice.Fields) > 0 && part.EnableDynamicField {
 		part.EnableDynamicField = false
@@ -98,15 +99,19 @@ func (v *view) chooseFields(source transfer.Schema) error {
 	if err := v.chooseFunctions(part); err != nil {
 		return err
 	}
-	v.outputs = transfer.RowFields(transfer.Schema{CollectionSchema: part})
-	if part.EnableDynamicField {
-		v.renamed[transfer.MetaField] = transfer.MetaField
+	for _, name := range allFields(whole) {
+		if !whole.Field(name).GetIsFunctionOutput() {
+			v.outputs = append(v.outputs, name)
+		}
 	}
-	for _, name := range transfer.UnknownFields(transfer.Schema{CollectionSchema: part}) {
+	if part.EnableDynamicField {
+		v.outputs, v.renamed[transfer.MetaField] = append(v.outputs, transfer.MetaField), transfer.MetaField
+	}
+	for _, name := range transfer.UnknownFields(whole) {
 		v.notes = append(v.notes, fmt.Sprintf("field %q is of a type that this program does not know: it is copied as it comes, and its content is not verified", name))
 	}
 	v.rename(part)
-	v.schema = transfer.Schema{CollectionSchema: part}
+	v.schema = whole
 	return nil
 }
 
@@ -114,7 +119,9 @@ func (v *view) chooseFields(source transfer.Schema) error {
 func allFields(s transfer.Schema) []string {
 	var names []string
 	for _, f := range s.GetFields() {
-		names = append(names, f.GetName())
+		if !f.GetIsDynamic() { // which goes by EnableDynamicField
+			names = append(names, f.GetName())
+		}
 	}
 	for _, f := range s.GetStructArrayFields() {
 		names = append(names, f.GetName())

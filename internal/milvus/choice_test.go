@@ -1,0 +1,443 @@
+package milvus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+func (c *testConn) partition(t *testing.T, collection, name string) {
+	t.Helper()
+	c.must(t, "make partition "+name)(c.raw.CreatePartition(context.Background(), &milvuspb.CreatePartitionRequest{CollectionName: collection, PartitionName: name}))
+}
+
+func (c *testConn) release(t *testing.T, name string) {
+	t.Helper()
+	c.must(t, "release "+name)(c.raw.ReleaseCollection(context.Background(), &milvuspb.ReleaseCollectionRequest{CollectionName: name}))
+}
+
+// sequence is n integers from first on.
+func sequence(first int64, n int) []int64 {
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = first + int64(i)
+	}
+	return out
+}
+
+// partitioned makes a collection with 500 rows in _default and 300 and 200 in partitions a and b, loaded.
+func partitioned(t *testing.T, c *testConn, name string) string {
+	t.Helper()
+	schema := readSchema(transfer.KeyField("id"))
+	schema.EnableDynamicField = true
+	c.make(t, name, schema, func(r *milvuspb.CreateCollectionRequest) {
+		r.Properties = keyValues(map[string]string{"collection.ttl.seconds": "0", ownerProperty: "another"})
+	})
+	c.partition(t, name, "a")
+	c.partition(t, name, "b")
+	meta := func(n int) *schemapb.FieldData {
+		texts := make([][]byte, n)
+		for i := range texts {
+			texts[i] = fmt.Appendf(nil, `{"more": %d}`, i)
+		}
+		f := transfer.JSONColumn(transfer.MetaField, texts)
+		f.IsDynamic = true
+		return f
+	}
+	for i, p := range []string{"", "a", "b"} {
+		n := []int{500, 300, 200}[i]
+		c.insert(t, name, p, n, append(filled(transfer.Int64Column("id", sequence(int64(10_000*i), n)), n, 0), meta(n))...)
+	}
+	c.indexAndLoad(t, name, "v")
+	return name
+}
+
+func TestReadsWhatTheJobChooses(t *testing.T) {
+	c := testServer(t)
+	name := partitioned(t, c, "choose")
+	for what, x := range map[string]struct {
+		choice     job.Collection
+		partitions []string
+		rows       int
+		first      string
+	}{
+		"all":            {job.Collection{}, []string{"_default", "a", "b"}, 1000, "_default/0"},
+		"one partition":  {job.Collection{Partitions: []string{"a"}}, []string{"a"}, 300, "a/10000"},
+		"renamed":        {job.Collection{RenamePartitions: map[string]string{"a": "b", "b": "a"}}, []string{"_default", "b", "a"}, 1000, "_default/0"},
+		"filter":         {job.Collection{Filter: "n < 100 or n >= 450"}, []string{"_default", "a", "b"}, 350, "_default/0"},
+		"limit":          {job.Collection{Limit: 601}, []string{"_default", "a", "b"}, 601, "_default/0"},
+		"limit at end":   {job.Collection{Limit: 500}, []string{"_default", "a", "b"}, 500, "_default/0"},
+		"limit beyond":   {job.Collection{Limit: 5000}, []string{"_default", "a", "b"}, 1000, "_default/0"},
+		"filter, limit":  {job.Collection{Filter: "n >= 190", Limit: 350}, []string{"_default", "a", "b"}, 350, "_default/190"},
+		"nothing":        {job.Collection{Filter: "n < 0"}, []string{"_default", "a", "b"}, 0, ""},
+		"dynamic filter": {job.Collection{Filter: `more in [7, 8]`}, []string{"_default", "a", "b"}, 6, "_default/7"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			x.choice.Name = name
+			src := opened(t, x.choice)
+			d, err := src.Describe(context.Background())
+			if err != nil || d.Rows != int64(x.rows) || !slices.Equal(d.Partitions, x.partitions) {
+				t.Errorf("%d rows in %v, %v; expected %d in %v", d.Rows, d.Partitions, err, x.rows, x.partitions)
+			}
+			for _, perRange := range []int64{1 << 40, 90} {
+				got, ranges := readAll(t, src, perRange, transfer.BatchLimit{Rows: 64, Bytes: 1 << 20})
+				if len(got) != x.rows || x.rows > 0 && !slices.Contains(got.keys(), x.first) {
+					t.Errorf("%d rows, expected %d with %s", len(got), x.rows, x.first)
+				}
+				total := int64(0)
+				for _, r := range ranges {
+					n, err := src.CountRange(context.Background(), r)
+					if err != nil || n != r.Rows || r.Repeated != 0 {
+						t.Errorf("range %+v counts %d rows, %v", r, n, err)
+					}
+					total += n
+				}
+				if total != int64(x.rows) {
+					t.Errorf("ranges hold %d rows of %d", total, x.rows)
+				}
+			}
+		})
+	}
+}
+
+func TestFieldsAreChosenAndRenamed(t *testing.T) {
+	c := testServer(t)
+	name := partitioned(t, c, "rename")
+	c.must(t, "index")(c.raw.CreateIndex(context.Background(), &milvuspb.CreateIndexRequest{CollectionName: name, FieldName: "n", IndexName: "by_n"}))
+	src := opened(t, job.Collection{Name: name, Fields: []string{"v", "n"}, RenameFields: map[string]string{"v": "n", "n": "number", "id": "key"}})
+	d, err := src.Describe(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := allFields(d.Schema); !slices.Equal(got, []string{"key", "n", "number"}) || d.Schema.PrimaryKey().GetName() != "key" || len(d.Notes) != 1 {
+		t.Errorf("fields %v, notes %q", got, d.Notes)
+	}
+	indexes := map[string]string{}
+	for _, ix := range d.Settings.Indexes {
+		indexes[ix.Name] = ix.Field
+	}
+	if !cmp.Equal(indexes, map[string]string{"v": "n", "by_n": "number"}) && !cmp.Equal(indexes, map[string]string{"_default_idx_101": "n", "by_n": "number"}) {
+		t.Errorf("indexes %v", indexes)
+	}
+	ranges, err := src.Plan(context.Background(), 1<<40, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, src, ranges[0], transfer.Cursor{}, wide, func(b *transfer.Batch) {
+		v, numbers := b.Field("n").GetVectors().GetFloatVector().GetData(), b.Field("number").GetScalars().GetLongData().GetData()
+		if len(b.Fields) != 3 || b.Rows != 500 || v[4*9] != 9 || numbers[9] != 9 || b.Place(9) != "key 9 of rename/_default" {
+			t.Errorf("%d fields, %d rows, %v %v %s", len(b.Fields), b.Rows, v[36], numbers[9], b.Place(9))
+		}
+	})
+	// a whole row has its dynamic field
+	src = opened(t, job.Collection{Name: name})
+	each(t, src, ranges[0], transfer.Cursor{}, wide, func(b *transfer.Batch) {
+		f := b.Field(transfer.MetaField)
+		want := fmt.Sprintf(`{"more": %d}`, b.Field("n").GetScalars().GetLongData().GetData()[9])
+		if len(b.Fields) != 5 || !f.GetIsDynamic() || string(f.GetScalars().GetJsonData().GetData()[9]) != want {
+			t.Errorf("%d fields, %.100v", len(b.Fields), f)
+		}
+	})
+}
+
+func TestSettingsAreThoseOfTheCollection(t *testing.T) {
+	c := testServer(t)
+	ctx := context.Background()
+	schema := readSchema(transfer.KeyField("id"))
+	schema.Fields[2].IsPartitionKey = true
+	name := c.make(t, "settle", schema, func(r *milvuspb.CreateCollectionRequest) {
+		r.ShardsNum, r.NumPartitions, r.ConsistencyLevel = 2, 5, commonpb.ConsistencyLevel_Session
+		r.Properties = keyValues(map[string]string{"collection.ttl.seconds": "86400", ownerProperty: "somebody"})
+	})
+	c.insertInts(t, name, "", sequence(0, 1000))
+	c.must(t, "alias")(c.raw.CreateAlias(ctx, &milvuspb.CreateAliasRequest{CollectionName: name, Alias: "settle_alias"}))
+	t.Cleanup(func() {
+		c.must(t, "drop alias")(c.raw.DropAlias(ctx, &milvuspb.DropAliasRequest{Alias: "settle_alias"}))
+	})
+	c.must(t, "index")(c.raw.CreateIndex(ctx, &milvuspb.CreateIndexRequest{CollectionName: name, FieldName: "v", IndexName: "vx",
+		ExtraParams: keyValues(map[string]string{"index_type": "HNSW", "metric_type": "IP", "params": `{"M":"8","efConstruction":"64"}`})}))
+	src := opened(t, job.Collection{Name: name})
+	d, err := src.Describe(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &transfer.Settings{Collection: src.there.incarnation(), Aliases: []string{"settle_alias"}, Properties: map[string]string{"collection.ttl.seconds": "86400"},
+		Shards: 2, Consistency: "Session", KeyPartitions: 5,
+		Indexes: []transfer.FieldIndex{{Field: "v", Name: "vx", Params: map[string]string{"index_type": "HNSW", "metric_type": "IP", "params": `{"M":"8","efConstruction":"64"}`}}}}
+	if diff := cmp.Diff(want, d.Settings); diff != "" {
+		t.Error(diff)
+	}
+	if !d.Unloaded || d.Partitions != nil {
+		t.Errorf("unloaded %v, partitions %v", d.Unloaded, d.Partitions)
+	}
+	if _, err := src.Load(ctx, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	d, err = src.Describe(ctx)
+	if err != nil || d.Unloaded || !d.Settings.Loaded || d.Settings.Replicas != 1 || d.Rows != 1000 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	got, ranges := readAll(t, src, 300, wide)
+	if len(got) != 1000 || len(ranges) != 3 || ranges[0].Partition != "" {
+		t.Errorf("%d rows in %d ranges", len(got), len(ranges))
+	}
+}
+
+func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
+	c := testServer(t)
+	ctx := context.Background()
+	name := partitioned(t, c, "unload")
+	loaded := func() []string {
+		t.Helper()
+		any, err := c.loaded(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !any {
+			return nil
+		}
+		resp, err := c.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: name, Type: milvuspb.ShowType_InMemory})
+		c.must(t, "loaded partitions")(resp.GetStatus(), err)
+		return slices.Sorted(slices.Values(resp.GetPartitionNames()))
+	}
+	c.release(t, name)
+	whole, part := opened(t, job.Collection{Name: name}), opened(t, job.Collection{Name: name, Partitions: []string{"a"}})
+	for _, src := range []*source{whole, part} {
+		if d, err := src.Describe(ctx); err != nil || !d.Unloaded || d.Settings.Loaded {
+			t.Errorf("%+v, %v", d, err)
+		}
+		if _, err := src.Plan(ctx, 100, func(string) {}); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "is not loaded") {
+			t.Errorf("planned what is not loaded: %v", err)
+		}
+	}
+	if err := refusal(t, job.Collection{Name: name, Filter: "n >> x"}); fault.KindOf(err) != fault.Config {
+		t.Errorf("a wrong filter of what is not loaded: %v", err)
+	}
+	did, err := part.Load(ctx, func(string) {})
+	if err != nil || !slices.Equal(did, []string{"a"}) || !slices.Equal(loaded(), []string{"a"}) {
+		t.Fatalf("loaded %v, now %v, %v", did, loaded(), err)
+	}
+	if d, err := whole.Describe(ctx); err != nil || !d.Unloaded {
+		t.Errorf("loaded in part: %+v, %v", d, err)
+	}
+	if got, _ := readAll(t, part, 100, wide); len(got) != 300 {
+		t.Errorf("%d rows", len(got))
+	}
+	more, err := whole.Load(ctx, func(string) {})
+	if err != nil || !slices.Equal(more, []string{"_default", "b"}) || len(loaded()) != 3 {
+		t.Fatalf("loaded %v, now %v, %v", more, loaded(), err)
+	}
+	if again, err := whole.Load(ctx, func(string) {}); err != nil || len(again) != 0 {
+		t.Errorf("loaded %v again, %v", again, err)
+	}
+	if got, _ := readAll(t, whole, 100, wide); len(got) != 1000 {
+		t.Errorf("%d rows", len(got))
+	}
+	if err := whole.Release(ctx, more); err != nil || !slices.Equal(loaded(), []string{"a"}) {
+		t.Errorf("released: now %v, %v", loaded(), err)
+	}
+	if err := part.Release(ctx, did); err != nil || len(loaded()) != 0 {
+		t.Errorf("released: now %v, %v", loaded(), err)
+	}
+	if did, err = whole.Load(ctx, func(string) {}); err != nil || !slices.Equal(did, []string{"*"}) {
+		t.Fatalf("loaded %v, %v", did, err)
+	}
+	if err := whole.Release(ctx, did); err != nil || len(loaded()) != 0 {
+		t.Errorf("released: now %v, %v", loaded(), err)
+	}
+}
+
+func TestACollectionWithoutAnIndexCantBeLoaded(t *testing.T) {
+	c := testServer(t)
+	src := opened(t, job.Collection{Name: c.make(t, "no_index", readSchema(transfer.KeyField("id")))})
+	if _, err := src.Load(context.Background(), func(string) {}); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "without an index") {
+		t.Error(err)
+	}
+}
+
+func TestWhatHappensToTheSourceWhileItIsReadIsTold(t *testing.T) {
+	c := testServer(t)
+	ctx := context.Background()
+	for what, x := range map[string]struct {
+		do   func(name string)
+		kind fault.Kind
+		says string
+	}{
+		"released": {func(name string) { c.release(t, name) }, fault.Conflict, "was released while it was read"},
+		"partition released": {func(name string) {
+			c.must(t, "release")(c.raw.ReleasePartitions(ctx, &milvuspb.ReleasePartitionsRequest{CollectionName: name, PartitionNames: []string{"a"}}))
+		}, fault.Conflict, "released while it was read: a;"},
+		"made anew": {func(name string) {
+			if err := (&sink{conn: *c.conn}).drop(ctx, name); err != nil {
+				t.Fatal(err)
+			}
+			partitioned(t, c, name)
+		}, fault.SourceChanged, "dropped and made anew"},
+		"partition made anew": {func(name string) {
+			c.must(t, "release")(c.raw.ReleasePartitions(ctx, &milvuspb.ReleasePartitionsRequest{CollectionName: name, PartitionNames: []string{"a"}}))
+			c.must(t, "drop")(c.raw.DropPartition(ctx, &milvuspb.DropPartitionRequest{CollectionName: name, PartitionName: "a"}))
+			c.partition(t, name, "a")
+			c.must(t, "load")(c.raw.LoadPartitions(ctx, &milvuspb.LoadPartitionsRequest{CollectionName: name, PartitionNames: []string{"a"}, ReplicaNumber: 1}))
+		}, fault.SourceChanged, "partition a of collection"},
+		"partition dropped": {func(name string) {
+			c.must(t, "release")(c.raw.ReleasePartitions(ctx, &milvuspb.ReleasePartitionsRequest{CollectionName: name, PartitionNames: []string{"a"}}))
+			c.must(t, "drop")(c.raw.DropPartition(ctx, &milvuspb.DropPartitionRequest{CollectionName: name, PartitionName: "a"}))
+		}, fault.SourceChanged, "dropped while it was read"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			name := partitioned(t, c, "change_"+strings.ReplaceAll(what, " ", "_"))
+			src := opened(t, job.Collection{Name: name})
+			r, err := src.Open(ctx, transfer.Range{Partition: "a"}, transfer.Cursor{}, transfer.BatchLimit{Rows: 100, Bytes: 1 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if _, err := r.Next(ctx); err != nil {
+				t.Fatal(err)
+			}
+			x.do(name)
+			for range 10 {
+				if _, err = r.Next(ctx); err != nil {
+					break
+				}
+			}
+			if fault.KindOf(err) != x.kind || !strings.Contains(err.Error(), x.says) {
+				t.Errorf("%v, a %s", err, fault.KindOf(err))
+			}
+			if _, again := r.Next(ctx); again == nil || again.Error() != err.Error() {
+				t.Errorf("then %v", again)
+			}
+		})
+	}
+}
+
+func TestRowsAreFoundByTheirKeys(t *testing.T) {
+	c := testServer(t)
+	ctx := context.Background()
+	name := partitioned(t, c, "find")
+	src := opened(t, job.Collection{Name: name, RenamePartitions: map[string]string{"a": "z"}})
+	find := func(src *source, partition string, keys *transfer.Keys) rows {
+		t.Helper()
+		got := rows{}
+		err := src.Find(ctx, partition, keys, func(b *transfer.Batch) error {
+			for row := range b.Rows {
+				key, text := rowText(t, src, b, row)
+				got[key] = text
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	keys := &transfer.Keys{Ints: append(sequence(490, 30), sequence(10_000, 5)...)}
+	if got := find(src, "", keys); len(got) != 15 {
+		t.Errorf("found %v", got.keys())
+	}
+	if got := find(src, "z", keys); len(got) != 5 {
+		t.Errorf("found %v", got.keys())
+	}
+	if got := find(opened(t, job.Collection{Name: name, Filter: "n < 3"}), "", keys); len(got) != 3 {
+		t.Errorf("found %v", got.keys())
+	}
+	if got := find(opened(t, job.Collection{Name: name, Partitions: []string{"a", "b"}}), "", keys); len(got) != 5 {
+		t.Errorf("found %v", got.keys())
+	}
+	if got := find(src, "", &transfer.Keys{Ints: sequence(-100_000, 111_000)}); len(got) != 1000-200+0 {
+		t.Errorf("found %d", len(got))
+	}
+}
+
+func TestListResolvesNames(t *testing.T) {
+	c := testServer(t)
+	ctx := context.Background()
+	server := serverOf(t)
+	server.Database = "list"
+	c.must(t, "database")(c.raw.CreateDatabase(ctx, &milvuspb.CreateDatabaseRequest{DbName: server.Database}))
+	t.Cleanup(func() {
+		c.must(t, "drop database")(c.raw.DropDatabase(ctx, &milvuspb.DropDatabaseRequest{DbName: "list"}))
+	})
+	list := func(choices ...job.Collection) ([]job.Collection, error) {
+		return List(ctx, job.MilvusSource{MilvusServer: server, Collections: choices})
+	}
+	if _, err := list(job.Collection{Name: "*"}); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "holds no collection") {
+		t.Error(err)
+	}
+	inner, err := connect(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { inner.close() })
+	d := &testConn{inner}
+	for _, name := range []string{"one", "two", "three", stagingName("two", "0123abcd")} {
+		d.make(t, name, readSchema(transfer.KeyField("id")))
+		if name != "three" {
+			d.partition(t, name, "p")
+		}
+	}
+	d.must(t, "alias")(d.raw.CreateAlias(ctx, &milvuspb.CreateAliasRequest{CollectionName: "one", Alias: "uno"}))
+	t.Cleanup(func() { d.must(t, "drop alias")(d.raw.DropAlias(ctx, &milvuspb.DropAliasRequest{Alias: "uno"})) })
+	for _, x := range []struct {
+		choices []job.Collection
+		names   []string
+		kind    fault.Kind
+		says    string
+	}{
+		{choices: []job.Collection{{Name: "*"}}, names: []string{"one", "three", "two"}},
+		{choices: []job.Collection{{Name: "two", As: "zwei"}, {Name: "*", Limit: 5}}, names: []string{"two", "one", "three"}},
+		{choices: []job.Collection{{Name: "two", Partitions: []string{"p"}}}, names: []string{"two"}},
+		{choices: []job.Collection{{Name: stagingName("two", "0123abcd")}}, names: []string{stagingName("two", "0123abcd")}},
+		{choices: []job.Collection{{Name: "four"}}, kind: fault.NotFound, says: "there is no collection \"four\" in database list; it has one, three, two"},
+		{choices: []job.Collection{{Name: "uno"}}, kind: fault.Config, says: "uno is an alias of collection one; write one"},
+		{choices: []job.Collection{{Name: "*", Partitions: []string{"p"}}}, kind: fault.NotFound, says: `source.milvus.collections.three.partitions: collection three has no partition "p"; it has _default`},
+		{choices: []job.Collection{{Name: "one", Fields: []string{"w"}}}, kind: fault.Config, says: `source.milvus.collections.one.fields: collection one has no field "w"; it has id, v, n, s`},
+		{choices: []job.Collection{{Name: "one", RenameFields: map[string]string{"v": "n"}}}, kind: fault.Config, says: `n and v would both become n`},
+	} {
+		got, err := list(x.choices...)
+		var names []string
+		for _, c := range got {
+			names = append(names, c.Name)
+		}
+		if x.says == "" && err != nil || !slices.Equal(names, x.names) || x.says != "" && (fault.KindOf(err) != x.kind || !strings.Contains(err.Error(), x.says)) {
+			t.Errorf("%+v: %v, %v", x.choices, names, err)
+		}
+	}
+}
+
+func TestWrongFiltersAreRefusedWithTheServersWords(t *testing.T) {
+	c := testServer(t)
+	name := c.make(t, "filters", readSchema(transfer.KeyField("id")))
+	c.indexAndLoad(t, name, "v")
+	for filter, says := range map[string]string{
+		"n >> x":            "shift is not supported",
+		"n > 3) or (n < 2":  "invalid expression",
+		"nosuch > 3":        "field nosuch not exist",
+		"n > \"text\"":      "cannot parse expression",
+		"(n > 3":            "missing ')'",
+		"s like \"a%b\"":    "",
+		"n in [1, 2] // no": "cannot parse expression",
+	} {
+		err := refusal(t, job.Collection{Name: name, Filter: filter})
+		if says == "" {
+			if err != nil && fault.KindOf(err) != fault.Config {
+				t.Errorf("%s: %v", filter, err)
+			}
+			continue
+		}
+		if fault.KindOf(err) != fault.Config || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "source.milvus.collections.filters.filter: ") {
+			t.Errorf("%s: %v, a %s", filter, err, fault.KindOf(err))
+		}
+	}
+}
