@@ -28,7 +28,7 @@ type Activities struct {
 }
 
 // withSource opens the job's source for the time of f and checks that it still is what was planned.
-func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identity string, f func(transfer.Source, *transfer.Description) error) error {
+func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identity string, f func(transfer.Source) error) error {
 	if s := ref.Job.Source.Milvus; s != nil {
 		p.connecting("Milvus at " + s.Address)
 	}
@@ -37,15 +37,29 @@ func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identit
 		return gone(err)
 	}
 	defer src.Close()
-	d, err := src.Describe(ctx)
+	if w, ok := src.(transfer.Waiter); ok {
+		w.OnWait(p.waiting)
+	}
+	now, err := identityOf(ctx, src)
 	if err != nil {
 		return gone(err)
 	}
 	p.alive()
-	if d.Identity != identity {
-		return fault.New(fault.SourceChanged, "the source changed since the job was planned (%s); run the job again", d.Format)
+	if now != identity {
+		return fault.New(fault.SourceChanged, "the source changed since the job was planned; run the job again")
 	}
-	return f(src, d)
+	return f(src)
+}
+
+func identityOf(ctx context.Context, src transfer.Source) (string, error) {
+	if i, ok := src.(transfer.Identifier); ok {
+		return i.Identity(), nil
+	}
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	return d.Identity, nil
 }
 
 // gone: what was there when the job was planned and is not any more has been changed.

@@ -32,7 +32,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 	defer stop()
 	out := &CopyResult{Reached: from, Lost: int(info.Attempt) - 1}
 	begun := false
-	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
+	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
 		return a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 			reader, err := src.Open(ctx, in.Range, from.Cursor, limit(&in.Ref))
 			if err != nil {
@@ -84,7 +84,7 @@ func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
 
 // eachBatch reads a range from its beginning, superseded rows left out.
 func (a *Activities) eachBatch(ctx context.Context, in *RangeInput, pulse *pulse, f func(*transfer.Batch) error) error {
-	return a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
+	return a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
 		reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
 		if err != nil {
 			return err

@@ -104,8 +104,11 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 	pulse, stop := startPulse(ctx, &in.Job.Copy, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &Ranges{}
-	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source, d *transfer.Description) error {
-		var err error
+	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
+		d, err := src.Describe(ctx)
+		if err != nil {
+			return err
+		}
 		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func (a *Activities) copyPart(ctx context.Context, in *RangeInput) (*CopyResult,
 	defer stop()
 	out := &CopyResult{Lost: int(info.Attempt) - 1}
 	attempt := fmt.Sprintf("%.8s-%d-%d", strings.ReplaceAll(info.WorkflowExecution.RunID, "-", ""), in.Range.ID, info.Attempt)
-	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source, _ *transfer.Description) error {
+	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
 		return a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 			parts, ok := sink.(transfer.PartSink)
 			if !ok {

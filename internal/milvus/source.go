@@ -31,11 +31,12 @@ type source struct {
 }
 
 var (
-	_ transfer.Source  = (*source)(nil)
-	_ transfer.Loader  = (*source)(nil)
-	_ transfer.Finder  = (*source)(nil)
-	_ transfer.Counter = (*source)(nil)
-	_ transfer.Waiter  = (*source)(nil)
+	_ transfer.Source     = (*source)(nil)
+	_ transfer.Identifier = (*source)(nil)
+	_ transfer.Loader     = (*source)(nil)
+	_ transfer.Finder     = (*source)(nil)
+	_ transfer.Counter    = (*source)(nil)
+	_ transfer.Waiter     = (*source)(nil)
 )
 
 // OpenSource connects to the server of the one collection that s names. It changes nothing there.
@@ -89,7 +90,7 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 		Format:     fmt.Sprintf("Milvus %s, collection %s/%s", s.version, s.database, s.view.name()),
 		Schema:     s.view.schema,
 		Partitions: s.view.targets(),
-		Identity:   s.identity(),
+		Identity:   s.Identity(),
 		Notes:      slices.Clone(s.view.notes),
 	}
 	missing, err := s.unloaded(ctx)
@@ -122,8 +123,8 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	return d, nil
 }
 
-// identity changes when the collection is made anew, or its rows get another form; and with the partition, where one was chosen.
-func (s *source) identity() string {
+// Identity changes when the collection is made anew, or its rows get another form; and with the partition, where one was chosen.
+func (s *source) Identity() string {
 	id := "milvus " + s.there.incarnation() + " " + schemaHash(s.there.Schema)
 	if len(s.view.choice.Partitions) > 0 {
 		for _, p := range s.view.partitions {

@@ -35,6 +35,11 @@ type Loader interface {
 	Release(ctx context.Context, loaded []string) error
 }
 
+// Identifier is a Source that can tell its Description's Identity alone, cheaper than all of it.
+type Identifier interface {
+	Identity() string
+}
+
 // Waiter is a Source whose server may have it wait in the middle of a call.
 type Waiter interface {
 	// OnWait has report called, from any goroutine, with what is being waited for. It is called before the source is used.
