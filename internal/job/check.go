@@ -122,10 +122,10 @@ func checkHDF5Copy(keys strict.Keys, copy string) {
 // checkSourceKind refuses keys of the copy that have no meaning for its kind of source.
 func checkSourceKind(keys strict.Keys, source *Source, c *Copy, copy string) {
 	duplicate := copy + "on_duplicate"
-	switch files := source.files(); {
-	case files && c.OnDuplicate == "one":
+	switch ordered := source.ordered(); {
+	case ordered && c.OnDuplicate == "one":
 		keys.Errorf(duplicate, "one is for collections of a Milvus, which have no order; write last or fail")
-	case !files && c.OnDuplicate == "last":
+	case !ordered && c.OnDuplicate == "last":
 		keys.Errorf(duplicate, "last is for files, whose rows have an order; write one or fail")
 	}
 	if source.files() && keys.Has(copy+"collections") {

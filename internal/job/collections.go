@@ -20,15 +20,21 @@ func (s *MilvusSource) Check(keys strict.Keys) {
 // Check refuses collections that get in each other's way, and what can't be had of Milvus 1.x.
 func (s *Milvus1Source) Check(keys strict.Keys) {
 	checkCollections(keys, "collections", s.Collections)
-	checkOf1(keys, "collections", s.Collections)
+	checkStored(keys, "collections", s.Collections, "a Milvus 1.x")
 }
 
-// checkOf1 refuses what only a running Milvus can do.
-func checkOf1(keys strict.Keys, list string, collections []Collection) {
+// Check refuses collections that get in each other's way, and what can't be had of files.
+func (s *ExportSource) Check(keys strict.Keys) {
+	checkCollections(keys, "collections", s.Collections)
+	checkStored(keys, "collections", s.Collections, "an export")
+}
+
+// checkStored refuses what only a running Milvus can do.
+func checkStored(keys strict.Keys, list string, collections []Collection, of string) {
 	for i := range collections {
 		for _, key := range []string{"filter", "fields", "rename_fields", "limit"} {
 			if at := fmt.Sprintf("%s[%d].%s", list, i, key); keys.Has(at) {
-				keys.Errorf(at, "can't be had of a Milvus 1.x; leave it out")
+				keys.Errorf(at, "can't be had of %s; leave it out", of)
 			}
 		}
 	}
@@ -86,22 +92,29 @@ func checkNames(keys strict.Keys, list string, chosen []string, renames string, 
 	}
 }
 
-// collections are those that a source names, nil where it is files.
-func (s *Source) collections() []Collection {
+// Collections are those that a source names, nil where it is files of one.
+func (s *Source) Collections() []Collection {
 	switch {
 	case s.Milvus != nil:
 		return s.Milvus.Collections
 	case s.Milvus1 != nil:
 		return s.Milvus1.Collections
+	case s.Export != nil:
+		return s.Export.Collections
 	}
 	return nil
 }
 
 // several reports whether collections may be more than one.
-func several(c []Collection) bool { return len(c) > 1 || len(c) == 1 && (c[0].Name == "*" || len(c[0].Partitions) > 1) }
+func several(c []Collection) bool {
+	return len(c) > 1 || len(c) == 1 && (c[0].Name == "*" || len(c[0].Partitions) > 1)
+}
 
 // files reports whether the source is files, which are one collection.
 func (s *Source) files() bool { return s.HDF5 != nil || s.Faiss != nil }
+
+// ordered reports whether the source's rows have an order of their own.
+func (s *Source) ordered() bool { return s.Milvus == nil }
 
 // checkItself refuses collections that would be what is done to them with themselves.
 func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusServer, done string) {

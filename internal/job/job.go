@@ -35,6 +35,8 @@ type Source struct {
 	Milvus *MilvusSource `json:"milvus,omitempty" yaml:"milvus"`
 	// Collections in the directory of a Milvus 1.x server.
 	Milvus1 *Milvus1Source `json:"milvus1,omitempty" yaml:"milvus1"`
+	// Collections that a job with an HDF5 target wrote.
+	Export *ExportSource `json:"export,omitempty" yaml:"export"`
 }
 
 // Target is what is written: exactly one of its fields is set.
@@ -100,6 +102,16 @@ type MySQL struct {
 	Password Secret `json:"password,omitzero" yaml:"password" rule:"retunable"`
 	// Database of the metadata.
 	Database string `json:"database" yaml:"database" rule:"is=user,default=milvus"`
+}
+
+// ExportSource says what to read of the run of an export.
+type ExportSource struct {
+	// Directory of the run: the one that holds manifest.json.
+	Path string `json:"path" yaml:"path" rule:"required,is=path"`
+	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
+	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
+	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
+	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
 }
 
 // HDF5Target says how HDF5 files are written: DIRECTORY/RUN/COLLECTION/PARTITION.h5.

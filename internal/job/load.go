@@ -34,7 +34,7 @@ const maxFile = 1 << 20
 // Load reads a job from a file in either form. It does not look whether the paths in it exist: another machine may be meant.
 //
 // The error lists all that is wrong, one line for each, in the file's order: "file:line:column: key.path: what is wrong;
-// what to write". Its kind is Config, NotFound without such a file, and Unsupported for what this program can't do yet.
+// what to write". Its kind is Config, and NotFound without such a file.
 func Load(path string, opts Options) (*Job, []Warning, error) {
 	data, err := readBounded(path, maxFile)
 	switch {
@@ -64,9 +64,6 @@ func Parse(path string, data []byte, opts Options) (*Job, []Warning, error) {
 	d.Warnings.Sort()
 	if err := d.Err(); err != nil {
 		return nil, d.Warnings, fault.New(fault.Config, "%w", err)
-	}
-	if err := unreleased(d, root, j); err != nil {
-		return nil, d.Warnings, err
 	}
 	return j, d.Warnings, nil
 }

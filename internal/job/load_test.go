@@ -57,39 +57,6 @@ func TestRight(t *testing.T) {
 	}
 }
 
-// TestUnreleased holds files that are right and refused for now: with the job that they will be.
-func TestUnreleased(t *testing.T) {
-	for _, path := range glob(t, "testdata/unreleased/*.yaml") {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			j, warnings, refused := load(t, path)
-			if fault.KindOf(refused) != fault.Unsupported || j != nil {
-				t.Fatalf("%+v, %v", j, refused)
-			}
-			j, err := decoded(t, path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden(t, strings.TrimSuffix(path, ".yaml")+".golden", shown(t, j, warnings)+refused.Error()+"\n")
-		})
-	}
-}
-
-// decoded is a file's job, released or not.
-func decoded(t *testing.T, path string) (*Job, error) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := document(path, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &strict.Decoder{File: "jobs/" + filepath.Base(path), Env: testOptions.Env}
-	j := decoderOf(root)(d, root, testOptions.Dir)
-	return j, d.Err()
-}
-
 // shown is a job and its warnings as golden files show them, once it has been on its way to a workflow.
 func shown(t *testing.T, j *Job, warnings []Warning) string {
 	t.Helper()
@@ -192,7 +159,7 @@ func TestHostileFiles(t *testing.T) {
 
 // FuzzParse holds that no input panics, that every error has a position, and that a job that was taken survives JSON.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/right/*.yaml", "testdata/wrong/*.yaml", "testdata/unreleased/*.yaml"} {
+	for _, pattern := range []string{"testdata/right/*.yaml", "testdata/wrong/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)

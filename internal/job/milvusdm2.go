@@ -130,7 +130,7 @@ func targetName(j *Job) string {
 	} else {
 		parts = append(parts, j.Target.HDF5.Directory)
 	}
-	for _, c := range j.Source.collections() {
+	for _, c := range j.Source.Collections() {
 		parts = append(parts, strings.ReplaceAll(c.Target(), "*", "all"))
 		parts = append(parts, c.Partitions...)
 	}

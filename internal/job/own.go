@@ -30,7 +30,7 @@ func (f *ownFile) Check(keys strict.Keys) {
 	case !target && !compare:
 		keys.Errorf("target", `is missing; write "target:" with its keys below it, milvus or hdf5`)
 	}
-	if !keys.Has("source.hdf5") && !keys.Has("source.faiss") && !keys.Has("source.milvus") && !keys.Has("source.milvus1") {
+	if f.Source == (Source{}) {
 		return // reported already, and what else there is depends on it
 	}
 	checkSourceKind(keys, &f.Source, &f.Copy, "copy.")
@@ -41,7 +41,7 @@ func (f *ownFile) Check(keys strict.Keys) {
 		checkMilvusTarget(keys, &f.Source, f.Target.Milvus, "target.milvus.", "copy.")
 		f.checkMilvusKeys(keys)
 		checkItself(keys, "source.milvus.collections", f.Source.Milvus, &f.Target.Milvus.MilvusServer, "copied onto")
-	case f.Target.HDF5 != nil && f.Source.files():
+	case f.Target.HDF5 != nil && (f.Source.files() || f.Source.Export != nil):
 		keys.Errorf("target.hdf5", "is for collections of a Milvus; write them as the source")
 	case f.Target.HDF5 != nil:
 		checkHDF5Copy(keys, "copy.")
@@ -65,6 +65,9 @@ func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
 		{"shards", "the source's number is kept; leave it out"},
 		{"index", "the source's indexes are made; leave it out"},
 	} {
+		if wrong.key == "index" && f.Source.Milvus1 != nil {
+			continue // its indexes are not in its files
+		}
 		if keys.Has(t + wrong.key) {
 			keys.Errorf(t+wrong.key, "is for sources that are files; here %s", wrong.instead)
 		}
@@ -81,7 +84,7 @@ func (f *ownFile) checkCompare(keys strict.Keys) {
 	if keys.Has("copy.verify") {
 		keys.Errorf("copy.verify", "is for jobs that copy; write milvusdm verify with --full, --sample or --count instead")
 	}
-	from, to := f.Source.collections(), f.Compare.collections()
+	from, to := f.Source.Collections(), f.Compare.Collections()
 	switch {
 	case f.Compare.files() && several(from) || f.Source.files() && several(to):
 		keys.Errorf("compare", "files are one collection, and the other side names several; name one")

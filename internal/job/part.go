@@ -3,7 +3,7 @@ package job
 import "cmp"
 
 // Collections are what the job names of a source that holds several collections; nil for a source that is one.
-func (j *Job) Collections() []Collection { return j.Source.collections() }
+func (j *Job) Collections() []Collection { return j.Source.Collections() }
 
 // PartName names what a part of a job copies: a collection, or a partition of it.
 func (c *Collection) PartName() string {
@@ -30,16 +30,7 @@ func (c *Collection) Split() []Collection {
 // Part is the job that copies c alone, which has at most one partition. Its target is named as c says.
 func (j *Job) Part(c Collection) Job {
 	part := *j
-	switch one := []Collection{c}; {
-	case j.Source.Milvus != nil:
-		source := *j.Source.Milvus
-		source.Collections = one
-		part.Source.Milvus = &source
-	case j.Source.Milvus1 != nil:
-		source := *j.Source.Milvus1
-		source.Collections = one
-		part.Source.Milvus1 = &source
-	}
+	part.Source = j.Source.Only(c)
 	if j.Target.Milvus != nil {
 		target := *j.Target.Milvus
 		target.Collection = c.Target()
@@ -49,6 +40,40 @@ func (j *Job) Part(c Collection) Job {
 		part.Target.Milvus = &target
 	}
 	return part
+}
+
+// Only is the source with c as its one collection; one of files stays as it is.
+func (s *Source) Only(c Collection) Source {
+	switch one := []Collection{c}; {
+	case s.Milvus != nil:
+		source := *s.Milvus
+		source.Collections = one
+		return Source{Milvus: &source}
+	case s.Milvus1 != nil:
+		source := *s.Milvus1
+		source.Collections = one
+		return Source{Milvus1: &source}
+	case s.Export != nil:
+		source := *s.Export
+		source.Collections = one
+		return Source{Export: &source}
+	}
+	return *s
+}
+
+// Host is the machine that has the source's files, "" where any worker can read it.
+func (s *Source) Host() string {
+	switch {
+	case s.HDF5 != nil:
+		return s.HDF5.Host
+	case s.Faiss != nil:
+		return s.Faiss.Host
+	case s.Milvus1 != nil:
+		return s.Milvus1.Host
+	case s.Export != nil:
+		return s.Export.Host
+	}
+	return ""
 }
 
 // Target is the collection's name in the target.

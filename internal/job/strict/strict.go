@@ -122,16 +122,6 @@ func (d *Decoder) problem(at *yaml.Node, path, text string) Problem {
 	return Problem{File: d.File, Line: max(at.Line, 1), Column: max(at.Column, 1), Key: path, Text: text}
 }
 
-// At returns the value of the first of the given keys that is in the file, or the root.
-func (d *Decoder) At(root *yaml.Node, paths ...string) (at *yaml.Node, path string) {
-	for _, p := range paths {
-		if n := d.seen[p]; n != nil {
-			return n, p
-		}
-	}
-	return root, ""
-}
-
 // Keys is what a Checker sees of the file. Keys are named by their path from the Checker on, as "index.metric".
 type Keys struct {
 	d    *Decoder
