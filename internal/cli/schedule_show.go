@@ -109,9 +109,7 @@ func (a *app) scheduleShow(ctx context.Context, name string, limit int) error {
 
 // schedule describes a schedule of ours.
 func (s *server) schedule(ctx context.Context, name string) (*scheduled, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	d, err := s.ScheduleClient().GetHandle(ctx, name).Describe(ctx)
+	d, err := s.describeSchedule(ctx, name)
 	var notFound *serviceerror.NotFound
 	if errors.As(err, &notFound) {
 		return nil, fault.New(fault.NotFound, "Temporal at %s, namespace %s, has no schedule %q; milvusdm schedule list shows those it has", s.address, s.namespace, name)
@@ -147,6 +145,20 @@ func (s *server) schedule(ctx context.Context, name string) (*scheduled, error) 
 		}
 	}
 	return out, nil
+}
+
+// describeSchedule asks Temporal for a schedule. Temporal gives itself five seconds to answer, which a busy one needs more
+// than once.
+func (s *server) describeSchedule(ctx context.Context, name string) (d *client.ScheduleDescription, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*callTimeout)
+	defer cancel()
+	for range 5 {
+		d, err = s.ScheduleClient().GetHandle(ctx, name).Describe(ctx)
+		if err == nil || ctx.Err() != nil || !away(err) {
+			break
+		}
+	}
+	return d, err
 }
 
 // fromMemo is what a schedule's memo tells of it.

@@ -27,8 +27,8 @@ type Draft struct {
 
 // Draft begins a part, or returns the part that an earlier attempt has published, after reading it through. writer is
 // unique to the attempt: at most 40 letters, digits and hyphens, as of run, range and attempt. What other attempts at the
-// same part left unfinished is removed, so that it takes no room; one that is still alive fails when it publishes, and is
-// tried again by nobody who has this one's result.
+// same part left unfinished is removed, so that it takes no room; if one of them is still alive, its Publish fails, or takes
+// over what is published by then.
 func (r *Run) Draft(ctx context.Context, name PartName, writer string, seen progress) (*Draft, *Part, error) {
 	if err := name.check(); err != nil {
 		return nil, nil, err
