@@ -334,12 +334,15 @@ func (v *view) page(columns []*schemapb.FieldData, outputs []string) (*page, err
 		return nil, err
 	}
 	out := &page{keys: keys, whole: true}
-	if keys.Len() == 0 {
-		return out, nil
-	}
 	by := map[string]*schemapb.FieldData{}
 	for _, f := range columns {
+		if n, known := values(f); known && n != 0 && keys.Len() == 0 {
+			return nil, fmt.Errorf("field %q has %d values, and there are no keys", f.GetFieldName(), n)
+		}
 		by[f.GetFieldName()] = f
+	}
+	if keys.Len() == 0 {
+		return out, nil
 	}
 	for _, name := range outputs {
 		f := by[name]

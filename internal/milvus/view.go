@@ -219,6 +219,9 @@ func (v *view) choosePartitions(schema transfer.Schema, there []partition) error
 			v.partitions = append(v.partitions, p)
 		}
 	}
+	if len(v.partitions) == 0 {
+		return fault.New(fault.Internal, "collection %s has no partition, says the server", v.choice.Name)
+	}
 	return v.distinct("rename_partitions", targets)
 }
 
