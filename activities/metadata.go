@@ -136,20 +136,23 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 	return out, pulse.end(err)
 }
 
-// parts numbers the ranges of each partition that has several. A source without rows gets one range all the same: the file
-// says what the collection is.
+// parts numbers the ranges of each partition that has several. A partition without rows gets one range all the same: the file
+// says that it is there, and what the collection is.
 func parts(ranges []transfer.Range, d *transfer.Description) []transfer.Range {
-	if len(ranges) == 0 {
-		r := transfer.Range{}
-		if len(d.Partitions) > 0 {
-			r.Partition = d.Partitions[0]
-		}
-		return []transfer.Range{r}
-	}
 	many := map[string]int{}
 	for i := range ranges {
 		many[ranges[i].Partition]++
 		ranges[i].Number = many[ranges[i].Partition]
+	}
+	partitions := d.Partitions
+	if partitions == nil {
+		partitions = []string{""}
+	}
+	for _, name := range partitions {
+		if many[name] == 0 {
+			many[name] = 1
+			ranges = append(ranges, transfer.Range{ID: len(ranges), Partition: name, Empty: true})
+		}
 	}
 	for i := range ranges {
 		if many[ranges[i].Partition] == 1 {

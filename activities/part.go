@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -46,9 +47,12 @@ func (a *Activities) copyPart(ctx context.Context, in *RangeInput) (*CopyResult,
 
 // write copies the whole range and puts the part in its place.
 func (r *CopyResult) write(ctx context.Context, src transfer.Source, w transfer.PartWriter, in *RangeInput, p *pulse) error {
-	reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
-	if err != nil {
-		return err
+	reader := transfer.Reader(noRows{})
+	if !in.Range.Empty {
+		var err error
+		if reader, err = src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref)); err != nil {
+			return err
+		}
 	}
 	defer reader.Close()
 	c := transfer.Copier{Reader: reader, Writer: guarded{w, p}, Writers: 1, Range: in.Range, Record: p.reached, Stop: activity.GetWorkerStopChannel(ctx)}
@@ -65,3 +69,9 @@ func (r *CopyResult) write(ctx context.Context, src transfer.Source, w transfer.
 	r.Reached, r.Done = reached, true
 	return nil
 }
+
+// noRows reads an empty range.
+type noRows struct{}
+
+func (noRows) Next(context.Context) (*transfer.Batch, error) { return nil, io.EOF }
+func (noRows) Close() error                                  { return nil }

@@ -22,7 +22,12 @@ func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, 
 		return nil, pulse.end(err)
 	}
 	var parts []job.Collection
+	from := map[string]string{}
 	for _, c := range chosen {
+		if other, ok := from[c.Target()]; ok && other != c.Name {
+			return nil, pulse.end(fault.New(fault.Config, "collections %s and %s would both become %s in the target; write another name as the as of one", other, c.Name, c.Target()))
+		}
+		from[c.Target()] = c.Name
 		if ref.Job.Target.HDF5 != nil { // whose partitions are files apart anyway
 			parts = append(parts, c)
 		} else {
@@ -36,6 +41,21 @@ func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, 
 		return nil, pulse.end(fault.New(fault.Unsupported, "the job names %d collections and partitions, more than %d; split it into several", len(parts), maxParts))
 	}
 	return parts, nil
+}
+
+// CheckSource compares what the job will read with its checksums, where there are any.
+func (a *Activities) CheckSource(ctx context.Context, ref Ref) error {
+	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	if err != nil {
+		return pulse.end(err)
+	}
+	defer src.Close()
+	if c, ok := src.(transfer.Checker); ok {
+		return pulse.end(c.Check(ctx, pulse.waiting))
+	}
+	return nil
 }
 
 // sourcePatience is how long a call that opens the source may take without a word.

@@ -38,6 +38,7 @@ type Phase string
 const (
 	PhaseWaiting    Phase = "waiting" // a collection whose turn has not come
 	PhaseReading    Phase = "reading metadata"
+	PhaseChecking   Phase = "checking files"
 	PhaseLoadSource Phase = "loading the source"
 	PhasePlanning   Phase = "checking keys"
 	PhaseLooking    Phase = "looking for existing keys"

@@ -111,6 +111,9 @@ func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	if err := r.list(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}
+	if err := r.checkFiles(ctx); err != nil {
+		return nil, failure(err, r.Resume)
+	}
 	if r.Job.Target.HDF5 == nil {
 		return r.copyParts(ctx)
 	}

@@ -55,15 +55,8 @@ func writingReport(ctx workflow.Context, j *job.Job) workflow.Context {
 
 // activityQueue is the queue of the one machine that has the files, where the job names it, else the workflow's own.
 func activityQueue(ctx workflow.Context, j *job.Job) string {
-	host := ""
-	switch {
-	case j.Source.HDF5 != nil:
-		host = j.Source.HDF5.Host
-	case j.Source.Faiss != nil:
-		host = j.Source.Faiss.Host
-	case j.Source.Milvus1 != nil && j.Source.Milvus1.Host != "":
-		host = j.Source.Milvus1.Host
-	case j.Target.HDF5 != nil:
+	host := j.Source.Host()
+	if host == "" && j.Target.HDF5 != nil {
 		host = j.Target.HDF5.Host
 	}
 	queue := workflow.GetInfo(ctx).TaskQueueName

@@ -65,6 +65,24 @@ func listParts(ctx workflow.Context, ref activities.Ref) ([]*part, error) {
 	return parts, nil
 }
 
+// checkFiles reads through all files of an export that is loaded again: nothing of the job is written if one of them is not as
+// it was written.
+func (r *jobRun) checkFiles(ctx workflow.Context) error {
+	if r.Job.Source.Export == nil {
+		return nil
+	}
+	r.board.phase(ctx, PhaseChecking)
+	for _, p := range r.parts {
+		if p.result != nil {
+			continue
+		}
+		if err := workflow.ExecuteActivity(looking(ctx, &p.job, "check the files of "+p.name), acts.CheckSource, r.ref(&p.job)).Get(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // copyAll copies several collections, some at once. Partitions of one collection go one after another, since there is one lock
 // for all of them. A part that fails does not keep the others from being copied.
 func (r *jobRun) copyAll(ctx workflow.Context) (*Result, error) {
@@ -171,6 +189,7 @@ func (r *jobRun) conclude(ctx workflow.Context) (*Result, error) {
 	}
 	switch {
 	case complete:
+		total.Copying = total.Took // of parts that were copied at the same time there is no sum
 		return total, nil
 	case len(failed) == 0:
 		return total, failure(temporal.NewCanceledError(), state)
@@ -208,6 +227,5 @@ func (t *Result) add(p *Result) {
 	t.Repaired += p.Repaired
 	t.Resumed += p.Resumed
 	t.Lost += p.Lost
-	t.Copying += p.Copying
 	t.Collections = append(t.Collections, *p)
 }

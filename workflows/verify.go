@@ -229,7 +229,7 @@ func rightSide(j *job.Job) (*job.Source, error) {
 	case t != nil:
 		return targetAsSource(t, t.Collection), nil
 	}
-	return nil, fault.New(fault.Unsupported, "name the directory of the export under compare, as hdf5: {paths: ...}, instead of the target")
+	return nil, fault.New(fault.Unsupported, "name the run to compare with under compare, as export: {path: DIRECTORY/RUN, collections: '*'}, instead of the target")
 }
 
 // targetAsSource reads what a job has written, under the name that it has now.
@@ -243,13 +243,13 @@ func targetAsSource(t *job.MilvusTarget, name string) *job.Source {
 
 // comparedWith picks the collection to compare with: the one of the same name in the target.
 func comparedWith(j *job.Job) *job.Source {
-	right := *j.Compare
-	left := j.Collections()
-	if right.Milvus == nil || len(left) != 1 {
+	left, there := j.Collections(), j.Compare.Collections()
+	if there == nil || len(left) != 1 {
+		right := *j.Compare
 		return &right
 	}
 	one := job.Collection{Name: left[0].Target()}
-	for _, c := range right.Milvus.Collections {
+	for _, c := range there {
 		if c.Target() == one.Name {
 			one = c
 		}
@@ -257,28 +257,13 @@ func comparedWith(j *job.Job) *job.Source {
 	if p := left[0].Partitions; len(p) == 1 && len(one.Partitions) == 0 {
 		one.Partitions = []string{cmp.Or(left[0].RenamePartitions[p[0]], p[0])}
 	}
-	m := *right.Milvus
-	m.Collections = []job.Collection{one}
-	right.Milvus = &m
+	right := j.Compare.Only(one)
 	return &right
-}
-
-// hostOf is the machine that has a side's files, "" where any worker can read it.
-func hostOf(s *job.Source) string {
-	switch {
-	case s.HDF5 != nil:
-		return s.HDF5.Host
-	case s.Faiss != nil:
-		return s.Faiss.Host
-	case s.Milvus1 != nil:
-		return s.Milvus1.Host
-	}
-	return ""
 }
 
 // sameHost refuses files that no single machine has.
 func sameHost(left, right *job.Source) error {
-	if l, r := hostOf(left), hostOf(right); l != "" && r != "" && l != r {
+	if l, r := left.Host(), right.Host(); l != "" && r != "" && l != r {
 		return fault.New(fault.Unsupported, "the files to compare are on two machines, %s and %s; put them on one", l, r)
 	}
 	return nil

@@ -297,7 +297,7 @@ func (v *verification) working(ctx workflow.Context, summary string) workflow.Co
 func (v *verification) placed(ctx workflow.Context) workflow.Context {
 	queue := workflow.GetInfo(ctx).TaskQueueName
 	for _, s := range []*job.Source{&v.sides.Job.Source, &v.sides.Right} {
-		if host := hostOf(s); host != "" {
+		if host := s.Host(); host != "" {
 			queue = HostQueue(workflow.GetInfo(ctx).TaskQueueName, host)
 		}
 	}

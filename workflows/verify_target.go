@@ -41,7 +41,7 @@ func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 		return err
 	}
 	d := v.judged()
-	c.result.Verified = mode
+	c.result.Verified = v.mode
 	c.result.Notes = append(c.result.Notes, v.result.Notes...)
 	told := append(v.found.Apart, d.Tell(activities.LeftName, activities.RightName)...)
 	if len(told) == 0 {
@@ -80,8 +80,11 @@ func (c *collectionCopy) owned() bool {
 // target compares the target with what was copied into it.
 func (v *verification) target(ctx workflow.Context, c *collectionCopy) error {
 	switch {
-	case v.mode == VerifySample:
+	case v.mode == VerifySample && v.found.Right.Findable:
 		return v.compareRanges(ctx, c, activities.BySample)
+	case v.mode == VerifySample:
+		v.mode = VerifyFull
+		v.note("rows of files can't be looked up by key: all were compared instead of a sample")
 	case v.others:
 		return v.compareRanges(ctx, c, activities.ByLookup)
 	case v.joinable():

@@ -371,7 +371,7 @@ func TestMigrateBadJobs(t *testing.T) {
 		"another schema":     {choice: fmt.Sprintf("[{name: %s, as: %s}]", name, other), kind: fault.Conflict, says: []string{"embedding", "dim", "8", "9"}},
 		"itself":             {choice: "[" + name + "]", address: from.address, kind: fault.Config, says: []string{"itself"}},
 		"itself, localhost":  {choice: "[" + name + "]", address: strings.Replace(from.address, "127.0.0.1", "localhost", 1), kind: fault.Config, says: []string{"itself"}},
-		"itself, by a proxy": {choice: "[" + name + "]", address: faultproxy.Start(t, from.address).Addr(), kind: fault.Conflict, says: []string{"source"}},
+		"itself, by a proxy": {choice: "[" + name + "]", address: faultproxy.Start(t, from.address).Addr(), kind: fault.Config, says: []string{"is the source itself"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
