@@ -24,6 +24,8 @@ func openSource(ctx context.Context, s *job.Source) (transfer.Source, error) {
 		return milvus.OpenSource(ctx, s.Milvus)
 	case s.Milvus1 != nil:
 		return milvus1.Open(ctx, s.Milvus1)
+	case s.Export != nil:
+		return hdf5run.OpenSource(ctx, s.Export)
 	}
 	return nil, errUnknown("source")
 }
@@ -35,6 +37,8 @@ func listCollections(ctx context.Context, s *job.Source) ([]job.Collection, erro
 		return milvus.List(ctx, *s.Milvus)
 	case s.Milvus1 != nil:
 		return milvus1.List(ctx, s.Milvus1)
+	case s.Export != nil:
+		return hdf5run.List(s.Export)
 	}
 	return nil, errUnknown("source")
 }

@@ -45,7 +45,8 @@ func (s *sink) Inspect(_ context.Context, from *transfer.Description) (*transfer
 	}
 	place := filepath.Join(s.Directory, s.Run, s.collection)
 	plan := &transfer.TargetPlan{Action: transfer.ActionCreate, Place: place, LockID: "target/" + place, Collection: s.collection,
-		Partitions: from.Partitions, Settings: from.Settings, Schema: from.Schema, Server: "HDF5 files", WholeRanges: true, RangeRows: s.rangeRows(from)}
+		Partitions: from.Partitions, Settings: from.Settings, Schema: from.Schema, Index: transfer.Index{Metric: from.Metric},
+		Server: "HDF5 files", WholeRanges: true, RangeRows: s.rangeRows(from)}
 	if s.Compression != "gzip" {
 		free, err := export.Free(s.Directory)
 		if err != nil {
@@ -98,7 +99,7 @@ func (s *sink) OpenPart(ctx context.Context, t *transfer.Target, r transfer.Rang
 	if err != nil || done != nil {
 		return nil, done, errors.Join(err, run.Close())
 	}
-	d := &transfer.Description{Schema: t.Plan.Schema, Settings: t.Plan.Settings}
+	d := &transfer.Description{Schema: t.Plan.Schema, Settings: t.Plan.Settings, Metric: t.Plan.Index.Metric}
 	w, err := hdf5.CreatePart(draft.Path, d, hdf5.WriteOptions{Collection: s.collection, Partition: r.Partition,
 		Compression: s.Compression, Level: s.Level, Shuffle: s.Shuffle, Fletcher32: s.Fletcher32})
 	if err != nil {

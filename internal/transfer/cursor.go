@@ -45,6 +45,8 @@ type Range struct {
 	Partition string `json:"partition,omitempty"`
 	// Number counts the ranges of a partition from 1, if it has several and they are to become parts (see PartSink).
 	Number int `json:"number,omitempty"`
+	// Empty: the source has no rows here, and is not asked for them. The range is there for what it becomes.
+	Empty bool `json:"empty,omitempty"`
 	// Rows is how many rows the range holds: exact for files, estimated for servers.
 	Rows int64  `json:"rows,string"`
 	From Cursor `json:"from"`

@@ -46,6 +46,13 @@ type Waiter interface {
 	OnWait(report func(string))
 }
 
+// Checker is a Source that says what it holds was written with checksums.
+type Checker interface {
+	// Check reads all that will be read and compares it with its checksums: fault.Corrupt names what is not as it was written.
+	// report is called with how far it is.
+	Check(ctx context.Context, report func(string)) error
+}
+
 // Finder is a Source that can read rows by their primary keys.
 type Finder interface {
 	// Find yields the rows of a partition ("": of any) that have one of the distinct keys, in any order.

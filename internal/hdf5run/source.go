@@ -1,0 +1,189 @@
+package hdf5run
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"milvusdm/internal/export"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/hdf5"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// List returns a choice for each collection that the job names: those named, in their order, and for '*' all others of the run,
+// as the manifest has them.
+func List(src *job.ExportSource) ([]job.Collection, error) {
+	m, err := export.ReadManifest(src.Path)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]bool{}
+	for _, choice := range src.Collections {
+		named[choice.Name] = true
+	}
+	var chosen []job.Collection
+	for _, choice := range src.Collections {
+		if choice.Name != "*" {
+			if _, err := find(m, src.Path, choice.Name); err != nil {
+				return nil, err
+			}
+			chosen = append(chosen, choice)
+			continue
+		}
+		for _, c := range m.Collections {
+			if !named[c.Name] {
+				choice.Name = c.Name
+				chosen = append(chosen, choice)
+			}
+		}
+	}
+	return chosen, nil
+}
+
+// find returns a collection of a run.
+func find(m *export.Manifest, path, name string) (*export.Collection, error) {
+	var there []string
+	for i := range m.Collections {
+		if m.Collections[i].Name == name {
+			return &m.Collections[i], nil
+		}
+		there = append(there, m.Collections[i].Name)
+	}
+	return nil, fault.New(fault.NotFound, "%s: holds no collection %q; it has %.500s", path, name, strings.Join(there, ", "))
+}
+
+// source is one collection of a finished run, or some of its partitions.
+type source struct {
+	transfer.Source // of its files
+	job.ExportSource
+	choice   job.Collection
+	manifest *export.Manifest
+}
+
+// keyedSource is one whose keys must not repeat.
+type keyedSource struct {
+	*source
+	transfer.KeyScanner
+}
+
+var _ transfer.Checker = (*source)(nil)
+
+// OpenSource opens the one collection that the job names, or the partitions of it that the job chooses. All files of it must be
+// there with their sizes; what is in them, Check compares.
+//
+// The source is a transfer.KeyScanner where that of its files is one (see hdf5.Open).
+func OpenSource(ctx context.Context, src *job.ExportSource) (transfer.Source, error) {
+	if len(src.Collections) != 1 || src.Collections[0].Name == "*" {
+		return nil, fault.New(fault.Internal, "a source is one collection; List says which there are")
+	}
+	s := &source{ExportSource: *src, choice: src.Collections[0]}
+	var err error
+	if s.manifest, err = export.Check(ctx, s.Path, export.Sizes, nil, s.choice.Name); err != nil {
+		return nil, err
+	}
+	files, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	s.Source, err = hdf5.Open(ctx, &job.HDF5Source{Files: job.Files{Paths: files}, Layout: job.LayoutExport})
+	if err != nil {
+		return nil, err
+	}
+	if keys, ok := s.Source.(transfer.KeyScanner); ok {
+		return keyedSource{s, keys}, nil
+	}
+	return s, nil
+}
+
+// files are those to read, in row order.
+func (s *source) files() ([]string, error) {
+	c, err := find(s.manifest, s.Path, s.choice.Name)
+	if err != nil {
+		return nil, err
+	}
+	var files, there []string
+	for _, p := range c.Parts {
+		if !slices.Contains(there, p.Partition) {
+			there = append(there, p.Partition)
+		}
+		if len(s.choice.Partitions) == 0 || slices.Contains(s.choice.Partitions, p.Partition) {
+			files = append(files, filepath.Join(s.Path, filepath.FromSlash(p.Path)))
+		}
+	}
+	for key, names := range map[string][]string{"partitions": s.choice.Partitions, "rename_partitions": slices.Sorted(maps.Keys(s.choice.RenamePartitions))} {
+		for _, name := range names {
+			if !slices.Contains(there, name) {
+				return nil, fault.New(fault.NotFound, "source.export.collections.%s.%s: %s has no partition %q of it; it has %.500s",
+					s.choice.Name, key, s.Path, name, strings.Join(there, ", "))
+			}
+		}
+	}
+	return files, nil
+}
+
+// Check implements transfer.Checker.
+func (s *source) Check(ctx context.Context, report func(string)) error {
+	seen := func(done, total int64) {
+		report(fmt.Sprintf("checking the files of %s: %d of %d MB", s.choice.Name, done>>20, total>>20))
+	}
+	_, err := export.Check(ctx, s.Path, export.Checksums, seen, s.choice.Name)
+	return err
+}
+
+// rename returns a partition's name in the target.
+func (s *source) rename(partition string) string {
+	return cmp.Or(s.choice.RenamePartitions[partition], partition)
+}
+
+func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
+	d, err := s.Source.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.Format = fmt.Sprintf("export of %s, begun %s, collection %s", s.manifest.Server.Address, s.manifest.Started.UTC().Format("2006-01-02 15:04:05 UTC"), s.choice.Name)
+	d.Collection = s.choice.Name
+	h := sha256.Sum256([]byte(s.manifest.Seal + d.Identity))
+	d.Identity = "export:" + hex.EncodeToString(h[:16])
+	d.Partitions = s.renamed(d.Partitions)
+	if d.Settings != nil {
+		settings := *d.Settings // the source's own stays as it is
+		settings.Partitions = s.renamed(settings.Partitions)
+		d.Settings = &settings
+	}
+	return d, distinct(d.Partitions)
+}
+
+// renamed returns the partitions' names in the target; nil stays nil.
+func (s *source) renamed(partitions []string) []string {
+	var out []string
+	for _, p := range partitions {
+		out = append(out, s.rename(p))
+	}
+	return out
+}
+
+// distinct refuses two partitions that would become one.
+func distinct(partitions []string) error {
+	for i, p := range partitions {
+		if slices.Contains(partitions[:i], p) {
+			return fault.New(fault.Config, "source.export.collections.rename_partitions: two partitions would become %s; write other names", p)
+		}
+	}
+	return nil
+}
+
+func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]transfer.Range, error) {
+	ranges, err := s.Source.Plan(ctx, rowsPerRange, report)
+	for i := range ranges {
+		ranges[i].Partition = s.rename(ranges[i].Partition)
+	}
+	return ranges, err
+}
