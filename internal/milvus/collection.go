@@ -24,11 +24,18 @@ type collection struct {
 	Shards        int32
 	Consistency   commonpb.ConsistencyLevel
 	KeyPartitions int64 // how many partitions the values of a partition key are spread over
+
+	place string
 }
 
 // incarnation is the same for two looks at one collection, whatever its name and the address of its server. It is what
-// transfer.Settings.Collection holds.
-func (c *collection) incarnation() string { return fmt.Sprintf("%d/%d", c.ID, c.Created) }
+// transfer.Settings.Collection holds. Of a server that numbers no collections, as milvus-lite, it is the place.
+func (c *collection) incarnation() string {
+	if c.ID == 0 {
+		return c.place
+	}
+	return fmt.Sprintf("%d/%d", c.ID, c.Created)
+}
 
 // describe returns the collection, or nil when there is none of that name. An alias is answered with its collection.
 func (c *conn) describe(ctx context.Context, name string) (*collection, error) {
@@ -44,6 +51,7 @@ func (c *conn) describe(ctx context.Context, name string) (*collection, error) {
 		ID: resp.GetCollectionID(), Created: resp.GetCreatedTimestamp(), Name: resp.GetSchema().GetName(), Schema: transfer.Schema{CollectionSchema: resp.GetSchema()},
 		Aliases: resp.GetAliases(), Shards: resp.GetShardsNum(), Properties: map[string]string{},
 		Consistency: resp.GetConsistencyLevel(), KeyPartitions: resp.GetNumPartitions(),
+		place: fmt.Sprintf("%s/%s/%s", hostPort(c.address), c.database, resp.GetSchema().GetName()),
 	}
 	for _, kv := range resp.GetProperties() {
 		out.Properties[kv.GetKey()] = kv.GetValue()
@@ -57,24 +65,38 @@ func (c *conn) partitionID(ctx context.Context, collection, partition string) (i
 	if err := check(resp.GetStatus(), err); err != nil {
 		return 0, wrap(err, "list partitions of %s", collection)
 	}
-	if i := slices.Index(resp.GetPartitionNames(), partition); i >= 0 && i < len(resp.GetPartitionIDs()) {
-		return resp.GetPartitionIDs()[i], nil
+	i := slices.Index(resp.GetPartitionNames(), partition)
+	if i < 0 {
+		return 0, nil
 	}
-	return 0, nil
+	if i >= len(resp.GetPartitionIDs()) {
+		return 0, fault.New(fault.Unsupported, "the server does not number its partitions, so %s can't be told from another of its name; leave partition out", partition)
+	}
+	return resp.GetPartitionIDs()[i], nil
+}
+
+// partitionNames returns the names of a collection's partitions.
+func (c *conn) partitionNames(ctx context.Context, collection string) ([]string, error) {
+	all, err := c.partitionsOf(ctx, collection)
+	var names []string
+	for _, p := range all {
+		names = append(names, p.source)
+	}
+	return names, err
 }
 
 // whollyLoaded refuses a collection of which only some partitions are loaded: the server calls it loaded, and does not see the
 // keys in the others.
 func (c *conn) whollyLoaded(ctx context.Context, name string) error {
-	all, err := c.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: name})
-	if err := check(all.GetStatus(), err); err != nil {
-		return wrap(err, "list partitions of %s", name)
+	all, err := c.partitionNames(ctx, name)
+	if err != nil || len(all) == 1 {
+		return err
 	}
 	in, err := c.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: name, Type: milvuspb.ShowType_InMemory})
 	if err := check(in.GetStatus(), err); err != nil {
 		return wrap(err, "list loaded partitions of %s", name)
 	}
-	for _, p := range all.GetPartitionNames() {
+	for _, p := range all {
 		if !slices.Contains(in.GetPartitionNames(), p) {
 			return fault.New(fault.Conflict, "collection %s is loaded in part: partition %s is not; load the collection, or release it", name, p)
 		}

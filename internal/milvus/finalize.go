@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -98,14 +100,12 @@ func (s *sink) buildIndexes(ctx context.Context, name string, t *transfer.Target
 	})
 }
 
-// indexed reports whether the index is there: of a field that may have several, by its name.
+// indexed reports whether the index is there: of a field that may have several, by its name, or its parameters where the server gives
+// names of its own.
 func indexed(descriptions []*milvuspb.IndexDescription, ix transfer.FieldIndex) bool {
-	for _, d := range descriptions {
-		if d.GetFieldName() == ix.Field && (ix.Name == "" || ix.Name == d.GetIndexName()) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(descriptions, func(d *milvuspb.IndexDescription) bool {
+		return d.GetFieldName() == ix.Field && (ix.Name == "" || ix.Name == d.GetIndexName() || maps.Equal(ix.Params, paramsOf(d)))
+	})
 }
 
 func (s *sink) createIndex(ctx context.Context, name string, ix transfer.FieldIndex) error {
@@ -147,6 +147,9 @@ func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report
 		err = wait(ctx, func() (bool, error) {
 			p, err := s.raw.GetLoadingProgress(ctx, &milvuspb.GetLoadingProgressRequest{CollectionName: name})
 			report(fmt.Sprintf("loaded %d %%", p.GetProgress()))
+			if err == nil && p.GetStatus() == nil {
+				return p.GetProgress() == 100, nil // milvus-lite leaves the status out
+			}
 			return p.GetProgress() == 100, check(p.GetStatus(), err)
 		})
 	}

@@ -116,13 +116,21 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
 	}
+	if action == transfer.ActionReplace && plan.OldID == 0 {
+		return fault.New(fault.Unsupported, "collection %s can't be replaced, since the server does not number its collections; drop it first", plan.Collection)
+	}
 	if action == transfer.ActionCreate {
 		plan.KeepLoaded = s.keepLoaded(from.Settings == nil || from.Settings.Loaded)
 	}
-	if from.Settings == nil {
-		return nil
+	if from.Settings != nil {
+		if err := s.planSettings(ctx, plan, from); err != nil {
+			return err
+		}
 	}
-	return s.planSettings(ctx, plan, from)
+	if ok, err := s.renames(ctx); ok || err != nil {
+		return err
+	}
+	return planInPlace(plan)
 }
 
 // decide applies the job's mode to a collection that is there.

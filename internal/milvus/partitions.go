@@ -70,6 +70,7 @@ const dropTimeout = 30 * time.Second
 
 // createPartitions makes those of the partitions that are not there.
 func (s *sink) createPartitions(ctx context.Context, collection string, names []string) error {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == defaultPartition }) // which is there
 	if len(names) == 0 {
 		return nil
 	}
@@ -88,14 +89,6 @@ func (s *sink) createPartitions(ctx context.Context, collection string, names []
 		there = append(there, name)
 	}
 	return nil
-}
-
-func (s *sink) partitionNames(ctx context.Context, collection string) ([]string, error) {
-	resp, err := s.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: collection})
-	if err := check(resp.GetStatus(), err); err != nil {
-		return nil, wrap(err, "list partitions of %s", collection)
-	}
-	return resp.GetPartitionNames(), nil
 }
 
 // otherPartitions reports whether the collection has a partition that a row of the job does not go to, whatever its key.

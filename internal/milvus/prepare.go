@@ -35,6 +35,9 @@ func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfe
 	}
 	if plan.StagingName != "" {
 		t.Name, t.Fresh = plan.StagingName, true
+		if inPlace(plan) {
+			return t, s.prepareInPlace(ctx, plan, t)
+		}
 		return t, s.prepareStaging(ctx, plan, t)
 	}
 	there, err := s.describe(ctx, plan.Collection)
@@ -149,6 +152,14 @@ func (s *sink) tryIndexes(ctx context.Context, plan *transfer.TargetPlan) error 
 			}
 		}
 	}
+	// milvus-lite loads a collection that has its indexes
+	state, err := s.loadState(ctx, plan.StagingName)
+	if err == nil && state == commonpb.LoadState_LoadStateLoaded {
+		err = s.release(ctx, plan.StagingName)
+	}
+	if err != nil {
+		return err
+	}
 	for _, ix := range wanted {
 		if err := s.dropIndex(ctx, plan.StagingName, ix.Field, ix.Name); err != nil {
 			return err
@@ -191,7 +202,7 @@ func (s *sink) Adopt(ctx context.Context, t *transfer.Target) (*transfer.Target,
 	if now.Name, err = s.currentName(ctx, t); err != nil {
 		return nil, err
 	}
-	if t.Fresh {
+	if t.Fresh && !inPlace(&t.Plan) {
 		there, err := s.describe(ctx, now.Name)
 		if err != nil {
 			return nil, err

@@ -25,18 +25,22 @@ func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 		}
 		return s.setProperty(ctx, t.Plan.Collection, mark, "")
 	}
-	if there != nil && there.ID == t.CollectionID && there.Name == t.Plan.Collection {
-		return s.settle(ctx, t) // published before
-	}
 	staged, err := s.describe(ctx, t.Name)
 	if err != nil {
 		return err
+	}
+	published := there != nil && there.ID == t.CollectionID && there.Name == t.Plan.Collection
+	if t.CollectionID == 0 && !inPlace(&t.Plan) {
+		published = published && staged == nil // of the two that have no numbers it is the one that is left
+	}
+	if published {
+		return s.settle(ctx, t)
 	}
 	if staged == nil || staged.ID != t.CollectionID {
 		return fault.New(fault.Conflict, "the staging collection %s is gone: somebody dropped it", t.Name)
 	}
 	if there != nil && there.Name == t.Plan.Collection {
-		if there.ID != t.Plan.OldID {
+		if t.Plan.OldID == 0 || there.ID != t.Plan.OldID {
 			return fault.New(fault.Conflict, "somebody made a collection %s while the job ran; it is left alone, and the rows that were copied stand in %s", t.Plan.Collection, t.Name)
 		}
 		for _, alias := range there.Aliases {
@@ -56,6 +60,12 @@ func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 
 // settle does what is left when the collection has its name.
 func (s *sink) settle(ctx context.Context, t *transfer.Target) error {
+	if t.CollectionID == 0 && t.Plan.KeepLoaded {
+		// milvus-lite forgets with the old name that the collection was loaded
+		if _, err := s.load(ctx, t.Plan.Collection, t, func(string) {}); err != nil {
+			return err
+		}
+	}
 	if err := s.finish(ctx, t); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
+	"milvusdm/tests/stack"
 )
 
 // everyType is a schema of all that a Milvus 2.3.5 holds, but for a partition key, and rows of it.
@@ -614,5 +615,44 @@ func TestLargeBatchArrives(t *testing.T) {
 	m.run(from, rows, map[string][]*schemapb.FieldData{"_default": fields})
 	if n := m.rows("large_batch"); n != rows {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// Servers without numbers for collections, and one that can't rename, are written all the same.
+func TestMilvusLiteIsWritten(t *testing.T) {
+	for _, version := range []string{stack.LiteCpp, stack.LitePython} {
+		t.Run(version, func(t *testing.T) {
+			server := job.MilvusServer{Address: stack.MilvusLite(t, version).Address, ConnectTimeout: 30 * time.Second}
+			c, err := connect(context.Background(), server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := c.close(); err != nil {
+					t.Error(err)
+				}
+			})
+			m := &migration{t, &testConn{c}, job.MilvusTarget{MilvusServer: server, Collection: "lite", Mode: job.Append, Load: "keep"}, "0123abcd"}
+			m.dropAfter(t, "lite")
+			from, fields := plainRows(20)
+			from.Settings.Aliases, from.Settings.Collection = []string{"lite_alias"}, "1/2"
+			if notes := strings.Join(m.inspect(from).Notes, "\n"); strings.Contains(notes, "can't rename") != (version == stack.LiteCpp) {
+				t.Error(notes)
+			}
+			m.run(from, 20, map[string][]*schemapb.FieldData{"_default": fields})
+			m.holds("lite", "id", fields)
+			same(t, m.see("lite").Schema, from.Schema)
+			if version == stack.LitePython && m.see("lite_alias").Name != "lite" {
+				t.Error("the alias is not there")
+			}
+			m.target.Mode = job.Overwrite
+			m.refuses(from, fault.Unsupported, "drop it first")
+			from.Settings.Collection = m.see("lite").incarnation()
+			m.refuses(from, fault.Config, "is the source itself")
+			// another collection on such a server is not the source
+			m.make(t, "lite_other", from.Schema.CollectionSchema)
+			m.target.Mode, m.target.Collection = job.Append, "lite_other"
+			m.inspect(from)
+		})
 	}
 }
