@@ -85,7 +85,7 @@ func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
 // eachBatch reads a range from its beginning, superseded rows left out.
 func (a *Activities) eachBatch(ctx context.Context, in *RangeInput, pulse *pulse, f func(*transfer.Batch) error) error {
 	return a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
-		reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
+		reader, err := openRange(ctx, src, in)
 		if err != nil {
 			return err
 		}

@@ -47,12 +47,9 @@ func (a *Activities) copyPart(ctx context.Context, in *RangeInput) (*CopyResult,
 
 // write copies the whole range and puts the part in its place.
 func (r *CopyResult) write(ctx context.Context, src transfer.Source, w transfer.PartWriter, in *RangeInput, p *pulse) error {
-	reader := transfer.Reader(noRows{})
-	if !in.Range.Empty {
-		var err error
-		if reader, err = src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref)); err != nil {
-			return err
-		}
+	reader, err := openRange(ctx, src, in)
+	if err != nil {
+		return err
 	}
 	defer reader.Close()
 	c := transfer.Copier{Reader: reader, Writer: guarded{w, p}, Writers: 1, Range: in.Range, Record: p.reached, Stop: activity.GetWorkerStopChannel(ctx)}
@@ -68,6 +65,14 @@ func (r *CopyResult) write(ctx context.Context, src transfer.Source, w transfer.
 	reached.Sum, reached.Rows = r.Part.Sum, r.Part.Rows
 	r.Reached, r.Done = reached, true
 	return nil
+}
+
+// openRange reads a range from its beginning.
+func openRange(ctx context.Context, src transfer.Source, in *RangeInput) (transfer.Reader, error) {
+	if in.Range.Empty {
+		return noRows{}, nil
+	}
+	return src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
 }
 
 // noRows reads an empty range.

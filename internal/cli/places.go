@@ -36,6 +36,8 @@ func sideName(s *job.Source) string {
 		return collectionsName(serverName(&s.Milvus.MilvusServer), s.Milvus.Collections, name)
 	case s.Milvus1 != nil:
 		return collectionsName(s.Milvus1.Path, s.Milvus1.Collections, name)
+	case s.Export != nil:
+		return collectionsName(s.Export.Path, s.Export.Collections, name)
 	}
 	f := files(s)
 	switch {
@@ -90,12 +92,7 @@ func hosts(j *job.Job) []string {
 		sides = append(sides, j.Compare)
 	}
 	for _, s := range sides {
-		if f := files(s); f != nil {
-			add(f.Host)
-		}
-		if s.Milvus1 != nil {
-			add(s.Milvus1.Host)
-		}
+		add(s.Host())
 	}
 	if t := j.Target.HDF5; t != nil {
 		add(t.Host)

@@ -52,20 +52,20 @@ var notInName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // ownLoader is in this program's own form. Its paths are relative to itself, so that the run's directory can be moved.
 func ownLoader(m *Manifest, c *Collection) (loader, error) {
-	type hdf5 struct {
-		Paths []string `yaml:"paths"`
+	type export struct {
+		Path        string   `yaml:"path"`
+		Collections []string `yaml:"collections"`
 	}
 	type milvus struct {
-		Address    string `yaml:"address"`
-		Database   string `yaml:"database,omitempty"`
-		Collection string `yaml:"collection"`
-		Mode       string `yaml:"mode"`
+		Address  string `yaml:"address"`
+		Database string `yaml:"database,omitempty"`
+		Mode     string `yaml:"mode"`
 	}
 	var doc struct {
 		Version int    `yaml:"version"`
 		Name    string `yaml:"name"`
 		Source  struct {
-			HDF5 hdf5 `yaml:"hdf5"`
+			Export export `yaml:"export"`
 		} `yaml:"source"`
 		Target struct {
 			Milvus milvus `yaml:"milvus"`
@@ -74,8 +74,8 @@ func ownLoader(m *Manifest, c *Collection) (loader, error) {
 	doc.Version = 1
 	doc.Name = "load-" + notInName.ReplaceAllString(c.Name, "_")
 	doc.Name = doc.Name[:min(len(doc.Name), 100)]
-	doc.Source.HDF5.Paths = []string{"../" + collectionDir(c.Name)}
-	doc.Target.Milvus = milvus{Address: net.JoinHostPort(loadHost, strconv.Itoa(loadPort)), Database: m.Server.Database, Collection: c.Name, Mode: "append"}
+	doc.Source.Export = export{Path: "..", Collections: []string{c.Name}}
+	doc.Target.Milvus = milvus{Address: net.JoinHostPort(loadHost, strconv.Itoa(loadPort)), Database: m.Server.Database, Mode: "append"}
 	return encodeLoader(path.Join(yamlDir, collectionDir(c.Name)+".yaml"),
 		"Loads the collection with all that it was. Set target.milvus to where it is to go.", doc)
 }
@@ -105,6 +105,9 @@ func h2mLoaders(dir string, c *Collection) ([]loader, error) {
 	var order []string
 	tasks := map[string]*file{}
 	for _, p := range c.Parts {
+		if p.Rows == 0 {
+			continue // in MilvusDM's form a file says nothing beside its rows
+		}
 		at := path.Join(yamlDir, collectionDir(c.Name), PartName{Partition: p.Partition}.partitionFile()+".yaml")
 		if tasks[at] == nil {
 			order = append(order, at)

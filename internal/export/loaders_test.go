@@ -21,10 +21,11 @@ func TestLoaders(t *testing.T) {
 		return j
 	}
 	own := load("yamls/articles.yaml")
-	if own.Name != "load-articles" || own.Target.Milvus.Collection != "articles" || own.Target.Milvus.Mode != job.Append {
+	if own.Name != "load-articles" || own.Target.Milvus.Mode != job.Append {
 		t.Errorf("got %+v", own)
 	}
-	if diff := cmp.Diff([]string{filepath.Join(at, "articles")}, own.Source.HDF5.Paths); diff != "" {
+	want := &job.ExportSource{Path: at, Collections: []job.Collection{{Name: "articles"}}}
+	if diff := cmp.Diff(want, own.Source.Export); diff != "" {
 		t.Error(diff)
 	}
 	for path, want := range map[string]struct {
@@ -68,7 +69,7 @@ func TestLoadersOfOtherCollections(t *testing.T) {
 	}
 	j, _, err := job.Parse("/x/yamls/texts.yaml", list[0].text, job.Options{})
 	ok(t, err)
-	if j.Target.Milvus.Database != "books" || j.Source.HDF5.Paths[0] != "/x/texts" {
+	if j.Target.Milvus.Database != "books" || j.Source.Export.Path != "/x" {
 		t.Errorf("got %+v", j)
 	}
 }
