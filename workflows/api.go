@@ -149,8 +149,9 @@ type State struct {
 	Ranges   []RangeState    `json:"ranges"`
 	// Parts are what became of the collections of a job that copies several; then only Hash is set beside it.
 	Parts []PartState `json:"parts,omitempty"`
-	// Run is the directory of an export's run.
-	Run string `json:"run,omitempty"`
+	// Run is the directory of an export's run, Stage what it is known by.
+	Run   string `json:"run,omitempty"`
+	Stage string `json:"stage,omitempty"`
 	// LateUntil is when a write that was lost can arrive no more.
 	LateUntil time.Time `json:"lateUntil,omitzero"`
 	Lost      int       `json:"lost,omitempty"`

@@ -21,24 +21,26 @@ func scheduled(ctx workflow.Context) time.Time {
 	return at
 }
 
-// beginExport names the directory of the run. A job that goes on from an earlier run goes on in the same; the run is known as
-// the job's own by the job's hash.
+// beginExport names the directory of the run. A job that goes on from an earlier run goes on in the same, by
+// whose stage the directory is known as its own.
 func (r *jobRun) beginExport(ctx workflow.Context) {
 	if r.Job.Target.HDF5 == nil {
 		return
 	}
-	r.stage = r.Hash[:min(len(r.Hash), 16)]
 	target := *r.Job.Target.HDF5
 	switch {
-	case target.Run != "":
 	case r.Resume != nil && r.Resume.Hash == r.Hash && r.Resume.Run != "":
-		target.Run = r.Resume.Run
+		target.Run, r.stage = r.Resume.Run, r.Resume.Stage
+	case target.Run != "":
 	default:
 		window := time.Duration(0)
 		if r.Schedule != nil {
 			window = r.Schedule.CatchupWindow
 		}
 		target.Run = export.RunName(r.board.started, scheduled(ctx), window)
+	}
+	if r.Schedule != nil {
+		target.Schedule = r.Schedule.ID
 	}
 	r.Job.Target.HDF5 = &target
 }

@@ -125,7 +125,7 @@ func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 		return nil, r.dropExport(ctx, err)
 	}
 	if state := StateOf(err); state != nil {
-		state.Run = r.Job.Target.HDF5.Run
+		state.Run, state.Stage = r.Job.Target.HDF5.Run, r.stage
 		err = ended(err, state)
 	}
 	return result, err

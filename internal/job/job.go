@@ -120,6 +120,8 @@ type HDF5Target struct {
 	Directory string `json:"directory" yaml:"directory" rule:"required,is=path"`
 	// Name of this run's directory. Without it, the time at which the run was started (or scheduled).
 	Run string `json:"run,omitempty" yaml:"run" rule:"is=name"`
+	// Schedule is the one that started the run; the workflow fills it in.
+	Schedule string `json:"schedule,omitempty" yaml:"-"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
 	// Compression of the datasets.
