@@ -379,7 +379,11 @@ func TestListResolvesNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { inner.close() })
+	t.Cleanup(func() {
+		if err := inner.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	d := &testConn{inner}
 	for _, name := range []string{"one", "two", "three", stagingName("two", "0123abcd")} {
 		d.make(t, name, readSchema(transfer.KeyField("id")))

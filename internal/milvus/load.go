@@ -55,9 +55,11 @@ func (s *source) loadedPartitions(ctx context.Context) (names []string, err erro
 			names = []string{defaultPartition}
 			return true, nil
 		}
-		names = resp.GetPartitionNames()
-		loading := slices.ContainsFunc(resp.GetInMemoryPercentages(), func(p int64) bool { return p < 100 })
-		return !loading, err
+		if names = resp.GetPartitionNames(); err != nil || len(names) == 0 {
+			return true, err
+		}
+		state, err := s.raw.GetLoadState(ctx, &milvuspb.GetLoadStateRequest{CollectionName: s.view.choice.Name, PartitionNames: names})
+		return state.GetState() != commonpb.LoadState_LoadStateLoading, check(state.GetStatus(), err)
 	})
 	return names, wrap(err, "list loaded partitions of %s", s.view.choice.Name)
 }

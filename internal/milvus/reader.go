@@ -214,11 +214,9 @@ type pager struct {
 	partition partition
 	outputs   []string
 	at, to    transfer.Cursor
-	// ask for about so many rows. A page may have more or less of them: see ask.
-	want     int
-	ceiling  int     // most to ask for, after an answer was too large
-	spread   float64 // rows answered for each one asked for
-	rowBytes float64 // of the last page; 0 before
+	ceiling   int     // most rows to ask for, after an answer was too large
+	spread    float64 // rows answered for each one asked for
+	rowBytes  float64 // of the last page; 0 before
 }
 
 func (s *source) pages(p partition, outputs []string, from, to transfer.Cursor) *pager {

@@ -28,7 +28,7 @@ func pieces(b []byte, size int) mem.BufferSlice {
 }
 
 func answers() map[string]*milvuspb.QueryResults {
-	odd := transfer.FloatVectorColumn("odd", 3, []float32{float32(math.NaN()), float32(math.Inf(1)), -0.0, 1, 2, 3})
+	odd := transfer.FloatVectorColumn("odd", 3, []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Copysign(0, -1)), 1, 2, 3})
 	odd.FieldId, odd.ValidData, odd.IsDynamic = 7, []bool{true, false}, true
 	newer := &schemapb.FieldData{Type: 999, FieldName: "newer"}
 	newer.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 77, protowire.BytesType), []byte("values")))
