@@ -80,7 +80,7 @@ func dial(ctx context.Context, address string) (milvuspb.MilvusServiceClient, fu
 	if err != nil {
 		return nil, nil, err
 	}
-	return sdk.(*client.GrpcClient).Service, func() { sdk.Close() }, nil
+	return sdk.(*client.GrpcClient).Service, func() { _ = sdk.Close() }, nil // what was measured is measured
 }
 
 // create makes the target collection like the source.
