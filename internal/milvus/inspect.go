@@ -82,7 +82,7 @@ func (s *sink) planKeys(plan *transfer.TargetPlan, from *transfer.Description) e
 // planVectors refuses what no Milvus takes, and chooses the index of the vector field of a source that has only the one.
 func (s *sink) planVectors(plan *transfer.TargetPlan, from *transfer.Description) error {
 	vectors := from.Schema.Vectors()
-	if len(vectors) == 0 && len(from.Schema.GetStructArrayFields()) == 0 {
+	if len(vectors) == 0 && (from.Settings == nil || len(from.Schema.GetStructArrayFields()) == 0) {
 		return fault.New(fault.Unsupported, "the source has no vector field, and a Milvus collection needs one")
 	}
 	if d := s.job.Dimension; d != 0 && len(vectors) > 0 && transfer.TypeParam(vectors[0], "dim") != fmt.Sprint(d) {

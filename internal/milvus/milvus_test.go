@@ -164,3 +164,16 @@ func TestConnectKindTellsRefusals(t *testing.T) {
 		t.Error("wrong kind")
 	}
 }
+
+func TestSourceWithoutVectorsIsRefused(t *testing.T) {
+	s := &sink{}
+	structs := []*schemapb.StructArrayFieldSchema{{Name: "s"}}
+	for _, from := range []*transfer.Description{
+		{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{StructArrayFields: structs}}},
+		{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{}}, Settings: &transfer.Settings{}},
+	} {
+		if err := s.planVectors(&transfer.TargetPlan{}, from); fault.KindOf(err) != fault.Unsupported {
+			t.Errorf("%v: %v", from, err)
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (s *sink) aliasHolder(ctx context.Context, alias string, plan *transfer.Tar
 	}
 	there, err := s.describe(ctx, alias)
 	switch {
-	case err != nil || there == nil || there.ID == plan.OldID:
+	case err != nil || there == nil || plan.OldID != 0 && there.ID == plan.OldID:
 		return "", err
 	case there.Name == alias:
 		return "the name of another collection", nil
