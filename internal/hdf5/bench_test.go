@@ -3,11 +3,15 @@ package hdf5
 import (
 	"context"
 	"io"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
@@ -78,4 +82,55 @@ func drain(tb testing.TB, source transfer.Source, limit transfer.BatchLimit) (by
 		}
 	}
 	return bytes
+}
+
+// BenchmarkWrite writes what testdata/bench_h5py.py writes by h5py, and compares:
+//
+//	python testdata/bench_h5py.py compare DIR; HDF5_BENCH_DIR=DIR go test -bench Write
+func BenchmarkWrite(b *testing.B) {
+	dir := os.Getenv("HDF5_BENCH_DIR")
+	if dir == "" {
+		b.Skip("HDF5_BENCH_DIR names no directory of files")
+	}
+	const rows, dim, batch = 500_000, 128, 8_000
+	random := rand.New(rand.NewPCG(1, 1))
+	var batches [4]*transfer.Batch
+	for i := range batches {
+		v, k := make([]float32, batch*dim), make([]int64, batch)
+		for i := range v {
+			v[i] = float32(math.Round(random.NormFloat64()*100) / 100)
+		}
+		for j := range k {
+			k[j] = int64(i*batch + j)
+		}
+		batches[i] = &transfer.Batch{Rows: batch, Fields: []*schemapb.FieldData{transfer.Int64Column("id", k), transfer.FloatVectorColumn("v", dim, v)}}
+	}
+	d := &transfer.Description{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{
+		Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, dim)}}}}
+	for name, o := range map[string]WriteOptions{"plain": {}, "gzip": {Compression: "gzip", Shuffle: true}} {
+		b.Run(name, func(b *testing.B) {
+			path := filepath.Join(dir, "written.h5")
+			var best, bestCPU float64
+			for b.Loop() {
+				begin, cpu := time.Now(), cpuTime(b)
+				w, err := CreatePart(path, d, o)
+				for i := 0; err == nil && w.Rows() < rows; i++ {
+					err = w.Append(b.Context(), batches[i%len(batches)])
+				}
+				if err == nil {
+					err = w.Close()
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				bytes := float64(w.Bytes()) / 1e6
+				best, bestCPU = max(best, bytes/time.Since(begin).Seconds()), max(bestCPU, bytes/(cpuTime(b)-cpu).Seconds())
+				if err := os.Remove(path); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(best, "best-MB/s")
+			b.ReportMetric(bestCPU, "best-MB/CPU-s")
+		})
+	}
 }

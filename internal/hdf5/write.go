@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -140,7 +141,7 @@ func (w *PartWriter) Append(ctx context.Context, b *transfer.Batch) error {
 		return w.failed
 	}
 	if w.failed = w.append(ctx, b); w.failed != nil {
-		w.failed = w.wrap(w.failed, "write "+b.Place(0)+" and on")
+		w.failed = w.wrap(w.failed, fmt.Sprintf("write rows %d to %d of", w.rows, w.rows+int64(b.Rows)-1))
 	}
 	return w.failed
 }
@@ -191,6 +192,7 @@ type chunk struct {
 func (w *PartWriter) writeChunks(ctx context.Context) error {
 	var all []chunk
 	for _, f := range w.fixed {
+		w.bytes += int64(len(f.next))
 		all = f.fullChunks(all)
 	}
 	some := 2 * runtime.GOMAXPROCS(0)
@@ -221,7 +223,6 @@ func (w *PartWriter) writeChunks(ctx context.Context) error {
 		}
 	}
 	for _, f := range w.fixed {
-		w.bytes += int64(f.staged())
 		f.keepRest()
 	}
 	return nil
@@ -262,7 +263,7 @@ func (w *PartWriter) Close() error {
 	return w.failed
 }
 
-// Abandon closes a file that is not to be completed, for the caller to remove. It does nothing after Close.
+// Abandon closes a file that is not to be completed, for the caller to remove after. It does nothing after Close.
 func (w *PartWriter) Abandon() {
 	if w.failed == nil {
 		w.failed = fault.New(fault.Internal, "write %s: it was abandoned", w.name)
@@ -295,6 +296,11 @@ func (w *PartWriter) closeFile() error {
 	if w.file == nil {
 		return nil
 	}
+	if w.failed != nil {
+		// The library keeps a file open that it can't write to the end, as on a full disk; this makes room. Where it does not
+		// work, the close tells.
+		_ = os.Truncate(w.name, 0)
+	}
 	return do(context.Background(), func() error {
 		var errs []error
 		for _, f := range w.fixed {
@@ -311,8 +317,10 @@ func (w *PartWriter) closeFile() error {
 	})
 }
 
-// diskErrors are those of the system that the library tells by their text alone.
-var diskErrors = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EEXIST, syscall.ENOENT, syscall.EIO}
+// systemErrors are those that the library tells by their text alone.
+var systemErrors = []syscall.Errno{
+	syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EEXIST, syscall.ENOENT, syscall.EIO,
+}
 
 // wrap says what was done to which file. Errors of the system can be told with errors.Is; they are fault.Internal, so that
 // the caller may give them another kind.
@@ -320,9 +328,9 @@ func (w *PartWriter) wrap(err error, doing string) error {
 	if err == nil {
 		return nil
 	}
-	for _, e := range diskErrors {
-		if text := err.Error(); strings.Contains(strings.ToLower(text), strings.ToLower("error message = '"+e.Error()+"'")) {
-			err = fmt.Errorf("%w: %w", e, err)
+	for _, e := range systemErrors {
+		if strings.Contains(strings.ToLower(err.Error()), "error message = '"+strings.ToLower(e.Error())+"'") {
+			err = e // says it all
 			break
 		}
 	}

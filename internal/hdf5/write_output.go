@@ -6,9 +6,10 @@ import (
 	"gonum.org/v1/hdf5"
 )
 
+// chunkBytes is about what a chunk takes: two fit the cache that the library has for each dataset by itself.
+var chunkBytes = 512 << 10
+
 const (
-	// chunkBytes is about what a chunk takes: two fit the cache that the library has for each dataset by itself.
-	chunkBytes = 512 << 10
 	// maxChunkRows bounds the rows of a chunk: what a reader unpacks ahead of narrow columns.
 	maxChunkRows = 64 << 10
 	// variableChunkRows is how many references to values of variable length make a chunk: 16 KiB.
@@ -60,8 +61,6 @@ func (f *fixedOutput) chunkRows() int {
 
 // stage has raw written next. It is not kept beyond keepRest.
 func (f *fixedOutput) stage(raw []byte) { f.next = raw }
-
-func (f *fixedOutput) staged() int { return len(f.next) }
 
 // fullChunks appends the chunks that are full to all. Those that lie in the caller's memory are not copied.
 func (f *fixedOutput) fullChunks(all []chunk) []chunk {
