@@ -18,7 +18,8 @@ import (
 // The server makes new primary keys, or none.
 func newSchema(from transfer.Schema, newIDs bool) transfer.Schema {
 	schema := proto.Clone(from.CollectionSchema).(*schemapb.CollectionSchema)
-	schema.DbName, schema.AutoID, schema.Properties = "", false, nil // Settings have the properties
+	schema.DbName, schema.Properties = "", nil // Settings have the properties
+	schema.AutoID = false                      //nolint:staticcheck // the key field's counts, and old servers state both
 	// the dynamic field is made by EnableDynamicField
 	schema.Fields = slices.DeleteFunc(schema.Fields, (*schemapb.FieldSchema).GetIsDynamic)
 	for _, f := range schema.Fields {

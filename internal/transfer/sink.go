@@ -104,7 +104,8 @@ type TargetPlan struct {
 	Partitions []string `json:"partitions,omitempty"`
 	// NewIDs: the server makes the primary keys, and the source's are left out.
 	NewIDs bool `json:"newIds,omitempty"`
-	// Settings are what a collection that is made gets besides its schema; nil where the job's own keys say it all.
+	// Settings are what a collection that is made gets besides its schema, and of one that is there the indexes that it lacks; nil
+	// where the source has none, and the job's own keys say it all.
 	Settings *Settings `json:"settings,omitempty"`
 	// RangeRows is how many rows a range is to have, 0 where the engine may choose. WholeRanges: a range is written whole or not
 	// at all, by one writer in order (see PartSink).
@@ -124,7 +125,8 @@ type TargetPlan struct {
 	Rows int64 `json:"rows,string"`
 	// Schema is the collection's: as it is, or as it will be made.
 	Schema Schema `json:"schema"`
-	Index  Index  `json:"index"`
+	// Index is the vector field's. With Settings those have all indexes, and this is the first vector field's, to be told.
+	Index Index `json:"index"`
 	// Indexed: the collection that is there has an index on the vector field.
 	Indexed bool `json:"indexed,omitempty"`
 	// Loaded says whether the collection was loaded; KeepLoaded how it is left.
