@@ -190,7 +190,18 @@ func doubled(ctx context.Context, p *pulse, src opened, r transfer.Range, key st
 		return nil
 	}
 	p.waiting("looking for keys that stand more than once")
-	return transfer.Doubled(ctx, counted, r, key, limit, excess, kind, d)
+	return transfer.Doubled(ctx, heardCount{counted, p}, r, key, limit, excess, kind, d)
+}
+
+// heardCount is a source whose counting keeps the activity alive.
+type heardCount struct {
+	transfer.CountedSource
+	pulse *pulse
+}
+
+func (h heardCount) CountRange(ctx context.Context, r transfer.Range) (int64, error) {
+	h.pulse.alive()
+	return h.CountedSource.CountRange(ctx, r)
 }
 
 // recorded compares the right side with what was written into it; nil if it holds something else.

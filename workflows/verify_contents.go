@@ -85,9 +85,29 @@ func (v *verification) lookUp(ctx workflow.Context, how string, onRight bool) er
 	return v.compareAll(ctx, ins)
 }
 
+// plannedFrom is from how many rows on it pays to read all keys to find ranges that can be compared at the same time.
+const plannedFrom = 4 << 20
+
+// toJoin are ranges of the left side: planned ones, or whole partitions.
+func (v *verification) toJoin(ctx workflow.Context) ([]transfer.Range, error) {
+	left := &v.found.Left
+	m := v.sides.Job.Source.Milvus
+	if limited := m != nil && m.Collections[0].Limit > 0; limited || left.Rows >= plannedFrom || v.sides.Job.Copy.RangeRows > 0 {
+		return v.plan(ctx, false, maxCompared)
+	}
+	if left.Partitions == nil {
+		return []transfer.Range{{}}, nil
+	}
+	var ranges []transfer.Range
+	for _, p := range left.Partitions {
+		ranges = append(ranges, transfer.Range{Partition: p})
+	}
+	return ranges, nil
+}
+
 // join reads both sides in key order, by the ranges of the left side. A partition without a range is read whole.
 func (v *verification) join(ctx workflow.Context) error {
-	ranges, err := v.plan(ctx, false, maxCompared)
+	ranges, err := v.toJoin(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,16 +117,13 @@ func (v *verification) join(ctx workflow.Context) error {
 		planned[r.Partition] = true
 		ins = append(ins, v.compare(activities.ByJoin, false, r))
 	}
-	if !v.named() {
-		if len(ranges) == 0 {
-			left, _ := v.other(true, "")
-			ins = append(ins, v.compare(activities.ByJoin, false, transfer.Range{Partition: left}))
-		}
-		return v.compareAll(ctx, ins)
+	if !v.named() && len(ranges) == 0 {
+		left, _ := v.other(true, "")
+		ins = append(ins, v.compare(activities.ByJoin, false, transfer.Range{Partition: left}))
 	}
 	for _, p := range v.found.Right.Partitions {
 		onLeft := slices.Contains(v.found.Left.Partitions, p)
-		if !planned[p] && (onLeft || !v.others) {
+		if v.named() && !planned[p] && (onLeft || !v.others) {
 			ins = append(ins, v.compare(activities.ByJoin, true, transfer.Range{Partition: p}))
 		}
 	}

@@ -81,6 +81,13 @@ func fromFile() job.Job {
 	return verifyJobOf(job.Source{HDF5: &job.HDF5Source{Files: job.Files{Paths: []string{"file"}}}}, job.Overwrite)
 }
 
+// unplanned has no range rows: partitions are compared whole.
+func unplanned() job.Job {
+	j := fromServer()
+	j.Copy.RangeRows = 0
+	return j
+}
+
 func (w world) verify(t *testing.T, in VerifyInput) (*VerifyResult, error) {
 	t.Helper()
 	env := w.environment(t)
@@ -133,7 +140,7 @@ func TestVerifyNamesEveryPlantedFault(t *testing.T) {
 		for _, j := range []struct {
 			job  job.Job
 			want []string
-		}{{fromServer(), f.rows}, {fromFile(), f.file}} {
+		}{{fromServer(), f.rows}, {fromFile(), f.file}, {unplanned(), f.rows}} {
 			r, err := w.verify(t, VerifyInput{Job: j.job, Mode: VerifyFull})
 			if r == nil || !slices.Equal(r.Differences, j.want) || (err == nil) != (j.want == nil) || r.Compared < 100 {
 				t.Errorf("%s, %s: %+v, %v\nwant %q", name, j.job.Direction(), r, err, j.want)
@@ -242,7 +249,14 @@ func TestVerifyReadsPartitionsThatOnlyOneSideHas(t *testing.T) {
 	left.Rows = append(left.Rows, transfertest.Row{Partition: "l", Key: 1000})
 	right.Partitions = append(right.Partitions, "r")
 	right.Rows = append(right.Rows, transfertest.Row{Partition: "r", Key: 2000})
-	r, err := world{"left/c": left, "right/c": right}.verify(t, VerifyInput{Job: fromServer(), Mode: VerifyFull})
+	for _, j := range []job.Job{fromServer(), unplanned()} {
+		testPartitionsOfOneSide(t, world{"left/c": left, "right/c": right}, j)
+	}
+}
+
+func testPartitionsOfOneSide(t *testing.T, w world, j job.Job) {
+	t.Helper()
+	r, err := w.verify(t, VerifyInput{Job: j, Mode: VerifyFull})
 	want := []string{"partition l has 1 rows in the source, 0 in the target", "partition r has 0 rows in the source, 1 in the target",
 		"1 rows only in the source: key 1000 in partition l", "1 rows only in the target: key 2000 in partition r"}
 	if err == nil || !slices.Equal(r.Differences, want) {
