@@ -1,7 +1,6 @@
 package hdf5
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -109,8 +108,7 @@ func readExportTexts(f *file) (*exported, *table, error) {
 		return nil, nil, f.corrupt(err, "attribute %s", attrSchema)
 	}
 	if text := texts[attrSettings]; text != "" {
-		d := json.NewDecoder(bytes.NewReader([]byte(text)))
-		if err := d.Decode(&x.settings); err != nil {
+		if err := json.Unmarshal([]byte(text), &x.settings); err != nil {
 			return nil, nil, f.corrupt(err, "attribute %s", attrSettings)
 		}
 	}
@@ -333,8 +331,7 @@ func (b *exportBuilder) sparse(f *schemapb.FieldSchema, path string, rows int64)
 	return c, nil
 }
 
-// structs makes a column of structValues' datasets: the first is the column's own, the others are subs, and so is the first
-// again.
+// structs makes a column of structValues' datasets, all of them subs; its own cells are those of the first.
 func (b *exportBuilder) structs(s *schemapb.StructArrayFieldSchema) (*column, error) {
 	if len(s.GetFields()) == 0 {
 		return nil, fault.New(fault.Corrupt, "%s: the schema's structs %q have no fields", b.file.name, s.GetName())

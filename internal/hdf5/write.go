@@ -55,6 +55,7 @@ type PartWriter struct {
 	file    *hdf5.File // nil once closed
 	packing packing
 	columns []columnWriter
+	late    []*lateValues
 	fixed   []*fixedOutput
 	varying []*variableOutput
 	rows    int64
@@ -272,8 +273,8 @@ func (w *PartWriter) Abandon() {
 }
 
 func (w *PartWriter) complete() error {
-	for _, c := range w.columns {
-		if err := c.end(); err != nil {
+	for _, v := range w.late {
+		if err := v.end(); err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,6 @@ type columnWriter struct {
 type taker interface {
 	// take stages a batch's values of the field.
 	take(d *schemapb.FieldData, rows int) error
-	// end comes behind the last batch.
-	end() error
 }
 
 func (w *PartWriter) newFixed(path string, s shape, texts ...namedText) *fixedOutput {
@@ -83,7 +81,9 @@ func (w *PartWriter) newTaker(f *schemapb.FieldSchema, path string) (taker, erro
 		}, nil
 	}
 	if wireElems[t] != nil {
-		return &lateValues{part: w, field: f, path: path, texts: texts}, nil
+		late := &lateValues{part: w, field: f, path: path, texts: texts}
+		w.late = append(w.late, late)
+		return late, nil
 	}
 	return w.newPlain(f, path, wires[t], "", texts)
 }
@@ -161,8 +161,6 @@ func (v *fixedValues) take(d *schemapb.FieldData, rows int) error {
 	return nil
 }
 
-func (v *fixedValues) end() error { return nil }
-
 func wrongWire(d *schemapb.FieldData, want string) error {
 	return fault.New(fault.Corrupt, "the values come as %q, and not as %q", wireOf(d), want)
 }
@@ -187,8 +185,6 @@ func (v *variableValues) take(d *schemapb.FieldData, rows int) error {
 	return nil
 }
 
-func (v *variableValues) end() error { return nil }
-
 // lateValues are those of which only the first batch shows how they come.
 type lateValues struct {
 	taker // nil until then
@@ -212,6 +208,7 @@ func (v *lateValues) choose(wire string) (err error) {
 	return err
 }
 
+// end chooses where there was no batch.
 func (v *lateValues) end() error { return v.choose(defaultWire[v.field.GetDataType()]) }
 
 // sparseValues are sparse vectors, in three datasets as SciPy's csr_matrix has them: vector i takes indices and values
@@ -244,8 +241,6 @@ func (v *sparseValues) take(d *schemapb.FieldData, rows int) error {
 	return nil
 }
 
-func (v *sparseValues) end() error { return nil }
-
 // structValues are arrays of structs: a dataset for each field of the struct.
 type structValues []columnWriter
 
@@ -268,5 +263,3 @@ func (v structValues) take(d *schemapb.FieldData, rows int) error {
 	}
 	return nil
 }
-
-func (v structValues) end() error { return nil }
