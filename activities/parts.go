@@ -66,19 +66,14 @@ func sourcePatience(ref *Ref) time.Duration {
 	return time.Minute
 }
 
-// LoadSource has the source's server load what is read and is not loaded, and returns what that was.
-func (a *Activities) LoadSource(ctx context.Context, ref Ref) ([]string, error) {
-	var loaded []string
-	err := a.onLoader(ctx, &ref, func(l transfer.Loader, p *pulse) (err error) {
-		loaded, err = l.Load(ctx, p.waiting)
-		return err
-	})
-	return loaded, err
+// LoadSource has the source's server load what is read and was not loaded.
+func (a *Activities) LoadSource(ctx context.Context, in LoadInput) error {
+	return a.onLoader(ctx, &in.Ref, func(l transfer.Loader, p *pulse) error { return l.Load(ctx, in.What, p.waiting) })
 }
 
 // ReleaseSource takes back what LoadSource did.
-func (a *Activities) ReleaseSource(ctx context.Context, in ReleaseInput) error {
-	return a.onLoader(ctx, &in.Ref, func(l transfer.Loader, _ *pulse) error { return l.Release(ctx, in.Loaded) })
+func (a *Activities) ReleaseSource(ctx context.Context, in LoadInput) error {
+	return a.onLoader(ctx, &in.Ref, func(l transfer.Loader, _ *pulse) error { return l.Release(ctx, in.What) })
 }
 
 func (a *Activities) onLoader(ctx context.Context, ref *Ref, f func(transfer.Loader, *pulse) error) error {

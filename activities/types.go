@@ -28,10 +28,10 @@ type Plan struct {
 	Notes        []string `json:"notes,omitempty"`
 }
 
-// ReleaseInput names what LoadSource loaded.
-type ReleaseInput struct {
+// LoadInput names what is to be loaded, or was, as transfer.Description.Unloaded does.
+type LoadInput struct {
 	Ref
-	Loaded []string `json:"loaded"`
+	What []string `json:"what"`
 }
 
 // PlanRangesInput is what PlanRanges needs.

@@ -38,10 +38,11 @@ type Side struct {
 	// Partitions are those that rows are in; nil where there are none, or a partition key chooses them.
 	Partitions []string `json:"partitions,omitempty"`
 	// InKeyOrder: it is read in the order of its keys, and its rows can be counted. Findable: by key.
-	InKeyOrder bool     `json:"inKeyOrder,omitempty"`
-	Findable   bool     `json:"findable,omitempty"`
-	Unloaded   bool     `json:"unloaded,omitempty"`
-	Notes      []string `json:"notes,omitempty"`
+	InKeyOrder bool `json:"inKeyOrder,omitempty"`
+	Findable   bool `json:"findable,omitempty"`
+	// Unloaded is what must be loaded before it can be read.
+	Unloaded []string `json:"unloaded,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
 	// AllFields: everything that its rows hold is compared.
 	AllFields bool `json:"allFields,omitempty"`
 }
@@ -114,6 +115,13 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 	return d, nil
 }
 
+func sideName(right bool) string {
+	if right {
+		return RightName
+	}
+	return LeftName
+}
+
 // source is what a side is read from.
 func (s *Sides) source(right bool) *job.Source {
 	if right {
@@ -150,49 +158,44 @@ func (a *Activities) openSide(ctx context.Context, in *Sides, right bool, p *pul
 }
 
 // onSide opens a side for the time of f and checks that it still is what it was.
-func (a *Activities) onSide(ctx context.Context, in *Sides, right bool, identity string, p *pulse, f func(transfer.Source, *transfer.Description) error) error {
+func (a *Activities) onSide(ctx context.Context, in *Sides, right bool, identity string, p *pulse, f func(transfer.Source) error) error {
 	src, err := a.openSide(ctx, in, right, p)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	d, err := src.Describe(ctx)
+	now, err := identityOf(ctx, src)
 	if err != nil {
 		return err
 	}
 	p.alive()
-	if d.Identity != identity {
-		return fault.New(fault.SourceChanged, "%s was made anew, or changed, while it was compared; verify again", d.Format)
+	if now != identity {
+		return fault.New(fault.SourceChanged, "%s was made anew, or changed, while it was compared; verify again", sideName(right))
 	}
-	return f(src, d)
+	return f(src)
 }
 
 // atSide is onSide for an activity that has nothing else to do.
-func (a *Activities) atSide(ctx context.Context, in *SideInput, f func(transfer.Source, *transfer.Description, *pulse) error) error {
+func (a *Activities) atSide(ctx context.Context, in *SideInput, f func(transfer.Source, *pulse) error) error {
 	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	return pulse.end(a.onSide(ctx, &in.Sides, in.OnRight, in.Identity, pulse, func(src transfer.Source, d *transfer.Description) error {
-		return f(src, d, pulse)
-	}))
+	return pulse.end(a.onSide(ctx, &in.Sides, in.OnRight, in.Identity, pulse, func(src transfer.Source) error { return f(src, pulse) }))
 }
 
-// LoadSide has a side's server load what is read and is not loaded, and returns what that was.
-func (a *Activities) LoadSide(ctx context.Context, in SideInput) ([]string, error) {
-	var loaded []string
-	err := a.atSide(ctx, &in, func(src transfer.Source, _ *transfer.Description, p *pulse) (err error) {
+// LoadSide has a side's server load what is read and was not loaded.
+func (a *Activities) LoadSide(ctx context.Context, in SideInput) error {
+	return a.atSide(ctx, &in, func(src transfer.Source, p *pulse) error {
 		l, ok := src.(transfer.Loader)
 		if !ok {
 			return fault.New(fault.Internal, "the source says that it must be loaded, and can't be")
 		}
-		loaded, err = l.Load(ctx, p.waiting)
-		return err
+		return l.Load(ctx, in.Loaded, p.waiting)
 	})
-	return loaded, err
 }
 
 // ReleaseSide takes back what LoadSide did.
 func (a *Activities) ReleaseSide(ctx context.Context, in SideInput) error {
-	return a.atSide(ctx, &in, func(src transfer.Source, _ *transfer.Description, _ *pulse) error {
+	return a.atSide(ctx, &in, func(src transfer.Source, _ *pulse) error {
 		l, ok := src.(transfer.Loader)
 		if !ok {
 			return fault.New(fault.Internal, "the source can't be released")
@@ -205,14 +208,18 @@ func (a *Activities) ReleaseSide(ctx context.Context, in SideInput) error {
 // others are left out.
 func (a *Activities) PlanSide(ctx context.Context, in SideInput) (*Ranges, error) {
 	var out *Ranges
-	err := a.atSide(ctx, &in, func(src transfer.Source, d *transfer.Description, p *pulse) (err error) {
-		out, err = in.plan(ctx, src, d, p)
+	err := a.atSide(ctx, &in, func(src transfer.Source, p *pulse) (err error) {
+		out, err = in.plan(ctx, src, p)
 		return err
 	})
 	return out, err
 }
 
-func (in *SideInput) plan(ctx context.Context, src transfer.Source, d *transfer.Description, p *pulse) (*Ranges, error) {
+func (in *SideInput) plan(ctx context.Context, src transfer.Source, p *pulse) (*Ranges, error) {
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
 	ranges, err := src.Plan(ctx, max(in.RangeRows, d.Rows/maxRanges+1), p.waiting)
 	if err != nil {
 		return nil, err
@@ -239,8 +246,8 @@ type PartitionRows struct {
 // CountSide counts a side's rows by partition, those that share a key too.
 func (a *Activities) CountSide(ctx context.Context, in SideInput) ([]PartitionRows, error) {
 	var out []PartitionRows
-	err := a.atSide(ctx, &in, func(src transfer.Source, d *transfer.Description, p *pulse) error {
-		ranges, err := in.toCount(ctx, src, d, p)
+	err := a.atSide(ctx, &in, func(src transfer.Source, p *pulse) error {
+		ranges, err := in.toCount(ctx, src, p)
 		if err != nil {
 			return err
 		}
@@ -269,10 +276,14 @@ func (a *Activities) CountSide(ctx context.Context, in SideInput) ([]PartitionRo
 }
 
 // toCount returns ranges to count: whole partitions, where a server counts and all of their rows are read.
-func (in *SideInput) toCount(ctx context.Context, src transfer.Source, d *transfer.Description, p *pulse) (*Ranges, error) {
+func (in *SideInput) toCount(ctx context.Context, src transfer.Source, p *pulse) (*Ranges, error) {
 	m := in.source(in.OnRight).Milvus
 	if limited := m != nil && len(m.Collections) == 1 && m.Collections[0].Limit > 0; m == nil || limited {
-		return in.plan(ctx, src, d, p)
+		return in.plan(ctx, src, p)
+	}
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if d.Partitions == nil {
 		return &Ranges{Ranges: []transfer.Range{{}}}, nil

@@ -28,7 +28,7 @@ type SumResult struct {
 // SumRange sums up a range of one side in buckets.
 func (a *Activities) SumRange(ctx context.Context, in SumInput) (*SumResult, error) {
 	out := &SumResult{}
-	err := a.atSide(ctx, &in.SideInput, func(src transfer.Source, d *transfer.Description, p *pulse) error {
+	err := a.atSide(ctx, &in.SideInput, func(src transfer.Source, p *pulse) error {
 		reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
 		if err != nil {
 			return err
@@ -38,8 +38,7 @@ func (a *Activities) SumRange(ctx context.Context, in SumInput) (*SumResult, err
 		if err != nil {
 			return err
 		}
-		side := opened{src, d}
-		count := counted(ctx, side, in.Range)
+		count := counted(ctx, src, in.Range)
 		c := transfer.Comparing{Key: in.Key, Fields: in.Fields}
 		if in.Named {
 			c.Partition = in.Range.Partition
@@ -58,7 +57,7 @@ func (a *Activities) SumRange(ctx context.Context, in SumInput) (*SumResult, err
 		if in.OnRight {
 			kind = transfer.DoubledRight
 		}
-		return doubled(ctx, p, side, in.Range, in.Key, limit(&in.Ref), all-rows, kind, &out.Doubled)
+		return doubled(ctx, p, src, in.Range, in.Key, limit(&in.Ref), all-rows, kind, &out.Doubled)
 	})
 	return out, err
 }
@@ -82,8 +81,8 @@ func (a *Activities) NameDifferences(ctx context.Context, in NameInput) (*transf
 	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	var out transfer.Difference
-	err := a.onSide(ctx, &in.Sides, false, in.LeftIdentity, pulse, func(left transfer.Source, _ *transfer.Description) error {
-		return a.onSide(ctx, &in.Sides, true, in.RightIdentity, pulse, func(right transfer.Source, _ *transfer.Description) (err error) {
+	err := a.onSide(ctx, &in.Sides, false, in.LeftIdentity, pulse, func(left transfer.Source) error {
+		return a.onSide(ctx, &in.Sides, true, in.RightIdentity, pulse, func(right transfer.Source) (err error) {
 			n := transfer.Naming{Comparing: transfer.Comparing{Key: in.Key, Fields: in.Fields},
 				Left: in.reading(left, in.LeftRanges, pulse), Right: in.reading(right, in.RightRanges, pulse),
 				LeftBuckets: in.LeftBuckets, RightBuckets: in.RightBuckets}

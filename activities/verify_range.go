@@ -64,15 +64,15 @@ func (a *Activities) CompareRange(ctx context.Context, in CompareInput) (*Compar
 }
 
 func (a *Activities) compareRange(ctx context.Context, in *CompareInput, p *pulse, from transfer.Compared) (out *CompareResult, err error) {
-	err = a.onSide(ctx, &in.Sides, true, in.RightIdentity, p, func(src transfer.Source, d *transfer.Description) error {
-		c := comparison{CompareInput: in, limit: limit(&in.Ref), pulse: p, right: opened{src, d}}
+	err = a.onSide(ctx, &in.Sides, true, in.RightIdentity, p, func(src transfer.Source) error {
+		c := comparison{CompareInput: in, limit: limit(&in.Ref), pulse: p, right: src}
 		if in.Recorded != nil && from.Cursor.IsZero() {
 			if out, err = c.recorded(ctx); err != nil || out != nil {
 				return err
 			}
 		}
-		return a.onSide(ctx, &in.Sides, false, in.LeftIdentity, p, func(src transfer.Source, d *transfer.Description) error {
-			c.left = opened{src, d}
+		return a.onSide(ctx, &in.Sides, false, in.LeftIdentity, p, func(src transfer.Source) error {
+			c.left = src
 			reached, err := c.run(ctx, from)
 			out = &CompareResult{Left: reached.Left.Rows, Right: reached.Right.Rows, Difference: reached.Difference}
 			return err
@@ -81,18 +81,12 @@ func (a *Activities) compareRange(ctx context.Context, in *CompareInput, p *puls
 	return out, err
 }
 
-// opened is an open side.
-type opened struct {
-	transfer.Source
-	*transfer.Description
-}
-
 // comparison is a CompareRange at work.
 type comparison struct {
 	*CompareInput
 	limit       transfer.BatchLimit
 	pulse       *pulse
-	left, right opened
+	left, right transfer.Source
 }
 
 func (c *comparison) run(ctx context.Context, from transfer.Compared) (transfer.Compared, error) {
@@ -166,8 +160,8 @@ func (c *comparison) join(ctx context.Context, from transfer.Compared) (transfer
 }
 
 // counted counts a range while it is read.
-func counted(ctx context.Context, src opened, r transfer.Range) func() (int64, error) {
-	counter, ok := src.Source.(transfer.Counter)
+func counted(ctx context.Context, src transfer.Source, r transfer.Range) func() (int64, error) {
+	counter, ok := src.(transfer.Counter)
 	if !ok {
 		return none
 	}
@@ -184,8 +178,8 @@ func counted(ctx context.Context, src opened, r transfer.Range) func() (int64, e
 func none() (int64, error) { return 0, nil }
 
 // doubled names the keys of excess rows, where there are any.
-func doubled(ctx context.Context, p *pulse, src opened, r transfer.Range, key string, limit transfer.BatchLimit, excess int64, kind transfer.OddKind, d *transfer.Difference) error {
-	counted, ok := src.Source.(transfer.CountedSource)
+func doubled(ctx context.Context, p *pulse, src transfer.Source, r transfer.Range, key string, limit transfer.BatchLimit, excess int64, kind transfer.OddKind, d *transfer.Difference) error {
+	counted, ok := src.(transfer.CountedSource)
 	if !ok || excess <= 0 {
 		return nil
 	}
@@ -234,9 +228,9 @@ func (c *comparison) lookup(ctx context.Context, from transfer.Compared) (transf
 	}
 	l := transfer.Lookup{Comparing: c.comparing(), Swapped: c.OnRight, Partition: c.Other, Record: c.record}
 	if !c.Alone {
-		finder, ok := other.Source.(transfer.Finder)
+		finder, ok := other.(transfer.Finder)
 		if !ok {
-			return from, fault.New(fault.Internal, "rows of %s can't be looked up by key", other.Format)
+			return from, fault.New(fault.Internal, "rows of the other side can't be looked up by key")
 		}
 		l.Right = finder
 	}
@@ -295,11 +289,15 @@ func (c *comparison) elsewhere(ctx context.Context, left bool, key *transfer.Key
 	if left {
 		side, in = c.left, lr.Partition
 	}
-	finder, ok := side.Source.(transfer.Finder)
+	finder, ok := side.(transfer.Finder)
 	if !ok {
 		return "", nil
 	}
-	for _, p := range side.Partitions {
+	d, err := side.Describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range d.Partitions {
 		if p == in && !c.Alone {
 			continue
 		}

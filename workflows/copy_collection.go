@@ -129,9 +129,10 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 		c.board.Notes, c.board.Resumed, c.board.Ranges = c.Notes, c.Resumed, len(c.State.Ranges)
 		return nil
 	}
-	if c.Plan.Source.Unloaded {
+	if what := c.Plan.Source.Unloaded; len(what) > 0 {
 		c.phase(ctx, PhaseLoadSource)
-		if err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, c.Ref).Get(ctx, &c.SourceLoaded); err != nil {
+		c.SourceLoaded = what
+		if err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, activities.LoadInput{Ref: c.Ref, What: what}).Get(ctx, nil); err != nil {
 			return err
 		}
 	}
@@ -334,7 +335,7 @@ func (c *collectionCopy) releaseSource(ctx workflow.Context) {
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "release the source: it was not loaded before"), acts.ReleaseSource,
-		activities.ReleaseInput{Ref: c.Ref, Loaded: c.SourceLoaded}).Get(ctx, nil)
+		activities.LoadInput{Ref: c.Ref, What: c.SourceLoaded}).Get(ctx, nil)
 	if err != nil {
 		_, text := fault.FromTemporal(err)
 		c.note(ctx, "the source is left loaded: %s", text)

@@ -6,9 +6,12 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
+	"milvusdm/internal/export"
 )
 
 // acts names the activities' methods; it is never called.
@@ -28,6 +31,11 @@ func MilvusToHDF5(ctx workflow.Context, in Input) (*Result, error) { return runJ
 
 // PlanJob is the dry run of any direction: it reads metadata and writes nothing. It answers a plan for each part of the job.
 func PlanJob(ctx workflow.Context, in Input) ([]activities.Plan, error) {
+	if t := in.Job.Target.HDF5; t != nil && t.Run == "" {
+		target := *t
+		target.Run = export.RunName(workflow.Now(ctx), time.Time{}, 0) // as if the job began now
+		in.Job.Target.HDF5 = &target
+	}
 	ref := activities.Ref{Job: in.Job, Owner: WorkflowID(&in.Job), Stage: "plan"}
 	parts, err := listParts(ctx, ref)
 	if err != nil {

@@ -73,7 +73,7 @@ func (r *jobRun) handle(ctx workflow.Context) error {
 
 func (r *jobRun) handlePause(ctx workflow.Context, update string, paused bool) error {
 	late := func(workflow.Context) error {
-		if paused && slices.Contains([]Phase{PhaseFlush, PhaseIndex, PhaseLoad, PhaseCounting, PhaseRepairing, PhasePublish}, r.board.Phase) && r.board.RangesDone == r.board.Ranges {
+		if paused && slices.Contains([]Phase{PhaseFlush, PhaseIndex, PhaseLoad, PhaseCounting, PhaseRepairing, PhaseVerifying, PhaseSealing, PhasePublish}, r.board.Phase) && r.board.RangesDone == r.board.Ranges {
 			return failure(fault.New(fault.Conflict, "all rows are copied: what is left (%s) can't be paused", r.board.Phase), nil)
 		}
 		return nil
@@ -84,20 +84,22 @@ func (r *jobRun) handlePause(ctx workflow.Context, update string, paused bool) e
 	}, workflow.UpdateHandlerOptions{Description: update + " the job", Validator: late})
 }
 
-// tell signals the running children.
+// tell signals the running children. One that can't be told because it has just ended keeps nobody from telling the others.
 func (r *jobRun) tell(ctx workflow.Context, signal string, arg any) error {
+	var failed error
 	for _, p := range r.parts {
-		if p.child == nil {
+		child := p.child
+		if child == nil {
 			continue
 		}
-		if err := p.child.SignalChildWorkflow(ctx, signal, arg).Get(ctx, nil); err != nil {
-			return err
+		if err := child.SignalChildWorkflow(ctx, signal, arg).Get(ctx, nil); err != nil && (p.child == child || len(r.parts) == 1) {
+			failed = err
 		}
 	}
 	if len(r.parts) > 1 {
 		r.sum(ctx)
 	}
-	return nil
+	return failed
 }
 
 // ref names the job for activities.
@@ -119,7 +121,9 @@ func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	}
 	result, err := r.copyParts(ctx)
 	if err == nil {
-		err = r.endExport(ctx, result)
+		if err = r.endExport(ctx, result); err != nil {
+			err = ended(err, r.copied()) // only the manifest is missing
+		}
 	}
 	if r.drop && temporal.IsCanceledError(err) {
 		return nil, r.dropExport(ctx, err)
@@ -131,11 +135,24 @@ func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	return result, err
 }
 
-func (r *jobRun) copyParts(ctx workflow.Context) (*Result, error) {
-	if len(r.parts) == 1 {
-		return r.copyPart(ctx, r.parts[0])
+func (r *jobRun) copyParts(ctx workflow.Context) (result *Result, err error) {
+	if len(r.parts) > 1 {
+		return r.copyAll(ctx)
 	}
-	return r.copyAll(ctx)
+	p := r.parts[0]
+	if p.result == nil {
+		p.result, err = r.copyPart(ctx, p)
+	}
+	return p.result, err
+}
+
+// copied is the state of a job all of whose parts are copied.
+func (r *jobRun) copied() *State {
+	state := &State{Hash: r.Hash}
+	for _, p := range r.parts {
+		state.Parts = append(state.Parts, PartState{Name: p.name, Result: p.result})
+	}
+	return state
 }
 
 // copyPart looks at source and target, and has the rows copied.
@@ -163,7 +180,7 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 		WaitForCancellation:   true,
 		StaticSummary:         p.plan.Source.Format + " to " + p.plan.Target.Place,
 	})
-	in := copyInput{Ref: ref, Hash: r.Hash, Plan: *p.plan, State: p.resume, Paused: r.paused, Started: r.board.started, Several: len(r.parts) > 1}
+	in := copyInput{Ref: ref, Hash: r.Hash, Plan: *p.plan, State: p.resume, Paused: r.paused, Started: r.board.started, Several: len(r.parts) > 1, Drop: r.drop}
 	future := workflow.ExecuteChildWorkflow(child, CopyCollectionName, in)
 	if err := future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
@@ -177,6 +194,11 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 	if r.paused != in.Paused {
 		if err := future.SignalChildWorkflow(ctx, pauseSignal, r.paused).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Warn("pause not passed on", "error", err) // it has just ended; its result tells
+		}
+	}
+	if r.drop && !in.Drop {
+		if err := future.SignalChildWorkflow(ctx, dropSignal, nil).Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Warn("drop not passed on", "error", err)
 		}
 	}
 	// the child follows the parent's cancellation, and is waited for on a context that outlives it

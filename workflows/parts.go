@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
@@ -84,7 +85,8 @@ func (r *jobRun) checkFiles(ctx workflow.Context) error {
 }
 
 // copyAll copies several collections, some at once. Partitions of one collection go one after another, since there is one lock
-// for all of them. A part that fails does not keep the others from being copied.
+// for all of them. A part that fails does not keep the others from being copied, unless it leaves the collection staged that
+// they too belong in.
 func (r *jobRun) copyAll(ctx workflow.Context) (*Result, error) {
 	r.sum(ctx)
 	free := workflow.NewSemaphore(ctx, int64(r.Job.Copy.Collections))
@@ -97,9 +99,17 @@ func (r *jobRun) copyAll(ctx workflow.Context) (*Result, error) {
 				return // cancelled
 			}
 			defer free.Release(1)
+			var staged *part
 			for _, p := range group {
-				if p.result == nil && ctx.Err() == nil {
+				switch {
+				case p.result != nil || ctx.Err() != nil:
+				case staged != nil: // it would write into the staging collection, and publish that half-filled
+					p.err = failure(fault.New(fault.Conflict, "not begun, since %s failed, with which the collection begins", staged.name), p.resume)
+				default:
 					p.result, p.err = r.copyPart(ctx, p)
+				}
+				if left := StateOf(p.err); staged == nil && left != nil && left.Target.Fresh {
+					staged = p
 				}
 				r.ended(ctx, p)
 			}
@@ -216,11 +226,16 @@ func some(texts []string) string {
 
 // add takes a part's result into the result of all.
 func (t *Result) add(p *Result) {
+	first := t.Outcome == OutcomeSkipped
+	depth := []string{"", VerifyCount, VerifySample, VerifyFull}
+	if p.Outcome != OutcomeSkipped && (first || slices.Index(depth, p.Verified) < slices.Index(depth, t.Verified)) {
+		t.Verified = p.Verified // all are compared as well as the one that is least
+	}
 	rank := map[string]int{OutcomeSkipped: 0, OutcomeVerified: 1, OutcomeNotCounted: 2}
 	if rank[p.Outcome] > rank[t.Outcome] {
 		t.Outcome = p.Outcome
 	}
-	t.Target, t.Verified = p.Target, p.Verified
+	t.Target = p.Target
 	t.Rows += p.Rows
 	t.Counted += p.Counted
 	t.Bytes += p.Bytes

@@ -136,6 +136,9 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 	if l.State.Target.Plan.WholeRanges && !r.Done {
 		r.Reach = transfer.Checkpoint{} // nothing of it is there
 	}
+	if r.Done {
+		r.Reach.Cursor = transfer.Cursor{} // nobody goes on from it, and keys can be long
+	}
 	r.Touched = r.Touched || out.Ahead
 	if out.Lost > 0 {
 		r.Touched = true
@@ -355,7 +358,8 @@ func (c *collectionCopy) expected(copied int64) (int64, bool) {
 	return 0, false
 }
 
-// tellEvery is how often the parent is told of progress, and the parent of several collections by each.
+// tellEvery is how often the parent is told of progress, and the parent of several collections by all together: a workflow
+// takes 10,000 signals.
 const (
 	tellEvery       = 5 * time.Second
 	tellEverySingly = 30 * time.Second
@@ -378,7 +382,7 @@ func (c *collectionCopy) tell(ctx workflow.Context, now bool) {
 	parent := workflow.GetInfo(ctx).ParentWorkflowExecution
 	every := tellEvery
 	if c.Several {
-		every = tellEverySingly
+		every = tellEverySingly * time.Duration(max(c.Job.Copy.Collections, 1))
 	}
 	if parent == nil || !now && workflow.Now(ctx).Sub(c.told) < every {
 		return

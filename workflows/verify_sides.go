@@ -107,17 +107,16 @@ func (v *verification) load(ctx workflow.Context) (release func(), err error) {
 		}
 	}
 	for _, right := range []bool{false, true} {
-		if !v.side(right).Unloaded {
+		what := v.side(right).Unloaded
+		if len(what) == 0 {
 			continue
 		}
 		v.phase(ctx, PhaseLoad)
 		in := v.sideInput(right, 0)
-		err := workflow.ExecuteActivity(v.looking(ctx, "load "+v.side(right).Format), acts.LoadSide, in).Get(ctx, &in.Loaded)
-		if err != nil {
+		in.Loaded = what
+		loaded = append(loaded, in)
+		if err := workflow.ExecuteActivity(v.looking(ctx, "load "+v.side(right).Format), acts.LoadSide, in).Get(ctx, nil); err != nil {
 			return release, err
-		}
-		if len(in.Loaded) > 0 {
-			loaded = append(loaded, in)
 		}
 	}
 	return release, nil

@@ -60,7 +60,7 @@ func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 func (c *collectionCopy) written() *job.Source {
 	t := &c.State.Target
 	if files := c.Job.Target.HDF5; files != nil {
-		s := &job.HDF5Source{Layout: job.LayoutAuto}
+		s := &job.HDF5Source{Files: job.Files{Host: files.Host}, Layout: job.LayoutAuto}
 		for _, p := range t.Parts {
 			s.Paths = append(s.Paths, filepath.Join(files.Directory, files.Run, filepath.FromSlash(p.Path)))
 		}

@@ -153,7 +153,7 @@ func planRows(s *sheet, p *activities.Plan) {
 	}
 	settings(s, p.Source.Settings)
 	s.row("lossy", p.Source.Lossy)
-	if p.Source.Unloaded {
+	if len(p.Source.Unloaded) > 0 {
 		s.row("loading", "the source is not loaded: it is loaded for the copy, and released again")
 	}
 	s.rows("note", p.Source.Notes)

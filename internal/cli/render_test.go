@@ -84,14 +84,14 @@ func TestPlanText(t *testing.T) {
 // goldenPlans are those of a job of two collections.
 func goldenPlans() []activities.Plan {
 	a := goldenPlan()
-	a.Source.Format, a.Source.Inputs, a.Source.Notes, a.Source.Unloaded = "Milvus 2.3.5, collection articles", nil, nil, true
+	a.Source.Format, a.Source.Inputs, a.Source.Notes, a.Source.Unloaded = "Milvus 2.3.5, collection articles", nil, nil, []string{"*"}
 	a.Source.Settings = &transfer.Settings{Aliases: []string{"news", "all"}, Properties: map[string]string{"collection.ttl.seconds": "60"}, Shards: 2,
 		Consistency: "Bounded", Partitions: []string{"y2024", "y2025"},
 		Indexes: []transfer.FieldIndex{{Field: "embedding", Name: "by_vector", Params: map[string]string{"index_type": "HNSW", "metric_type": "IP"}}}}
 	a.Target.Settings, a.Target.NewIDs = a.Source.Settings, true
 	b := a
 	b.Source.Settings = &transfer.Settings{Shards: 1, Consistency: "Strong", KeyPartitions: 64}
-	b.Source.Unloaded, b.Target.NewIDs = false, false
+	b.Source.Unloaded, b.Target.NewIDs = nil, false
 	return []activities.Plan{a, b}
 }
 

@@ -178,20 +178,29 @@ func TestSettingsAreThoseOfTheCollection(t *testing.T) {
 	if diff := cmp.Diff(want, d.Settings); diff != "" {
 		t.Error(diff)
 	}
-	if !d.Unloaded || d.Partitions != nil {
+	if d.Unloaded == nil || d.Partitions != nil {
 		t.Errorf("unloaded %v, partitions %v", d.Unloaded, d.Partitions)
 	}
-	if _, err := src.Load(ctx, func(string) {}); err != nil {
+	if _, err := load(src); err != nil {
 		t.Fatal(err)
 	}
 	d, err = src.Describe(ctx)
-	if err != nil || d.Unloaded || !d.Settings.Loaded || d.Settings.Replicas != 1 || d.Rows != 1000 {
+	if err != nil || d.Unloaded != nil || !d.Settings.Loaded || d.Settings.Replicas != 1 || d.Rows != 1000 {
 		t.Errorf("%+v, %v", d, err)
 	}
 	got, ranges := readAll(t, src, 300, wide)
 	if len(got) != 1000 || len(ranges) != 3 || ranges[0].Partition != "" {
 		t.Errorf("%d rows in %d ranges", len(got), len(ranges))
 	}
+}
+
+// load has what is not loaded loaded, and returns what that was.
+func load(src *source) ([]string, error) {
+	d, err := src.Describe(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return d.Unloaded, src.Load(context.Background(), d.Unloaded, func(string) {})
 }
 
 func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
@@ -214,7 +223,7 @@ func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
 	c.release(t, name)
 	whole, part := opened(t, job.Collection{Name: name}), opened(t, job.Collection{Name: name, Partitions: []string{"a"}})
 	for _, src := range []*source{whole, part} {
-		if d, err := src.Describe(ctx); err != nil || !d.Unloaded || d.Settings.Loaded {
+		if d, err := src.Describe(ctx); err != nil || d.Unloaded == nil || d.Settings.Loaded {
 			t.Errorf("%+v, %v", d, err)
 		}
 		if _, err := src.Plan(ctx, 100, func(string) {}); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "is not loaded") {
@@ -224,21 +233,21 @@ func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
 	if err := refusal(t, job.Collection{Name: name, Filter: "n >> x"}); fault.KindOf(err) != fault.Config {
 		t.Errorf("a wrong filter of what is not loaded: %v", err)
 	}
-	did, err := part.Load(ctx, func(string) {})
+	did, err := load(part)
 	if err != nil || !slices.Equal(did, []string{"a"}) || !slices.Equal(loaded(), []string{"a"}) {
 		t.Fatalf("loaded %v, now %v, %v", did, loaded(), err)
 	}
-	if d, err := whole.Describe(ctx); err != nil || !d.Unloaded {
+	if d, err := whole.Describe(ctx); err != nil || d.Unloaded == nil {
 		t.Errorf("loaded in part: %+v, %v", d, err)
 	}
 	if got, _ := readAll(t, part, 100, wide); len(got) != 300 {
 		t.Errorf("%d rows", len(got))
 	}
-	more, err := whole.Load(ctx, func(string) {})
+	more, err := load(whole)
 	if err != nil || !slices.Equal(more, []string{"_default", "b"}) || len(loaded()) != 3 {
 		t.Fatalf("loaded %v, now %v, %v", more, loaded(), err)
 	}
-	if again, err := whole.Load(ctx, func(string) {}); err != nil || len(again) != 0 {
+	if again, err := load(whole); err != nil || len(again) != 0 {
 		t.Errorf("loaded %v again, %v", again, err)
 	}
 	if got, _ := readAll(t, whole, 100, wide); len(got) != 1000 {
@@ -250,7 +259,7 @@ func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
 	if err := part.Release(ctx, did); err != nil || len(loaded()) != 0 {
 		t.Errorf("released: now %v, %v", loaded(), err)
 	}
-	if did, err = whole.Load(ctx, func(string) {}); err != nil || !slices.Equal(did, []string{"*"}) {
+	if did, err = load(whole); err != nil || !slices.Equal(did, []string{"*"}) {
 		t.Fatalf("loaded %v, %v", did, err)
 	}
 	if err := whole.Release(ctx, did); err != nil || len(loaded()) != 0 {
@@ -261,7 +270,7 @@ func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
 func TestACollectionWithoutAnIndexCantBeLoaded(t *testing.T) {
 	c := testServer(t)
 	src := opened(t, job.Collection{Name: c.make(t, "no_index", readSchema(transfer.KeyField("id")))})
-	if _, err := src.Load(context.Background(), func(string) {}); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "without an index") {
+	if _, err := load(src); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "without an index") {
 		t.Error(err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"milvusdm/internal/transfer"
@@ -13,8 +15,10 @@ import (
 // differ in what they do with the text before they parse it:
 //
 //   - the least int64 can't be written: its minus sign is an operator on a number that is one too large
-//   - since 2.4 a Chinese character is rewritten as \uXXXX, wrongly if it has five digits, and \uXXXX is replaced anywhere in the
-//     text, behind an escaped backslash as well; so all but plain ASCII is escaped here, and a backslash is \134
+//   - milvus-lite knows no escapes but \" and \\ (in Python also \n and \r), so what can stand for itself does
+//   - since 2.4 a Chinese character is rewritten as \uXXXX, wrongly if it has five digits, unless the text has an escape that is not
+//     a letter's, a quote's or a backslash's; those are written as \UXXXXXXXX
+//   - since 2.4 \uXXXX is replaced anywhere in the text, behind an escaped backslash as well; a backslash before a u is \134
 
 // isOneOf is the expression pk in [keys], of at least one key.
 func isOneOf(pk string, keys *transfer.Keys) string {
@@ -99,16 +103,22 @@ func upTo(pk string, c transfer.Cursor) string {
 // appendString appends a literal of s, which must be valid UTF-8, as all that Milvus holds.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	for _, r := range s {
+	for i, r := range s {
 		switch {
-		case r < ' ' || r == '"' || r == '\\' || r == 0x7f:
-			b = fmt.Appendf(b, `\%03o`, r)
-		case r < utf8.RuneSelf:
-			b = append(b, byte(r))
-		case r < 0x10000:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		default:
+		case r == '\\' && strings.HasPrefix(s[i:], `\u`):
+			b = append(b, `\134`...)
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\r':
+			b = append(b, `\r`...)
+		case r == 0:
+			b = append(b, `\000`...)
+		case r >= 0x10000 && unicode.Is(unicode.Han, r):
 			b = fmt.Appendf(b, `\U%08x`, r)
+		default:
+			b = utf8.AppendRune(b, r)
 		}
 	}
 	return append(b, '"')

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -115,21 +118,62 @@ func TestIntegerLiteralsMeanTheInteger(t *testing.T) {
 	}
 }
 
-// A literal is one token to Milvus's grammar, and Go's own quotes, which Milvus takes off, give the string back.
+// A literal is one token to Milvus's grammar, and Go's own quotes, which Milvus takes off, give the string back: also from what
+// Milvus makes of the text since 2.4.
 func TestStringLiteralsAreGoLiterals(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := rapid.String().Draw(t, "s")
-		var back string
-		literal := appendString(nil, s)
-		if _, err := fmt.Sscanf(string(literal), "%q", &back); err != nil || back != s {
-			t.Errorf("%q is written %s, which reads %q, %v", s, literal, back, err)
+	check := func(t interface{ Errorf(string, ...any) }, s string) {
+		literal := string(appendString(nil, s))
+		if strings.ContainsAny(literal, "\n\r\x00") {
+			t.Errorf("%q is written %q", s, literal)
 		}
-		for _, b := range literal {
-			if b < ' ' || b > '~' {
-				t.Errorf("%q is written %q", s, literal)
+		for _, text := range []string{literal, since24(literal)} {
+			if back, err := strconv.Unquote(text); err != nil || back != s {
+				t.Errorf("%q is written %s, which reads %q, %v", s, text, back, err)
 			}
 		}
+	}
+	for _, s := range append(oddStrings, `\中`, `\𠀀`, `\u4e2d`, `\\u4e2d`, `中\u`, `\134`, `\U00020000`) {
+		check(t, s)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		check(t, rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune("\\u4e2d中𠀀\"'n\n1U")))).Draw(t, "s"))
 	})
+}
+
+// since24 is what Milvus makes of the text before it parses it: a Chinese character becomes \uXXXX, unless there is an escape of
+// another kind, and then \uXXXX becomes the character.
+func since24(text string) string {
+	if out, ok := withoutHan(text); ok {
+		text = out
+	}
+	return regexp.MustCompile(`\\u[0-9a-fA-F]{4}`).ReplaceAllStringFunc(text, func(m string) string {
+		n, err := strconv.ParseInt(m[2:], 16, 32)
+		if err != nil {
+			return m
+		}
+		return string(rune(n))
+	})
+}
+
+func withoutHan(text string) (string, bool) {
+	var out strings.Builder
+	escaped := false
+	for i, r := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case r == '\\':
+			if !strings.ContainsRune(`\ntrf"'`, rune(text[i+1])) {
+				return "", false
+			}
+			escaped = true
+		case unicode.Is(unicode.Han, r):
+			fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String(), true
 }
 
 // keys answers a query's primary keys, sorted.

@@ -16,7 +16,7 @@ import (
 	"milvusdm/internal/fault"
 )
 
-// wholeCollection is what Load says that it has loaded where that is not some partitions.
+// wholeCollection stands for the collection where others would name partitions.
 const wholeCollection = "*"
 
 // unloaded names what is to be read and not loaded: partitions, or wholeCollection where nothing of the collection is loaded. What
@@ -64,20 +64,20 @@ func (s *source) loadedPartitions(ctx context.Context) (names []string, err erro
 	return names, wrap(err, "list loaded partitions of %s", s.view.choice.Name)
 }
 
-// Load implements transfer.Loader. What is loaded already is left as it is.
-func (s *source) Load(ctx context.Context, report func(string)) ([]string, error) {
+// Load implements transfer.Loader.
+func (s *source) Load(ctx context.Context, what []string, report func(string)) error {
 	name := s.view.choice.Name
-	missing, err := s.unloaded(ctx)
-	if err != nil || len(missing) == 0 {
-		return nil, err
-	}
 	var st *commonpb.Status
+	var err error
 	progress := &milvuspb.GetLoadingProgressRequest{CollectionName: name}
-	if missing[0] == wholeCollection {
+	switch {
+	case len(what) == 0:
+		return nil
+	case what[0] == wholeCollection:
 		st, err = s.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: 1})
-	} else {
-		progress.PartitionNames = missing
-		st, err = s.raw.LoadPartitions(ctx, &milvuspb.LoadPartitionsRequest{CollectionName: name, PartitionNames: missing, ReplicaNumber: 1})
+	default:
+		progress.PartitionNames = what
+		st, err = s.raw.LoadPartitions(ctx, &milvuspb.LoadPartitionsRequest{CollectionName: name, PartitionNames: what, ReplicaNumber: 1})
 	}
 	if err = check(st, err); err == nil {
 		err = wait(ctx, func() (bool, error) {
@@ -86,7 +86,7 @@ func (s *source) Load(ctx context.Context, report func(string)) ([]string, error
 			return p.GetProgress() == 100, check(p.GetStatus(), err)
 		})
 	}
-	return missing, s.cannotLoad(err)
+	return s.cannotLoad(err)
 }
 
 // cannotLoad says what to do when loading failed.

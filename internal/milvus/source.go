@@ -93,11 +93,10 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 		Identity:   s.Identity(),
 		Notes:      slices.Clone(s.view.notes),
 	}
-	missing, err := s.unloaded(ctx)
-	if err != nil {
+	var err error
+	if d.Unloaded, err = s.unloaded(ctx); err != nil {
 		return nil, err
 	}
-	d.Unloaded = len(missing) > 0
 	if d.Settings, err = s.settings(ctx); err != nil {
 		return nil, err
 	}
@@ -105,7 +104,7 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 		return nil, err
 	}
 	rowBytes := s.view.rowBytes()
-	if !d.Unloaded {
+	if d.Unloaded == nil {
 		d.Rows, err = s.countRead(ctx)
 		if sampled, e := s.sampleBytes(ctx); e == nil && sampled > 0 {
 			rowBytes = sampled

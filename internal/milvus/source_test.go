@@ -193,7 +193,7 @@ func TestReadsEveryRowOnceWhateverTheRangesAndBatches(t *testing.T) {
 
 	src := opened(t, job.Collection{Name: name})
 	d, err := src.Describe(context.Background())
-	if err != nil || d.Rows != int64(len(skewed)) || d.Unloaded || len(d.Partitions) != 1 || d.Partitions[0] != "_default" || d.Bytes < 30*d.Rows {
+	if err != nil || d.Rows != int64(len(skewed)) || d.Unloaded != nil || len(d.Partitions) != 1 || d.Partitions[0] != "_default" || d.Bytes < 30*d.Rows {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	whole, ranges := readAll(t, src, 1<<40, wide)

@@ -28,11 +28,11 @@ type Reader interface {
 
 // Loader is a Source that can only be read once its server has loaded it.
 type Loader interface {
-	// Load has loaded what the source reads and is not loaded, waits for it, and returns what that was, for Release: names of
-	// partitions, or "*" for the collection. report is called with how far it is.
-	Load(ctx context.Context, report func(string)) ([]string, error)
+	// Load has what loaded, which Describe found unloaded, and waits for it. report is called with how far it is. What is loaded
+	// by now is left as it is.
+	Load(ctx context.Context, what []string, report func(string)) error
 	// Release takes back what Load did.
-	Release(ctx context.Context, loaded []string) error
+	Release(ctx context.Context, what []string) error
 }
 
 // Identifier is a Source that can tell its Description's Identity alone, cheaper than all of it.
@@ -106,8 +106,8 @@ type Description struct {
 	// Partitions are those that rows come from, by their names in the target. Nil where the source has none: then the job names
 	// the target's partition. Also nil where a partition key chooses them.
 	Partitions []string `json:"partitions,omitempty"`
-	// Unloaded: a server must load it before it can be read (see Loader).
-	Unloaded bool `json:"unloaded,omitempty"`
+	// Unloaded is what a server must load before it can be read (see Loader): names of partitions, or "*" for the collection.
+	Unloaded []string `json:"unloaded,omitempty"`
 }
 
 // Settings is what a Milvus collection is besides its schema and rows. Names of fields and partitions are the target's.

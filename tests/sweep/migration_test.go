@@ -99,8 +99,8 @@ func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int
 		must(t, m.fillOld(to == toPartition))
 	}
 	spec := src.spec(m.collection, partition)
-	if src.server == nil {
-		more += fmt.Sprintf(", collection: %s, partition: %q, index: {type: FLAT, metric: L2}", m.collection, partition)
+	if src.labelled == nil {
+		more = fmt.Sprintf("collection: %s, partition: %q, index: {type: FLAT, metric: L2}, %s", m.collection, partition, more)
 	}
 	text := fmt.Sprintf(`
 version: 1

@@ -17,6 +17,10 @@ import (
 const lanes = 3
 
 func TestMain(m *testing.M) {
+	if socket := os.Getenv(gateVariable); socket != "" {
+		fmt.Fprintln(os.Stderr, "gate:", passGate(socket, os.Args[1:])) // it only returns when it failed
+		os.Exit(1)
+	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", strconv.Itoa(lanes)); err != nil {
 		panic(err)
@@ -35,14 +39,22 @@ type lane struct{ usual, draining *servers }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{sources: makeSources(t, stack.Milvus(t, lanes)), lanes: make(chan *lane, lanes)}
+	r := &rig{lanes: make(chan *lane, lanes)}
+	var lane *lane
 	for i := range lanes {
-		milvus := stack.Milvus(t, i)
-		usual := stack.TemporalWith(t, fmt.Sprint("usual-", i))
-		draining := stack.TemporalWith(t, fmt.Sprint("draining-", i), "limit.historyCount.suggestContinueAsNew=40")
-		r.lanes <- &lane{newServers(t, usual, milvus), newServers(t, draining, milvus)}
+		lane = newLane(t, i)
+		r.lanes <- lane
 	}
+	r.sources = makeSources(t, stack.Milvus(t, lanes), lane.usual.temporal)
 	return r
+}
+
+func newLane(t *testing.T, i int) *lane {
+	t.Helper()
+	milvus := stack.Milvus(t, i)
+	usual := stack.TemporalWith(t, fmt.Sprint("usual-", i))
+	draining := stack.TemporalWith(t, fmt.Sprint("draining-", i), "limit.historyCount.suggestContinueAsNew=40")
+	return &lane{newServers(t, usual, milvus), newServers(t, draining, milvus)}
 }
 
 // run runs one case and checks it.

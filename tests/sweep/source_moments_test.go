@@ -42,7 +42,7 @@ func TestSourceMoments(t *testing.T) {
 			t.Run(mo.name+"/"+v.name, func(t *testing.T) {
 				lane := <-rig.lanes
 				t.Cleanup(func() { rig.lanes <- lane })
-				src := rig.sources[len(rig.sources)-1]
+				src := rig.sources[fromMilvus]
 				src.server.Start(t)
 				src.proxy = faultproxy.Start(t, src.server.Address)
 				src.address = src.proxy.Addr()

@@ -34,46 +34,54 @@ const (
 // source is what is migrated. The key of row i is firstKey+i, so that the proxy's books can be read in rows.
 type source struct {
 	format   string // as the job names it
-	path     string // of a file
+	path     string // of a file, or of an export's run
 	firstKey int64
 	sum      transfer.Sum
-	// server has collection sourceCollection; labelled are its sums under the names of the partitions that its rows may go to.
-	server   *stack.Server
+	// labelled are the sums of collection sourceCollection under the names of the partitions that its rows may go to; nil where
+	// the source is no collection.
+	labelled map[string]transfer.Sum
+	server   *stack.Server     // has the collection, if it is no export
 	proxy    *faultproxy.Proxy // before it, where a case strikes the source
 	address  string
-	labelled map[string]transfer.Sum
 }
 
 const sourceCollection = "sweep_source"
 
+// Places of some sources among all.
+const (
+	fromMilvus = 2 + iota
+	fromExport
+)
+
 // spec is the source as a job names it.
 func (s *source) spec(collection, partition string) string {
-	if s.server == nil {
+	if s.labelled == nil {
 		return fmt.Sprintf("%s: {paths: [%s]}", s.format, s.path)
 	}
 	chosen := ""
 	if partition != "" {
 		chosen = fmt.Sprintf(", partitions: [_default], rename_partitions: {_default: %s}", partition)
 	}
-	return fmt.Sprintf("milvus: {address: %q, connect_timeout: 2s, collections: [{name: %s, as: %s%s}]}", s.address, sourceCollection, collection, chosen)
+	choice := fmt.Sprintf("collections: [{name: %s, as: %s%s}]", sourceCollection, collection, chosen)
+	if s.server == nil {
+		return fmt.Sprintf("export: {path: %s, %s}", s.path, choice)
+	}
+	return fmt.Sprintf("milvus: {address: %q, connect_timeout: 2s, %s}", s.address, choice)
 }
 
 // label is the sum of what goes into a partition, as a job tells it.
 func (s *source) label(partition string) transfer.Sum {
-	if s.server == nil {
+	if s.labelled == nil {
 		return s.sum
 	}
 	return s.labelled[cmp.Or(partition, "_default")]
 }
 
-// makeSources writes the same vectors as an HDF5 file with ids, as a Faiss index without, and into a collection.
-func makeSources(t *testing.T, server *stack.Server) []source {
+// makeSources writes the same vectors as an HDF5 file with ids, as a Faiss index without, into a collection, and has that
+// exported.
+func makeSources(t *testing.T, server, temporal *stack.Server) []source {
 	t.Helper()
-	random := rand.New(rand.NewPCG(1, 2))
-	vectors := make([]float32, rows*dim)
-	for i := range vectors {
-		vectors[i] = random.Float32()
-	}
+	vectors := makeVectors()
 	dir := t.TempDir()
 	h := source{format: "hdf5", path: filepath.Join(dir, "vectors.h5"), firstKey: 1_000_000}
 	f := source{format: "faiss", path: filepath.Join(dir, "vectors.faiss")}
@@ -86,13 +94,32 @@ func makeSources(t *testing.T, server *stack.Server) []source {
 	src, err = faiss.Open(t.Context(), &job.FaissSource{Files: job.Files{Paths: []string{f.path}}, KeyField: "id", VectorField: "embedding"}, nil)
 	must(t, err)
 	f.sum = sumOf(t, src)
-	m := source{format: "milvus", firstKey: 2_000_000, server: server, address: server.Address}
-	must(t, fillSource(t, &m, vectors))
-	return []source{h, f, m}
+	m := milvusSource(t, server)
+	e := newExport(t, newServers(t, temporal, server), m, rows/2)
+	e.start()
+	e.finish()
+	x := source{format: "export", path: e.dir, firstKey: m.firstKey, sum: m.sum, labelled: m.labelled}
+	return []source{h, f, fromMilvus: m, fromExport: x}
 }
 
-// fillSource makes the source collection, loaded.
-func fillSource(t *testing.T, s *source, vectors []float32) error {
+func makeVectors() []float32 {
+	random := rand.New(rand.NewPCG(1, 2))
+	vectors := make([]float32, rows*dim)
+	for i := range vectors {
+		vectors[i] = random.Float32()
+	}
+	return vectors
+}
+
+// milvusSource makes the source collection, loaded.
+func milvusSource(t *testing.T, server *stack.Server) source {
+	t.Helper()
+	s := source{format: "milvus", firstKey: 2_000_000, server: server, address: server.Address}
+	must(t, s.fill(t, makeVectors()))
+	return s
+}
+
+func (s *source) fill(t *testing.T, vectors []float32) error {
 	t.Helper()
 	ctx := t.Context()
 	c, err := client.NewClient(ctx, client.Config{Address: s.address})

@@ -144,7 +144,10 @@ var (
 // Describe says what there is.
 func (s *Server) Describe(ctx context.Context) (*transfer.Description, error) {
 	d, err := s.File.Describe(ctx)
-	d.Inputs, d.Partitions, d.Unloaded = nil, s.Partitions, s.Unloaded && !s.ready()
+	d.Inputs, d.Partitions = nil, s.Partitions
+	if !s.ready() {
+		d.Unloaded = []string{"*"}
+	}
 	return d, err
 }
 
@@ -155,14 +158,11 @@ func (s *Server) ready() bool {
 }
 
 // Load makes the rows readable.
-func (s *Server) Load(context.Context, func(string)) ([]string, error) {
-	if s.ready() {
-		return nil, nil
-	}
+func (s *Server) Load(_ context.Context, what []string, _ func(string)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loaded = true
-	return []string{"*"}, nil
+	s.loaded = s.loaded || len(what) > 0
+	return nil
 }
 
 // Release takes Load back.
