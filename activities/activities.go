@@ -44,7 +44,7 @@ func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identit
 	if err != nil {
 		return gone(err)
 	}
-	p.alive()
+	p.settled()
 	if now != identity {
 		return fault.New(fault.SourceChanged, "the source changed since the job was planned; run the job again")
 	}

@@ -22,7 +22,8 @@ func (a *Activities) copyPart(ctx context.Context, in *RangeInput) (*CopyResult,
 	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &CopyResult{Lost: int(info.Attempt) - 1}
-	attempt := fmt.Sprintf("%.8s-%d-%d", strings.ReplaceAll(info.WorkflowExecution.RunID, "-", ""), in.Range.ID, info.Attempt)
+	// a range that was drained by a pause is begun again by another activity, whose attempts count from 1
+	attempt := fmt.Sprintf("%.8s-%.16s-%d", strings.ReplaceAll(info.WorkflowExecution.RunID, "-", ""), info.ActivityID, info.Attempt)
 	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
 		return a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 			parts, ok := sink.(transfer.PartSink)

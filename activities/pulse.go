@@ -22,11 +22,12 @@ type pulse struct {
 	patience time.Duration // how long a single call may take
 	base     transfer.Checkpoint
 
-	mu   sync.Mutex
-	beat Heartbeat
-	sign time.Time // the last sign of life
-	tick time.Time // when the pulse itself last ran
-	gone bool      // it did not for so long that the activity may be another's
+	mu     sync.Mutex
+	beat   Heartbeat
+	server string    // that is being connected to
+	sign   time.Time // the last sign of life
+	tick   time.Time // when the pulse itself last ran
+	gone   bool      // it did not for so long that the activity may be another's
 }
 
 // startPulse beats until stop is called. patience is how long a single call may take. base is where the activity began,
@@ -37,6 +38,7 @@ func startPulse(ctx context.Context, c *job.Copy, patience time.Duration, base, 
 	var last Heartbeat
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
 		p.beat.Waiting, p.beat.Since, p.beat.Away = last.Waiting, last.Since, last.Away // the wait goes on
+		p.beat.AwayServer = last.AwayServer
 	}
 	p.beat.Reached = reached
 	p.gain()
@@ -96,7 +98,8 @@ func (p *pulse) gain() {
 func (p *pulse) reached(c transfer.Checkpoint) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Reached, p.beat.Waiting, p.beat.Since, p.beat.Away = c, "", time.Time{}, time.Time{}
+	p.beat.Reached = c
+	p.came()
 	p.gain()
 	p.sign = time.Now()
 	activity.RecordHeartbeat(p.ctx, p.beat)
@@ -118,22 +121,32 @@ func (p *pulse) connecting(server string) {
 	p.waiting(server)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.server = server
 	p.missing()
 }
 
 // missing notes since when a server has not answered. The caller holds p.mu.
 func (p *pulse) missing() {
 	if p.beat.Away.IsZero() {
-		p.beat.Away = time.Now()
+		p.beat.Away, p.beat.AwayServer = time.Now(), p.server
 	}
 }
 
-// settled: what was waited for is there.
+// settled: the server that was connected to is there. Where an attempt before it missed another one, that one still counts as
+// away.
 func (p *pulse) settled() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Waiting, p.beat.Since, p.beat.Away = "", time.Time{}, time.Time{}
+	if p.beat.AwayServer == p.server || p.beat.AwayServer == "" {
+		p.came()
+	}
+	p.server = ""
 	p.sign = time.Now()
+}
+
+// came: nothing is waited for. The caller holds p.mu.
+func (p *pulse) came() {
+	p.beat.Waiting, p.beat.Since, p.beat.Away, p.beat.AwayServer = "", time.Time{}, time.Time{}, ""
 }
 
 // alive is a sign of life: a call begins.

@@ -131,8 +131,10 @@ type Heartbeat struct {
 	// Waiting says what is waited for, Since when.
 	Waiting string    `json:"waiting,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
-	// Away is since when the target's server has not answered; give_up_after counts from then.
-	Away time.Time `json:"away,omitzero"`
+	// Away is since when a server has not answered, AwayServer which, if it could not even be connected to; give_up_after counts
+	// from then.
+	Away       time.Time `json:"away,omitzero"`
+	AwayServer string    `json:"awayServer,omitempty"`
 	// Compared is CompareRange's.
 	Compared *transfer.Compared `json:"compared,omitempty"`
 }
