@@ -10,8 +10,12 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// bytesPerRange is about what one CopyRange moves: some seconds of work, so that progress shows and little hangs on one attempt.
-const bytesPerRange = 128 << 20
+// bytesPerRange is about what one CopyRange moves: some seconds of work, which beginning and ending it are little beside. What is
+// worth being split is split into as many ranges as are copied at once.
+const (
+	bytesPerRange = 256 << 20
+	worthSplit    = 32 << 20
+)
 
 // maxRanges bounds what a workflow has to remember.
 const maxRanges = 2000
@@ -58,6 +62,9 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		p.RangeRows = p.Target.RangeRows
 	case p.RangeRows == 0:
 		p.RangeRows = max(bytesPerRange/rowBytes, 1000)
+		if parallel := int64(ref.Job.Copy.Parallel); d.Bytes > worthSplit {
+			p.RangeRows = min(p.RangeRows, (d.Rows+parallel-1)/parallel)
+		}
 	}
 	p.RangeRows = max(p.RangeRows, d.Rows/maxRanges+1)
 	if p.Ranges, err = countRanges(ctx, src, d, p.RangeRows); err != nil {
