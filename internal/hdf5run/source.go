@@ -21,7 +21,11 @@ import (
 // List returns a choice for each collection that the job names: those named, in their order, and for '*' all others of the run,
 // as the manifest has them.
 func List(src *job.ExportSource) ([]job.Collection, error) {
-	m, err := export.ReadManifest(src.Path)
+	path, err := run(src.Path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := export.ReadManifest(path)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +36,7 @@ func List(src *job.ExportSource) ([]job.Collection, error) {
 	var chosen []job.Collection
 	for _, choice := range src.Collections {
 		if choice.Name != "*" {
-			if _, err := find(m, src.Path, choice.Name); err != nil {
+			if _, err := find(m, path, choice.Name); err != nil {
 				return nil, err
 			}
 			chosen = append(chosen, choice)
@@ -46,6 +50,20 @@ func List(src *job.ExportSource) ([]job.Collection, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// run is the directory of the run that path names: itself, or, if it holds runs, the newest finished one.
+func run(path string) (string, error) {
+	runs, err := export.Runs(path)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range runs {
+		if r.State == export.Finished {
+			return filepath.Join(path, r.Name), nil
+		}
+	}
+	return path, nil // what is wrong with it tells its manifest
 }
 
 // find returns a collection of a run.
@@ -86,6 +104,9 @@ func OpenSource(ctx context.Context, src *job.ExportSource) (transfer.Source, er
 	}
 	s := &source{ExportSource: *src, choice: src.Collections[0]}
 	var err error
+	if s.Path, err = run(s.Path); err != nil {
+		return nil, err
+	}
 	if s.manifest, err = export.Check(ctx, s.Path, export.Sizes, nil, s.choice.Name); err != nil {
 		return nil, err
 	}

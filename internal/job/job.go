@@ -106,7 +106,7 @@ type MySQL struct {
 
 // ExportSource says what to read of the run of an export.
 type ExportSource struct {
-	// Directory of the run: the one that holds manifest.json.
+	// Directory of the run, which holds manifest.json; or that of all runs: then the newest finished one is taken.
 	Path string `json:"path" yaml:"path" rule:"required,is=path"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
