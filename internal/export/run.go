@@ -18,8 +18,8 @@ type Run struct {
 }
 
 // Prepare makes the directory of the run that head names, below dir, which is made too. Of head it needs Run, Job, Stage and
-// Started. It may be repeated with the same Stage, by which a run is ours; it refuses a directory that holds anything else,
-// also the finished export of another stage.
+// Started. It may be repeated with the same Stage, by which a run is ours, until the run is finished; it refuses a directory
+// that holds anything else, and a finished export.
 func Prepare(dir string, head Manifest) (*Run, error) {
 	if err := Look(dir, head.Run, head.Stage); err != nil {
 		return nil, err
@@ -52,8 +52,8 @@ func (r *Run) make(dir, run string, head []byte) error {
 		return err
 	}
 	defer root.Close()
-	if _, err := root.Lstat(manifestName); err == nil { // finished already
-		return nil
+	if m, err := readManifest(root, manifestName); err == nil {
+		return finishedExport(filepath.Join(dir, run), m)
 	}
 	if err := writeOnce(root, partialName, head); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -104,8 +104,7 @@ func ours(root *os.Root, path, stage string) (*Manifest, error) {
 		case m.Stage == stage:
 			return m, nil
 		case name == manifestName:
-			return nil, fault.New(fault.Conflict, "%s holds a finished export, of job %s at %s; choose another run, or move it away",
-				path, m.Job, m.Started.UTC().Format(time.RFC3339))
+			return nil, finishedExport(path, m)
 		}
 		return nil, fault.New(fault.Conflict, "%s holds what job %s began to export at %s and has not finished; have that job go on, choose another run, or delete the directory",
 			path, m.Job, m.Started.UTC().Format(time.RFC3339))
@@ -120,6 +119,11 @@ func ours(root *os.Root, path, stage string) (*Manifest, error) {
 		}
 	}
 	return nil, nil
+}
+
+func finishedExport(path string, m *Manifest) error {
+	return fault.New(fault.Conflict, "%s holds a finished export, of job %s at %s; choose another run, or move it away",
+		path, m.Job, m.Started.UTC().Format(time.RFC3339))
 }
 
 // Look refuses a directory that Prepare would refuse, or could not write. It changes nothing.

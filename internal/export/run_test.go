@@ -21,7 +21,8 @@ func TestPrepareAgain(t *testing.T) {
 		t.Errorf("%v, %v", done, err)
 	}
 	export(t, dir, head("r2", "s2"))
-	must(Prepare(dir, head("r2", "s2")))(t) // finished by itself: nothing is left to do
+	_, err := Prepare(dir, head("r2", "s2"))
+	refused(t, err, fault.Conflict, "holds a finished export") // by itself: it is not begun again
 	ok(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
 	must(Prepare(dir, head("empty", "s1")))(t)
 }
