@@ -193,6 +193,10 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 // adopt goes on from what an earlier run left, if source and target still are what they were.
 func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 	if c.State.Hash != c.Hash || c.State.Identity != c.Plan.Source.Identity {
+		if c.Plan.Target.WholeRanges { // files that are there would be taken for those of now
+			return false, fault.New(fault.SourceChanged, "%s changed since the run that failed, whose files stand in %s; start anew (--fresh), which writes another directory",
+				c.Plan.Source.Format, c.Plan.Target.Place)
+		}
 		c.note(ctx, "begun anew: the job or its source changed since the last run")
 		return false, nil
 	}

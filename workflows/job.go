@@ -291,7 +291,7 @@ func (r *jobRun) report(ctx workflow.Context, result *Result, err error) {
 // have in common.
 func stage(runID string) string {
 	id := strings.ReplaceAll(runID, "-", "")
-	return id[len(id)-8:]
+	return id[max(len(id)-8, 0):]
 }
 
 // failure turns an error into the workflow's own: of the kind and with the text of what caused it, and with the state that
@@ -310,7 +310,7 @@ func failure(err error, state *State) error {
 func ended(err error, state *State) error {
 	var details []any
 	if state != nil {
-		details = append(details, state)
+		details = append(details, *state)
 	}
 	if temporal.IsCanceledError(err) {
 		return temporal.NewCanceledError(details...)
