@@ -106,7 +106,7 @@ func count(when faultproxy.Moment) faultproxy.Rule {
 	return faultproxy.Rule{Match: faultproxy.IsCount, Nth: 1, When: when}
 }
 
-// Each moment once with each of its victims. The directions take turns.
+// Each moment once with each of its victims. The directions take turns, or -from says which one.
 func TestMoments(t *testing.T) {
 	rig := newRig(t)
 	turn := 0
@@ -114,6 +114,11 @@ func TestMoments(t *testing.T) {
 		for _, v := range mo.victims {
 			src := rig.sources[turn%len(rig.sources)]
 			turn++
+			for _, s := range rig.sources {
+				if s.format == *from {
+					src = s
+				}
+			}
 			t.Run(mo.name+"/"+v.name, func(t *testing.T) {
 				t.Parallel()
 				b := rig.run(t, src, mo, v)
