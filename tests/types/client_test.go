@@ -159,6 +159,19 @@ func (s *server) load(ctx context.Context, sp *spec) error {
 	}
 }
 
+// drop drops a collection and its aliases: servers have room for few.
+func (s *server) drop(ctx context.Context, name string, aliases []string) error {
+	for _, a := range aliases {
+		if err := failure(s.DropAlias(ctx, &milvuspb.DropAliasRequest{Alias: a})); err != nil {
+			return fmt.Errorf("drop alias %s: %w", a, err)
+		}
+	}
+	if err := failure(s.DropCollection(ctx, &milvuspb.DropCollectionRequest{CollectionName: name})); err != nil {
+		return fmt.Errorf("drop %s: %w", name, err)
+	}
+	return nil
+}
+
 // stored is a row as a server answers it, by field name; a null is nil.
 type stored struct {
 	partition string
@@ -193,6 +206,9 @@ func (s *server) read(ctx context.Context, name string) ([]stored, error) {
 	if err := failure(shown.GetStatus(), err); err != nil {
 		partitions = []string{""} // milvus-lite in C++ knows none
 	}
+	if slices.ContainsFunc(schema.GetFields(), (*schemapb.FieldSchema).GetIsPartitionKey) {
+		partitions = []string{""} // where rows are is the server's own business
+	}
 	slices.Sort(partitions)
 	var out []stored
 	for _, p := range partitions {
@@ -208,6 +224,17 @@ func (s *server) read(ctx context.Context, name string) ([]stored, error) {
 		err = fmt.Errorf("%s holds %d rows and answers %d", name, count, len(out))
 	}
 	return out, err
+}
+
+// answersByKey reports why the server can't be asked for rows from a key on.
+func (s *server) answersByKey(ctx context.Context, name string, key *field) error {
+	expr := key.name + " >= 0"
+	if key.kind.name == "VarChar" {
+		expr = key.name + ` >= ""`
+	}
+	resp, err := s.Query(ctx, &milvuspb.QueryRequest{CollectionName: name, Expr: expr, OutputFields: []string{key.name},
+		ConsistencyLevel: commonpb.ConsistencyLevel_Strong, QueryParams: params("limit", "1", "iterator", "True")})
+	return failure(resp.GetStatus(), err)
 }
 
 func (s *server) query(ctx context.Context, name, partition string, fields []string) ([]stored, error) {

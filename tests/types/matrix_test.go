@@ -94,4 +94,10 @@ func copyAndCompare(t *testing.T, from, to *server, sp *spec) {
 	if aliases := slices.Sorted(slices.Values(d.GetAliases())); from != to && !slices.Equal(aliases, sp.aliasNames()) {
 		t.Errorf("aliases %q, want %q", aliases, sp.aliasNames())
 	}
+	if err := from.drop(t.Context(), sp.collection, sp.aliasNames()); err != nil {
+		t.Error(err)
+	}
+	if err := to.drop(t.Context(), as, d.GetAliases()); err != nil {
+		t.Error(err)
+	}
 }

@@ -2,6 +2,7 @@ package types_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -265,10 +266,13 @@ func newField(k kind, t trait, name string, rows, seed int) *field {
 	return f
 }
 
+// greatest is a key that Milvus 2.3.5 counts and answers to no query.
+var greatest = scalarCell(schemapb.DataType_Int64, &schemapb.ScalarField{Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: []int64{math.MaxInt64}}}})
+
 // distinct makes a field of distinct values.
 func distinct(name string, k kind, t trait, rows, seed int) *field {
 	f := newField(k, t, name, rows, seed)
-	seen := map[string]bool{}
+	seen := map[string]bool{fingerprint(greatest): true}
 	for i, v := range f.values {
 		for try := 0; seen[fingerprint(v)]; try++ {
 			v = k.values.Example(seed + rows + 1000*try + i)
@@ -321,12 +325,12 @@ func specs(rows, seed int) []*spec {
 	dynamic.dynamic[0] = json.edges[0]
 	out = append(out, dynamic)
 
-	for _, t := range []trait{nullable, withDefault, nullDefault, clustering} {
-		fields := every(t, scalarKinds())
-		if t == clustering { // a collection has one
-			fields = fields[len(fields)-1:]
-		}
-		out = append(out, of("scalars_"+strings.NewReplacer(" ", "_", ",", "").Replace(string(t)), append([]*field{intKey(), vector()}, fields...)...))
+	for _, t := range []trait{nullable, withDefault, nullDefault} {
+		out = append(out, of("scalars_"+strings.NewReplacer(" ", "_", ",", "").Replace(string(t)),
+			append([]*field{intKey(), vector()}, every(t, scalarKinds())...)...))
+	}
+	for _, f := range every(clustering, scalarKinds()) { // a collection has one
+		out = append(out, of(f.name, intKey(), vector(), f))
 	}
 	for _, k := range vectorKinds() {
 		out = append(out, of(strings.ToLower(k.name), intKey(), newField(k, plain, "v", rows, seed)))
