@@ -27,6 +27,7 @@ type SumResult struct {
 
 // SumRange sums up a range of one side in buckets.
 func (a *Activities) SumRange(ctx context.Context, in SumInput) (*SumResult, error) {
+	ctx = transfer.Together(ctx)
 	out := &SumResult{}
 	err := a.atSide(ctx, &in.SideInput, func(src transfer.Source, p *pulse) error {
 		reader, err := src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))

@@ -59,7 +59,7 @@ func (a *Activities) CompareRange(ctx context.Context, in CompareInput) (*Compar
 	}
 	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, last.Reached)
 	defer stop()
-	out, err := a.compareRange(ctx, &in, pulse, from)
+	out, err := a.compareRange(transfer.Together(ctx), &in, pulse, from)
 	return out, pulse.end(err)
 }
 

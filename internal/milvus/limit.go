@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
 )
 
 // throttle is what this process may ask of one server: the limits of all jobs that are at work on it, of which the one that
@@ -65,8 +66,17 @@ func (t *throttle) limit() job.Limit {
 	return *t.users[len(t.users)-1]
 }
 
-// enter waits until one more range may be read (or written: what is done) and counts it until leave is called.
+// enter waits until one more range may be read (or written: what is done) and counts it until leave is called. What is read
+// together (see transfer.Together) is one range.
 func (t *throttle) enter(ctx context.Context, what string, report func(string)) (leave func(), err error) {
+	type place struct {
+		*throttle
+		what string
+	}
+	return transfer.Enter(ctx, place{t, what}, func() (func(), error) { return t.enterAlone(ctx, what, report) })
+}
+
+func (t *throttle) enterAlone(ctx context.Context, what string, report func(string)) (leave func(), err error) {
 	err = waitFor(ctx, func() (time.Duration, string) {
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
 )
 
 func TestOneServerHasOneThrottle(t *testing.T) {
@@ -75,5 +76,34 @@ func TestWhatIsChargedIsWaitedFor(t *testing.T) {
 	release()
 	if err := limit.pause(context.Background(), func(string) { t.Error("waits for a limit that is gone") }); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWhatIsReadTogetherIsOneRange(t *testing.T) {
+	limit, release := throttleOf("together", job.Limit{Ranges: 1})
+	defer release()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	both := transfer.Together(ctx)
+	silent := func(string) {}
+	left, err := limit.enter(both, "read", silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, err := limit.enter(both, "read", silent)
+	if err != nil {
+		t.Fatalf("the second waits for the first: %v", err)
+	}
+	left()
+	left()
+	told, tell := context.WithCancel(ctx)
+	if _, err := limit.enter(told, "read", func(string) { tell() }); err == nil {
+		t.Error("another range is read while one of two readers is at work")
+	}
+	right()
+	if leave, err := limit.enter(ctx, "read", silent); err != nil {
+		t.Error(err)
+	} else {
+		leave()
 	}
 }

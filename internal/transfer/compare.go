@@ -75,7 +75,11 @@ func (j *Join) Run(ctx context.Context, from Compared) (Compared, error) {
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	defer stop()
+	// the left side begins first, everywhere: comparisons that wait for a server's limit of ranges never wait for each other
 	m.left.stream = j.stream(ctx, &reading, j.Left)
+	if err := m.left.fill(ctx); err != nil {
+		return m.Compared, err
+	}
 	m.right.stream = j.stream(ctx, &reading, j.Right)
 	for {
 		if err := m.fill(ctx); err != nil {
