@@ -157,12 +157,22 @@ func (p *publication) receipt(context.Context) error {
 func (p *publication) link(ctx context.Context) error {
 	err := link(p.run.root, p.temp, p.final)
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
-		return p.adopt(ctx)
+		own := p.part.SHA256
+		return errors.Join(p.adopt(ctx), p.withdraw(own))
 	}
 	if err != nil {
 		return err
 	}
 	return syncDir(p.run.root, path.Dir(p.final))
+}
+
+// withdraw removes the receipt of a draft whose place another attempt took: one that wakes up late would leave it behind in a
+// finished run. What the published part itself may be known by stays until then.
+func (p *publication) withdraw(own string) error {
+	if _, err := p.run.root.Lstat(manifestName); err != nil && p.part.SHA256 == own {
+		return removed(err)
+	}
+	return removed(p.run.root.Remove(receiptPath(p.final, own)))
 }
 
 func (p *publication) unlink(context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +124,38 @@ func twoAttempts(t *testing.T, order []int) {
 	got := string(must(os.ReadFile(filepath.Join(r.Path(), name.Path())))(t))
 	if a.part.Sum != sumOf(got) {
 		t.Errorf("order %v: the sum is not that of %q", order, got)
+	}
+}
+
+// An attempt that wakes up when another one has finished the whole run leaves nothing, wherever it stood still.
+func TestLateAttempt(t *testing.T) {
+	for asleep := range len((&publication{}).steps()) {
+		for _, second := range []string{"first rows", "other rows!"} {
+			t.Run(fmt.Sprint(asleep, " ", second), func(t *testing.T) {
+				r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+				late := newPublication(t, r, "a1", "first rows")
+				for _, step := range late.steps()[:asleep] {
+					ok(t, step(context.Background()))
+				}
+				_, done, err := r.Draft(context.Background(), name, "a2", nil)
+				ok(t, err)
+				if done == nil {
+					done = must(newPublication(t, r, "a2", second).Publish(context.Background(), int64(len(second)), sumOf(second), nil))(t)
+				}
+				m := head("r1", "s1")
+				m.Collections = []Collection{{Name: "c", Parts: []Part{*done}}}
+				ok(t, r.Finish(m))
+				want := files(t, r.Path())
+				for _, step := range late.steps()[asleep:] {
+					if step(context.Background()) != nil {
+						break // there is nobody any more whom it would tell
+					}
+				}
+				if got := files(t, r.Path()); !slices.Equal(got, want) {
+					t.Errorf("the run has %q, want %q", got, want)
+				}
+			})
+		}
 	}
 }
 
