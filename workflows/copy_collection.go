@@ -106,7 +106,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	if err := c.publish(ctx); err != nil {
 		return err
 	}
-	if c.State.Lost > 0 {
+	if c.State.Lost > 0 && !c.Plan.Target.WholeRanges {
 		// a lost write that arrived after the count is found now: under the final name none can arrive any more
 		if err := c.count(ctx, c.State.Target.Fresh); err != nil {
 			return err

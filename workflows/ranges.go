@@ -143,8 +143,9 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 	if out.Lost > 0 {
 		r.Touched = true
 		l.State.Lost += out.Lost
-		// a write of the lost attempt was sent before now, and has its deadline
-		l.State.LateUntil = workflow.Now(l.ctx).Add(l.Job.Copy.WriteTimeout + 2*time.Second)
+		if !l.State.Target.Plan.WholeRanges { // a write of the lost attempt was sent before now, and has its deadline
+			l.State.LateUntil = workflow.Now(l.ctx).Add(l.Job.Copy.WriteTimeout + 2*time.Second)
+		}
 	}
 	if !r.Done {
 		l.next = append(l.next, i)
