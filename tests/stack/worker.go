@@ -71,6 +71,15 @@ func StartWorkerAt(t testing.TB, temporal *Server, env ...string) *Worker {
 	return w
 }
 
+// StartWorkerThrough is StartWorkerAt by way of a program that becomes the worker (exec), whose path is its first argument.
+func StartWorkerThrough(t testing.TB, temporal *Server, program string, env ...string) *Worker {
+	t.Helper()
+	w := newWorker(t, program, append([]string{"TEMPORAL_ADDRESS=" + temporal.Address}, env...))
+	w.args = []string{BuildWorker(t)}
+	w.Start(t)
+	return w
+}
+
 // StartWorkerWith is StartWorker with arguments.
 func StartWorkerWith(t testing.TB, args ...string) *Worker {
 	t.Helper()
