@@ -2,6 +2,8 @@ package milvus
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	"milvusdm/internal/fault"
@@ -228,5 +230,9 @@ const (
 
 // stagingName is what a collection is called until it is complete.
 func stagingName(collection, stage string) string {
-	return collection[:min(len(collection), maxName-len(stagingMark)-stageLength)] + stagingMark + stage
+	if most := maxName - len(stagingMark) - stageLength; len(collection) > most {
+		sum := sha256.Sum256([]byte(collection)) // two long names that begin alike stay two
+		collection = collection[:most-17] + "_" + hex.EncodeToString(sum[:8])
+	}
+	return collection + stagingMark + stage
 }

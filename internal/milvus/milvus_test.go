@@ -156,6 +156,9 @@ func TestStagingNameFits(t *testing.T) {
 	if got := stagingName(long, "0123abcd"); len(got) != maxName-len(replaced) || !strings.HasSuffix(got, "__mdm_0123abcd") {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
+	if other := long[1:] + "y"; stagingName(long, "0123abcd") == stagingName(other, "0123abcd") {
+		t.Error("two collections have one staging collection")
+	}
 }
 
 func TestConnectKindTellsRefusals(t *testing.T) {
