@@ -14,6 +14,7 @@ import (
 //
 //   - a field that is nullable or has a default value says of each row whether it has a value, and holds no value where not
 //   - any other field says nothing of it
+//   - an array that holds nothing has the kind of its elements (see stateElements)
 //   - fields go by name: IDs, which are a server's own, are left out
 //   - primary keys that the server makes are left out
 //
@@ -44,6 +45,7 @@ func insertableField(f *schemapb.FieldData, schema *schemapb.FieldSchema, rows i
 		out := head(f)
 		out.Field = f.GetField()
 		out.ProtoReflect().SetUnknown(f.ProtoReflect().GetUnknown())
+		stateElements(out, schema.GetElementType())
 		if says {
 			out.ValidData = slices.Repeat([]bool{true}, rows)
 		}
@@ -57,6 +59,7 @@ func insertableField(f *schemapb.FieldData, schema *schemapb.FieldSchema, rows i
 		return nil, err
 	}
 	out.ValidData = valid
+	stateElements(out, schema.GetElementType())
 	return out, nil
 }
 

@@ -54,7 +54,7 @@ func start(t *testing.T, name string) *server {
 	default:
 		s.address = fakemilvus.Start(t).Address
 	}
-	conn, err := grpc.NewClient("passthrough:///"+s.address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err := grpc.NewClient("passthrough:///"+s.address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(patient),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.WaitForReady(true)))
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +66,13 @@ func start(t *testing.T, name string) *server {
 	})
 	s.MilvusServiceClient = milvuspb.NewMilvusServiceClient(conn)
 	return s
+}
+
+// patient gives each call a deadline: a server that died would else be waited for.
+func patient(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return invoke(ctx, method, req, reply, conn, opts...)
 }
 
 // failure makes one error of the two ways in which a call fails.

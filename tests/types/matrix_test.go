@@ -1,6 +1,7 @@
 package types_test
 
 import (
+
 	"flag"
 	"slices"
 	"testing"

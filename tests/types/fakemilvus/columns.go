@@ -275,7 +275,36 @@ func merge(column *schemapb.FieldData, cells []cell, nullable bool) *schemapb.Fi
 			addNull(column.GetScalars())
 		}
 	}
+	forgetElements(column)
 	return column
+}
+
+// forgetElements leaves out of arrays that hold nothing what they would hold, as Milvus does when it answers.
+func forgetElements(f *schemapb.FieldData) {
+	for _, sub := range f.GetStructArrays().GetFields() {
+		forgetElements(sub)
+	}
+	rows := f.GetScalars().GetArrayData().GetData()
+	for i, row := range rows {
+		if list, err := scalars(row); err == nil && list.Len() == 0 {
+			rows[i] = &schemapb.ScalarField{}
+		}
+	}
+}
+
+// checkElements refuses arrays that do not say what they would hold: older servers die of them.
+func checkElements(f *schemapb.FieldData) error {
+	for _, sub := range f.GetStructArrays().GetFields() {
+		if err := checkElements(sub); err != nil {
+			return err
+		}
+	}
+	for _, row := range f.GetScalars().GetArrayData().GetData() {
+		if row.GetData() == nil {
+			return invalid("array field %s has a nil array", f.GetFieldName())
+		}
+	}
+	return nil
 }
 
 // empty takes the values out of a column and leaves the rest.

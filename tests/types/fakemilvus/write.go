@@ -97,6 +97,9 @@ func (s *Server) rows(c *collection, columns []*schemapb.FieldData, n int) ([]ro
 	}
 	byName := map[string]*schemapb.FieldData{}
 	for _, f := range columns {
+		if err := checkElements(f); err != nil {
+			return nil, err
+		}
 		name := f.GetFieldName()
 		if f.GetIsDynamic() {
 			name = metaField
