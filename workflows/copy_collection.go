@@ -379,6 +379,9 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 			return failure(cause, nil) // its preparation failed: the next run begins anew and drops it
 		}
 	}
+	if kind == fault.Different && c.State.Target.Fresh {
+		cause = fault.New(kind, "%s (%s is kept to be looked at; run the job again with --fresh to drop it and copy anew)", text, c.State.Target.Name)
+	}
 	if kind != "" && !made && c.State.Rows() > 0 {
 		cause = fault.New(kind, "%s (%d rows of this job stand in %s; run the job again to go on)", text, c.State.Rows(), c.State.Target.Plan.Place)
 	}
