@@ -8,6 +8,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/export"
+	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
@@ -204,14 +205,16 @@ func (s *State) parts() []transfer.Part {
 
 // StateOf takes the state out of the error that a run ended with; nil if it holds none.
 func StateOf(err error) *State {
-	var s State
+	// a pointer, as it is put in: the details of an error that was made in this very workflow are never decoded, and must be of
+	// the type that is asked for
+	var s *State
 	var app *temporal.ApplicationError
-	if errors.As(err, &app) && app.HasDetails() && app.Details(&s) == nil && s.Hash != "" {
-		return &s
+	if errors.As(err, &app) && app.Type() != string(fault.Different) && app.HasDetails() && app.Details(&s) == nil && s != nil && s.Hash != "" {
+		return s
 	}
 	var canceled *temporal.CanceledError
-	if errors.As(err, &canceled) && canceled.HasDetails() && canceled.Details(&s) == nil && s.Hash != "" {
-		return &s
+	if errors.As(err, &canceled) && canceled.HasDetails() && canceled.Details(&s) == nil && s != nil && s.Hash != "" {
+		return s
 	}
 	return nil
 }
