@@ -26,7 +26,7 @@ const (
 // all. What is wrong is one fault that names each file: missing, truncated, edited or of another run, or no part of the run.
 // Temporary files of this program's own count for nothing.
 func Check(ctx context.Context, dir string, level Level, seen progress, collections ...string) (*Manifest, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := openRoot(dir)
 	if err != nil {
 		return nil, explain(err, "open the export")
 	}

@@ -34,6 +34,21 @@ func explain(err error, format string, args ...any) error {
 	return fault.Wrap(kind, err, format, args...)
 }
 
+// Explain gives an error of a file that is written here a kind: a full disk, a missing right.
+func Explain(err error, doing string) error { return explain(err, "%s", doing) }
+
+// openRoot opens a directory that a user named.
+func openRoot(dir string) (*os.Root, error) {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(dir)
+}
+
 // openDir opens a directory in root that is one itself, and no symbolic link to one.
 func openDir(root *os.Root, name string) (*os.Root, error) {
 	before, err := root.Lstat(name)
@@ -141,7 +156,7 @@ func syncDir(root *os.Root, name string) error {
 
 // syncPath is syncDir for a directory outside of any root.
 func syncPath(name string) error {
-	root, err := os.OpenRoot(name)
+	root, err := openRoot(name)
 	if err != nil {
 		return err
 	}

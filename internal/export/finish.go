@@ -141,7 +141,7 @@ func walk(root *os.Root, visit func(dir string, e fs.DirEntry) error) error {
 // else is in them. A finished run stays, and one of another stage.
 func Discard(dir, run, stage string) error {
 	at := filepath.Join(dir, run)
-	base, err := os.OpenRoot(dir)
+	base, err := openRoot(dir)
 	if err != nil {
 		return removed(explain(err, "open the directory of exports"))
 	}

@@ -97,7 +97,7 @@ func (m *Manifest) Bytes() (n int64) {
 // ReadManifest reads the manifest of a finished run from its directory. It refuses one that is not finished, is being
 // deleted, or has a manifest that was edited.
 func ReadManifest(dir string) (*Manifest, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := openRoot(dir)
 	if err != nil {
 		return nil, explain(err, "open the export")
 	}

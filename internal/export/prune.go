@@ -35,7 +35,7 @@ func Prune(ctx context.Context, dir, schedule string, keep Keep) (*Pruned, error
 	if err != nil {
 		return nil, fault.New(fault.Config, "keep runs by the days of time zone %q: %w", keep.TimeZone, err)
 	}
-	base, err := os.OpenRoot(dir)
+	base, err := openRoot(dir)
 	if err != nil {
 		return nil, explain(err, "open the directory of exports")
 	}

@@ -39,7 +39,7 @@ func Prepare(dir string, head Manifest) (*Run, error) {
 }
 
 func (r *Run) make(dir, run string, head []byte) error {
-	base, err := os.OpenRoot(dir)
+	base, err := openRoot(dir)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (r *Run) make(dir, run string, head []byte) error {
 // Open opens a run that was prepared.
 func Open(dir, run, stage string) (*Run, error) {
 	r := &Run{path: filepath.Join(dir, run)}
-	base, err := os.OpenRoot(dir)
+	base, err := openRoot(dir)
 	if err != nil {
 		return nil, explain(err, "open the directory of exports")
 	}
@@ -132,7 +132,7 @@ func Look(dir, run, stage string) error {
 		return fault.New(fault.Config, "run %q is no name of a directory; write at most 128 letters, digits, dots, underscores and hyphens, a letter or digit first", run)
 	}
 	path := filepath.Join(dir, run)
-	base, err := os.OpenRoot(dir)
+	base, err := openRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lookAbove(dir)
 	}

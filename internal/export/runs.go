@@ -36,7 +36,7 @@ func (e *Entry) began() time.Time {
 // Runs lists the runs in a directory of exports, the newest first. What has no manifest of ours is left out, symbolic links
 // too. Parts are not looked at: see Check. A directory that is not there holds none.
 func Runs(dir string) ([]Entry, error) {
-	base, err := os.OpenRoot(dir)
+	base, err := openRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -103,7 +103,7 @@ func (s *sink) OpenPart(ctx context.Context, t *transfer.Target, r transfer.Rang
 	w, err := hdf5.CreatePart(draft.Path, d, hdf5.WriteOptions{Collection: s.collection, Partition: r.Partition,
 		Compression: s.Compression, Level: s.Level, Shuffle: s.Shuffle, Fletcher32: s.Fletcher32})
 	if err != nil {
-		return nil, nil, errors.Join(err, draft.Drop(), run.Close())
+		return nil, nil, errors.Join(export.Explain(err, "export"), draft.Drop(), run.Close())
 	}
 	return &part{w, run, draft, report}, nil, nil
 }
@@ -121,12 +121,12 @@ func (p *part) Write(ctx context.Context, b *transfer.Batch) error {
 	if ctx.Err() != nil {
 		return transfer.ErrNotSent
 	}
-	return p.writer.Append(context.WithoutCancel(ctx), b)
+	return export.Explain(p.writer.Append(context.WithoutCancel(ctx), b), "export")
 }
 
 func (p *part) Finish(ctx context.Context, sum transfer.Sum) (*transfer.Part, error) {
 	if err := p.writer.Close(); err != nil {
-		return nil, err
+		return nil, export.Explain(err, "export")
 	}
 	return p.draft.Publish(ctx, p.writer.Rows(), sum, func(done, total int64) {
 		p.report(fmt.Sprintf("taking the checksum: %d of %d MB", done>>20, total>>20))
