@@ -132,7 +132,7 @@ type HDF5Target struct {
 	Shuffle bool `json:"shuffle,omitempty" yaml:"shuffle"`
 	// Adds a checksum to each chunk.
 	Fletcher32 bool `json:"fletcher32,omitempty" yaml:"fletcher32"`
-	// Begins a new file after so many rows.
+	// Begins a new file after about so many rows: a partition's are spread evenly over its files.
 	SplitRows int64 `json:"splitRows,omitempty" yaml:"split_rows" rule:"min=1"`
 	// Begins a new file after about so many bytes of rows.
 	SplitBytes int64 `json:"splitBytes,omitempty" yaml:"split_bytes" rule:"bytes,min=1MiB"`
