@@ -88,6 +88,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	options.Logger = log.NewStructuredLogger(logger)
+	options.DataConverter = workflows.Payloads(options.DataConverter)
 	if s.metrics != "" {
 		handler, stop, err := serveMetrics(s.metrics, logger)
 		if err != nil {

@@ -49,10 +49,8 @@ func (a *app) dial(ctx context.Context) (*server, error) {
 	}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // errors are told by the commands
 	s := &server{address: profile.Address, namespace: profile.Namespace, queue: a.queue, ui: strings.TrimRight(a.ui, "/"),
-		payloads: options.DataConverter}
-	if s.payloads == nil {
-		s.payloads = converter.GetDefaultDataConverter()
-	}
+		payloads: workflows.Payloads(options.DataConverter)}
+	options.DataConverter = s.payloads
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	s.Client, err = client.DialContext(dialing, options)
