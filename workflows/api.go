@@ -205,16 +205,16 @@ func (s *State) parts() []transfer.Part {
 
 // StateOf takes the state out of the error that a run ended with; nil if it holds none.
 func StateOf(err error) *State {
-	// a pointer, as it is put in: the details of an error that was made in this very workflow are never decoded, and must be of
+	// by value, as it is put in: the details of an error that was made in this very workflow are never decoded, and must be of
 	// the type that is asked for
-	var s *State
+	var s State
 	var app *temporal.ApplicationError
-	if errors.As(err, &app) && app.Type() != string(fault.Different) && app.HasDetails() && app.Details(&s) == nil && s != nil && s.Hash != "" {
-		return s
+	if errors.As(err, &app) && app.Type() != string(fault.Different) && app.HasDetails() && app.Details(&s) == nil && s.Hash != "" {
+		return &s
 	}
 	var canceled *temporal.CanceledError
-	if errors.As(err, &canceled) && canceled.HasDetails() && canceled.Details(&s) == nil && s != nil && s.Hash != "" {
-		return s
+	if errors.As(err, &canceled) && canceled.HasDetails() && canceled.Details(&s) == nil && s.Hash != "" {
+		return &s
 	}
 	return nil
 }
