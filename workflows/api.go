@@ -203,13 +203,13 @@ func (s *State) parts() []transfer.Part {
 	return parts
 }
 
-// StateOf takes the state out of the error that a run ended with; nil if it holds none.
+// StateOf takes the state out of the error that a run of a job ended with; nil if it holds none.
 func StateOf(err error) *State {
 	// by value, as it is put in: the details of an error that was made in this very workflow are never decoded, and must be of
 	// the type that is asked for
 	var s State
 	var app *temporal.ApplicationError
-	if errors.As(err, &app) && app.Type() != string(fault.Different) && app.HasDetails() && app.Details(&s) == nil && s.Hash != "" {
+	if errors.As(err, &app) && app.HasDetails() && app.Details(&s) == nil && s.Hash != "" {
 		return &s
 	}
 	var canceled *temporal.CanceledError
