@@ -8,7 +8,6 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/export"
-	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
