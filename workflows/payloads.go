@@ -6,7 +6,7 @@ import (
 )
 
 // compressFrom is from what size on a payload is compressed: those of common jobs stay readable in the Web UI.
-const compressFrom = 32 << 10
+const compressFrom = 16 << 10
 
 // Payloads is how workers and clients of these workflows write payloads: as parent does (nil: the SDK's default), and large ones
 // compressed. Temporal takes no payload above 2 MiB, and what a job of hundreds of collections, or a collection in thousands of
