@@ -5,16 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
 	"milvusdm/internal/fault"
 	"milvusdm/tests/content"
-	"milvusdm/tests/faultproxy"
 	"milvusdm/workflows"
 )
 
@@ -222,171 +217,6 @@ func TestMigrateMany(t *testing.T) {
 	to.holds(t, inTheWay, "", rows{1000, 1400, 1})
 }
 
-// TestMigrateLiveSource: rows are inserted, changed and deleted in the source during the copy. Every row that is not touched
-// arrives, once.
-func TestMigrateLiveSource(t *testing.T) {
-	t.Parallel()
-	from, to := theSource(t), theMilvus(t)
-	name, collection := from.collection(t), to.collection(t)
-	untouched := rows{0, 6000, 1}
-	from.createAs(t, name, dim)
-	from.insert(t, name, "", untouched)
-	from.insert(t, name, "", rows{10_000, 12_000, 1}) // these are changed and deleted
-	from.load(t, name)
-	proxy := faultproxy.Start(t, to.address)
-	slow(proxy, 60*time.Millisecond)
-	stop, stopped := make(chan struct{}), make(chan error, 1)
-	go func() { stopped <- disturb(t, from, name, stop) }()
-	path := migrate(t, "job-"+collection, from.address, fmt.Sprintf("[{name: %s, as: %s}]", name, collection), proxy.Addr(), nil, []string{"range_rows: 1500", "verify: full"})
-	result := verified(t, "run", path)
-	close(stop)
-	if err := <-stopped; err != nil {
-		t.Fatal(err)
-	}
-	if result.Rows < int64(untouched.count()) {
-		t.Errorf("%d rows were copied", result.Rows)
-	}
-	read, err := to.Query(t.Context(), collection, nil, "id < 6000", []string{"count(*)"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err := read.GetColumn("count(*)").GetAsInt64(0); err != nil || n != int64(untouched.count()) {
-		t.Errorf("%d of the %d untouched rows arrived, %v", n, untouched.count(), err)
-	}
-	if got, err := content.Read(t.Context(), to.address, content.Place{Collection: collection}); err != nil || got.Duplicates() != 0 {
-		t.Errorf("%+v, %v", got, err)
-	}
-}
-
-// disturb writes into the source until it is told to stop.
-func disturb(t *testing.T, m *milvus, name string, stop <-chan struct{}) error {
-	for i := int64(0); ; i++ {
-		select {
-		case <-stop:
-			return nil
-		case <-time.After(20 * time.Millisecond):
-		}
-		added := rows{20_000 + 10*i, 20_000 + 10*i + 10, 1}
-		m.insert(t, name, "", added)
-		changed := rows{10_000 + i%1000, 10_000 + i%1000 + 1, 2}
-		_, err := m.Upsert(t.Context(), name, "", entity.NewColumnInt64("id", changed.keys()), entity.NewColumnFloatVector("embedding", dim, [][]float32{vectorOf(changed.from, 2)}))
-		if err == nil {
-			err = m.Delete(t.Context(), name, "", fmt.Sprintf("id in [%d]", 11_000+i%1000))
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// TestMigrateRefusals: quotas and messages that are too large, on both sides, slow a copy down and never fail it.
-func TestMigrateRefusals(t *testing.T) {
-	t.Parallel()
-	from, to := theSource(t), theMilvus(t)
-	name, collection := from.collection(t), to.collection(t)
-	all := rows{0, 3000, 1}
-	partly{"_default": all}.make(t, from, name)
-	source, target := faultproxy.Start(t, from.address), faultproxy.Start(t, to.address)
-	for nth := 2; nth < 14; nth += 3 {
-		for _, p := range []*faultproxy.Proxy{source, target} {
-			method := "Query"
-			if p == target {
-				method = faultproxy.AnyWrite
-			}
-			p.On(faultproxy.Rule{Method: method, Nth: nth, Do: faultproxy.RateLimited, Match: notCount})
-			p.On(faultproxy.Rule{Method: method, Nth: nth + 1, Do: faultproxy.TooLarge, Match: notCount})
-		}
-	}
-	path := migrate(t, "job-"+collection, source.Addr(), fmt.Sprintf("[{name: %s, as: %s}]", name, collection), target.Addr(), nil, nil)
-	if result := verified(t, "run", path); result.Lost != 0 {
-		t.Errorf("%d attempts were lost", result.Lost)
-	}
-	to.holds(t, collection, "", all)
-}
-
-func notCount(c *faultproxy.Call) bool { return !faultproxy.IsCount(c) }
-
-// TestMigrateUnloaded: a source that is not loaded is loaded for the copy and released again, also when the copy fails.
-func TestMigrateUnloaded(t *testing.T) {
-	t.Parallel()
-	from, to := theSource(t), theMilvus(t)
-	name, collection := from.collection(t), to.collection(t)
-	all := rows{0, 500, 1}
-	from.createAs(t, name, dim)
-	from.insert(t, name, "", all)
-	choice := fmt.Sprintf("[{name: %s, as: %s}]", name, collection)
-	path := migrate(t, "job-"+collection, from.address, choice, to.address, nil, nil)
-	milvusdm(t, "plan", path).exits(fault.ExitOK)
-	if from.isLoaded(t, name) {
-		t.Error("plan loads the source")
-	}
-	verified(t, "run", path)
-	if from.isLoaded(t, name) {
-		t.Error("the source is left loaded")
-	}
-	to.load(t, collection)
-	to.holds(t, collection, "", all)
-	milvusdm(t, "run", path).fails(fault.Conflict).says("already")
-	if from.isLoaded(t, name) {
-		t.Error("the source is left loaded by a job that failed")
-	}
-}
-
-// TestMigrateSourceGone: a source that is dropped in the middle fails the copy, and the target's name stays as it was.
-func TestMigrateSourceGone(t *testing.T) {
-	t.Parallel()
-	from, to := theSource(t), theMilvus(t)
-	name, collection := from.collection(t), to.collection(t)
-	partly{"_default": {0, 6000, 1}}.make(t, from, name)
-	proxy := faultproxy.Start(t, to.address)
-	path := migrate(t, "job-"+collection, from.address, fmt.Sprintf("[{name: %s, as: %s}]", name, collection), proxy.Addr(), nil, []string{"range_rows: 1000"})
-	job := startSlow(t, proxy, path)
-	if err := from.DropCollection(t.Context(), name); err != nil {
-		t.Fatal(err)
-	}
-	milvusdm(t, "status", "--follow", job).fails(fault.SourceChanged).says(name)
-	if got := to.collections(t, collection); slices.Contains(got, collection) {
-		t.Errorf("the server has collections %q", got)
-	}
-}
-
-// TestMigrateBadJobs: what is wrong with a job is said before anything is written.
-func TestMigrateBadJobs(t *testing.T) {
-	t.Parallel()
-	from, to := theSource(t), theMilvus(t)
-	name, collection := from.collection(t), to.collection(t)
-	threeParts.make(t, from, name)
-	other := to.collection(t)
-	to.createAs(t, other, dim+1)
-	for what, c := range map[string]struct {
-		choice, address string
-		target          []string
-		kind            fault.Kind
-		says            []string
-	}{
-		"no collection":      {choice: "[nowhere_to_be_found]", kind: fault.NotFound, says: []string{"nowhere_to_be_found"}},
-		"no partition":       {choice: fmt.Sprintf("[{name: %s, partitions: [east]}]", name), kind: fault.NotFound, says: []string{"east", "north", "south"}},
-		"no field":           {choice: fmt.Sprintf("[{name: %s, fields: [colour]}]", name), kind: fault.Config, says: []string{"colour", "embedding"}},
-		"a bad filter":       {choice: fmt.Sprintf("[{name: %s, filter: 'id >< 5'}]", name), kind: fault.Config, says: []string{"filter", name, "id >< 5"}},
-		"another schema":     {choice: fmt.Sprintf("[{name: %s, as: %s}]", name, other), kind: fault.Conflict, says: []string{"embedding", "dim", "8", "9"}},
-		"itself":             {choice: "[" + name + "]", address: from.address, kind: fault.Config, says: []string{"itself"}},
-		"itself, localhost":  {choice: "[" + name + "]", address: strings.Replace(from.address, "127.0.0.1", "localhost", 1), kind: fault.Config, says: []string{"itself"}},
-		"itself, by a proxy": {choice: "[" + name + "]", address: faultproxy.Start(t, from.address).Addr(), kind: fault.Config, says: []string{"is the source itself"}},
-	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			address := to.address
-			if c.address != "" {
-				address = c.address
-			}
-			path := migrate(t, "job-"+collection+"-"+strings.NewReplacer(" ", "-", ",", "").Replace(what), from.address, c.choice, address, c.target, nil)
-			for _, command := range []string{"plan", "run"} {
-				milvusdm(t, command, path).fails(c.kind).says(c.says...)
-			}
-		})
-	}
-}
-
 // TestMigrateAMillion: a collection of a million rows with skewed keys in three partitions: one alone, then the rest.
 func TestMigrateAMillion(t *testing.T) {
 	from, to := theSource(t), theMilvus(t)
@@ -418,11 +248,9 @@ func fillSkewed(t *testing.T, m *milvus, name string, n int) map[string]content.
 		keys, vectors := make([]int64, block), make([][]float32, block)
 		for i := range keys {
 			row := int64(first + i)
-			switch key := row * row * row; { // a cube: dense at zero
-			case row%2 == 0:
-				keys[i] = key
-			default:
-				keys[i] = -key
+			keys[i] = row * row * row // a cube: dense at zero
+			if row%2 == 1 {
+				keys[i] = -keys[i]
 			}
 			vectors[i] = []float32{float32(row), float32(i)}
 		}
@@ -441,95 +269,4 @@ func fillSkewed(t *testing.T, m *milvus, name string, n int) map[string]content.
 		want[p] = c
 	}
 	return want
-}
-
-// TestMigrateSettings: indexes, aliases, properties, consistency level and load state arrive.
-func TestMigrateSettings(t *testing.T) {
-	t.Parallel()
-	from, to := theSource(t), theMilvus(t)
-	name, collection := from.collection(t), to.collection(t)
-	schema := entity.NewSchema().WithName(name).WithDescription("with everything").WithDynamicFieldEnabled(true).
-		WithField(entity.NewField().WithName("key").WithDataType(entity.FieldTypeVarChar).WithIsPrimaryKey(true).WithMaxLength(100)).
-		WithField(entity.NewField().WithName("year").WithDataType(entity.FieldTypeInt16)).
-		WithField(entity.NewField().WithName("embedding").WithDataType(entity.FieldTypeFloatVector).WithDim(4))
-	if err := from.CreateCollection(t.Context(), schema, 2, client.WithConsistencyLevel(entity.ClEventually)); err != nil {
-		t.Fatal(err)
-	}
-	hnsw, err := entity.NewIndexHNSW(entity.COSINE, 12, 90)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := from.CreateIndex(t.Context(), name, "embedding", hnsw, false, client.WithIndexName("by_meaning")); err != nil {
-		t.Fatal(err)
-	}
-	if err := from.CreateIndex(t.Context(), name, "year", entity.NewScalarIndex(), false, client.WithIndexName("by_year")); err != nil {
-		t.Fatal(err)
-	}
-	alias := collection + "_alias"
-	if err := from.CreateAlias(t.Context(), name, alias); err != nil {
-		t.Fatal(err)
-	}
-	if err := from.AlterCollection(t.Context(), name, entity.CollectionTTL(86_400)); err != nil {
-		t.Fatal(err)
-	}
-	keys, years, vectors := []string{`"`, `\`, "", "ü\n"}, []int16{-1, 2, 3, 4}, [][]float32{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}}
-	extra := entity.NewColumnJSONBytes("", [][]byte{[]byte(`{"a":1}`), []byte(`{}`), []byte(`{"b":[1,2]}`), []byte(`{"c":null}`)}).WithIsDynamic(true)
-	if _, err := from.Insert(t.Context(), name, "", entity.NewColumnVarChar("key", keys), entity.NewColumnInt16("year", years), entity.NewColumnFloatVector("embedding", 4, vectors), extra); err != nil {
-		t.Fatal(err)
-	}
-	from.load(t, name)
-	path := migrate(t, "job-"+collection, from.address, fmt.Sprintf("[{name: %s, as: %s}]", name, collection), to.address, nil, []string{"verify: full"})
-	if r := verified(t, "run", path); r.Verified != "full" {
-		t.Errorf("verified by %q", r.Verified)
-	}
-	raw := func(m *milvus, name string) (*milvuspb.DescribeCollectionResponse, map[string]string) {
-		service := m.Client.(*client.GrpcClient).Service
-		d, err := service.DescribeCollection(t.Context(), &milvuspb.DescribeCollectionRequest{CollectionName: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ix, err := service.DescribeIndex(t.Context(), &milvuspb.DescribeIndexRequest{CollectionName: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		indexes := map[string]string{}
-		for _, i := range ix.GetIndexDescriptions() {
-			indexes[i.GetIndexName()] = i.GetFieldName() + " " + sorted(i.GetParams())
-		}
-		return d, indexes
-	}
-	a, aIndexes := raw(from, name)
-	b, bIndexes := raw(to, collection)
-	if fmt.Sprint(aIndexes) != fmt.Sprint(bIndexes) {
-		t.Errorf("indexes\n%v, want\n%v", bIndexes, aIndexes)
-	}
-	if a.GetShardsNum() != b.GetShardsNum() || a.GetConsistencyLevel() != b.GetConsistencyLevel() || a.GetSchema().GetDescription() != b.GetSchema().GetDescription() {
-		t.Errorf("%v\nwant\n%v", b, a)
-	}
-	if got := b.GetAliases(); !slices.Equal(got, []string{alias}) {
-		t.Errorf("aliases %q, want %q", got, alias)
-	}
-	if got := sorted(b.GetProperties()); !strings.Contains(got, "collection.ttl.seconds=86400") {
-		t.Errorf("properties %s", got)
-	}
-	if !to.isLoaded(t, collection) {
-		t.Error("the copy is not loaded, and the source is")
-	}
-	want, err := content.Read(t.Context(), from.address, content.Place{Collection: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	to.holdsSum(t, content.Place{Collection: collection}, want.Sum)
-	if err := to.DropAlias(t.Context(), alias); err != nil {
-		t.Error(err)
-	}
-}
-
-func sorted(pairs []*commonpb.KeyValuePair) string {
-	var out []string
-	for _, p := range pairs {
-		out = append(out, p.GetKey()+"="+p.GetValue())
-	}
-	slices.Sort(out)
-	return strings.Join(out, " ")
 }
