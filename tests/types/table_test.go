@@ -58,8 +58,10 @@ func (sp *spec) features() map[string]bool {
 		featureIndex: sp.scalarIndex != "", featureSeveral: vectors > 1, featureFunction: sp.function}
 }
 
-// restrict leaves out of the spec what the table says that the server can't hold.
-func (tb table) restrict(server string, sp *spec) {
+// restrict leaves out of the spec what the table says that the server can't hold, and reports whether there is a point left in
+// it: something that has not been left out and that other specs don't have.
+func (tb table) restrict(server string, sp *spec) bool {
+	before := len(sp.fields)
 	if sp.features()[featureSeveral] && !tb[featureSeveral][server] {
 		sp.fields = nil
 	}
@@ -79,6 +81,7 @@ func (tb table) restrict(server string, sp *spec) {
 	if !tb[featureFunction][server] {
 		sp.function = false
 	}
+	return sp.complete() && (len(sp.fields) == before || len(sp.fields) > 2)
 }
 
 const (

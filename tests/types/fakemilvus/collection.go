@@ -133,6 +133,11 @@ func checkSchema(schema *schemapb.CollectionSchema) error {
 		if f.AutoID && !f.IsPrimaryKey {
 			return invalid("only a primary key can be auto-generated: %s", f.Name)
 		}
+		if f.DefaultValue != nil {
+			if _, err := defaultCell(f); err != nil {
+				return invalid("%v", err)
+			}
+		}
 		if f.IsDynamic {
 			return invalid("cannot explicitly set a field as a dynamic field: %s", f.Name)
 		}

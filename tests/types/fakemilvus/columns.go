@@ -2,6 +2,7 @@ package fakemilvus
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -228,6 +229,13 @@ func newColumn(name string, t, element schemapb.DataType, dim int64) *schemapb.F
 func defaultCell(f *schemapb.FieldSchema) (cell, error) {
 	column := newColumn(f.GetName(), f.GetDataType(), f.GetElementType(), 0)
 	s := column.GetScalars()
+	slot := map[schemapb.DataType]string{schemapb.DataType_Bool: "BoolData", schemapb.DataType_Int8: "IntData", schemapb.DataType_Int16: "IntData",
+		schemapb.DataType_Int32: "IntData", schemapb.DataType_Int64: "LongData", schemapb.DataType_Float: "FloatData", schemapb.DataType_Double: "DoubleData",
+		schemapb.DataType_VarChar: "StringData", schemapb.DataType_Geometry: "StringData", schemapb.DataType_JSON: "BytesData",
+		schemapb.DataType_Timestamptz: "TimestamptzData"}[f.GetDataType()]
+	if got := strings.TrimPrefix(fmt.Sprintf("%T", f.GetDefaultValue().GetData()), "*schemapb.ValueField_"); got != slot {
+		return nil, fmt.Errorf("type (%v) of field (%s) is not equal to the type (%s) of default_value", f.GetDataType(), f.GetName(), got)
+	}
 	switch v := f.GetDefaultValue().GetData().(type) {
 	case *schemapb.ValueField_BoolData:
 		s.GetBoolData().Data = []bool{v.BoolData}

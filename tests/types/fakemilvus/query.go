@@ -56,8 +56,14 @@ func (s *Server) query(r *milvuspb.QueryRequest) (*milvuspb.QueryResults, error)
 	if rows, err = page(rows, c.primaryKey().GetName(), r.GetQueryParams(), r.GetExpr() == ""); err != nil {
 		return nil, err
 	}
-	out.FieldsData, err = c.answer(rows, r.GetOutputFields())
-	return out, err
+	if out.FieldsData, err = c.answer(rows, r.GetOutputFields()); err != nil {
+		return nil, err
+	}
+	out.OutputFields = nil
+	for _, f := range out.FieldsData {
+		out.OutputFields = append(out.OutputFields, f.GetFieldName())
+	}
+	return out, nil
 }
 
 // page is what limit and offset leave of the rows, each key once.
@@ -117,7 +123,9 @@ func (c *collection) answer(rows []row, names []string) ([]*schemapb.FieldData, 
 				}
 				continue
 			}
-			take(f.Name, f.DataType, f.ElementType, dim(f), f.Nullable).FieldId = f.FieldID
+			column := take(f.Name, f.DataType, f.ElementType, dim(f), f.Nullable)
+			column.FieldId = f.FieldID
+			stateElements(column, f.ElementType)
 		}
 	}
 	for _, st := range c.schema.StructArrayFields {
@@ -128,6 +136,10 @@ func (c *collection) answer(rows []row, names []string) ([]*schemapb.FieldData, 
 				for _, f := range st.Fields {
 					column.GetStructArrays().Fields = append(column.GetStructArrays().Fields, newColumn(f.Name, f.DataType, f.ElementType, dim(f)))
 				}
+			}
+			for _, sub := range column.GetStructArrays().GetFields() {
+				i := slices.IndexFunc(st.Fields, func(f *schemapb.FieldSchema) bool { return f.Name == sub.GetFieldName() })
+				stateElements(sub, st.Fields[i].ElementType)
 			}
 		}
 	}
@@ -147,6 +159,16 @@ func (c *collection) answer(rows []row, names []string) ([]*schemapb.FieldData, 
 		}
 	}
 	return out, nil
+}
+
+// stateElements has a column of arrays say what their elements are, which clients leave out of an insert.
+func stateElements(column *schemapb.FieldData, element schemapb.DataType) {
+	if a := column.GetScalars().GetArrayData(); a != nil {
+		a.ElementType = element
+	}
+	if a := column.GetVectors().GetVectorArray(); a != nil {
+		a.ElementType = element
+	}
 }
 
 func dim(f *schemapb.FieldSchema) int64 {
