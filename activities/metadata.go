@@ -81,7 +81,10 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if p.Ranges*len(text) > maxInputs {
 		return nil, pulse.end(fault.New(fault.Unsupported, "the job names too many files for its %d ranges; name their directory instead, or split the job", p.Ranges))
 	}
-	p.Memory, p.TargetMemory = workerMemory(&ref.Job.Copy, d, rowBytes), d.Bytes
+	p.Memory = workerMemory(&ref.Job.Copy, d, rowBytes)
+	if !p.Target.WholeRanges {
+		p.TargetMemory = d.Bytes
+	}
 	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
 	return p, nil
 }

@@ -160,7 +160,11 @@ func planRows(s *sheet, p *activities.Plan) {
 	t := &p.Target
 	s.title("target: %s (%s)", t.Place, t.Server)
 	s.row("action", action(t))
-	if t.Action != transfer.ActionSkip {
+	switch {
+	case t.Action == transfer.ActionSkip:
+	case t.WholeRanges:
+		s.row("files", "each has its name once it is whole; the run counts when its manifest is there")
+	default:
 		s.row("staging", staging(t))
 		if t.Settings == nil {
 			s.row("index", indexText(t.Index))

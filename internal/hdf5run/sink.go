@@ -46,18 +46,20 @@ func (s *sink) Inspect(_ context.Context, from *transfer.Description) (*transfer
 	place := filepath.Join(s.Directory, s.Run, s.collection)
 	plan := &transfer.TargetPlan{Action: transfer.ActionCreate, Place: place, LockID: "target/" + place, Collection: s.collection,
 		Partitions: from.Partitions, Settings: from.Settings, Schema: from.Schema, Index: transfer.Index{Metric: from.Metric},
-		Server: "HDF5 files", WholeRanges: true, RangeRows: s.rangeRows(from)}
-	if s.Compression != "gzip" {
-		free, err := export.Free(s.Directory)
-		if err != nil {
-			return nil, err
-		}
-		if free < from.Bytes {
-			return nil, fault.New(fault.Config, "target.hdf5.directory: %s has %d MB of free space, and the rows take about %d MB", s.Directory, free>>20, from.Bytes>>20)
-		}
+		WholeRanges: true, RangeRows: s.rangeRows(from)}
+	free, err := export.Free(s.Directory)
+	if err != nil {
+		return nil, err
 	}
+	if s.Compression != "gzip" && free < from.Bytes {
+		return nil, fault.New(fault.Config, "target.hdf5.directory: %s has %.1f MB of free space, and the rows take about %.1f MB",
+			s.Directory, megabytes(free), megabytes(from.Bytes))
+	}
+	plan.Server = fmt.Sprintf("HDF5 files, %.1f MB of free space", megabytes(free))
 	return plan, nil
 }
+
+func megabytes(n int64) float64 { return float64(n) / 1e6 }
 
 // rangeRows is how many rows a file has: all of a partition, unless the job splits.
 func (s *sink) rangeRows(from *transfer.Description) int64 {
