@@ -119,6 +119,18 @@ python_peers() {
   rm -rf "$dir"
 }
 
+python_h5py() {
+  local dir
+  [ -d "$python_h5py" ] && return
+  need_pip "h5py $h5py_version"
+  say "downloading h5py $h5py_version (5 MB, once)"
+  dir=$(mktemp -d "$cache/tmp.XXXXXX")
+  quietly python3 -m pip install --quiet --only-binary :all: --no-deps --target "$dir/packages" "h5py==$h5py_version" ||
+    { rm -rf "$dir"; die "pip cannot install h5py==$h5py_version"; }
+  mv "$dir/packages" "$python_h5py"
+  rm -rf "$dir"
+}
+
 { # read whole before it runs, so that a new version of this file does no harm
   mkdir -p "$cache"
   exec 9>"$cache/lock"
@@ -139,6 +151,7 @@ python_peers() {
         peers)
           milvus_lite_cpp
           python_peers
+          python_h5py
           ;;
         mysql)
           debian mariadb-server-core

@@ -15,6 +15,7 @@ milvus_version=2.3.5
 milvus_lite_cpp_version=2.4.12   # Milvus's own engine in C++
 milvus_lite_version=3.2.2        # one in Python
 pymilvus_version=3.0.2
+h5py_version=3.14.0
 temporal_version=1.5.1
 golangci_lint_version=v2.6.0
 workflowcheck_version=v0.6.0
@@ -23,6 +24,7 @@ milvus_dist=$cache/milvus-$milvus_version
 milvus_lite_cpp=$cache/milvus-lite-$milvus_lite_cpp_version
 # Python packages, for PYTHONPATH: pymilvus and the later milvus-lite, which needs it.
 python_peers=$cache/python-pymilvus-$pymilvus_version-milvus-lite-$milvus_lite_version
+python_h5py=$cache/python-h5py-$h5py_version # beside them: it takes their numpy
 go_version=$(go env GOVERSION 2>/dev/null || true)
 # A linter reads only code of a Go no newer than the one that it was built with.
 golangci_lint=$cache/golangci-lint-$golangci_lint_version-$go_version

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/tests/content"
@@ -67,4 +68,41 @@ func TestExamplesOfMilvus(t *testing.T) {
 		t.Errorf("again: %+v", again)
 	}
 	milvusdm(t, "verify", "--sample", old).exits(fault.ExitOK).says("equal")
+}
+
+// TestExamplesOfFiles exports what other examples have written, and loads it again, as make run does.
+func TestExamplesOfFiles(t *testing.T) {
+	m := theMilvus(t)
+	exports := filepath.Join(t.TempDir(), "exports")
+	t.Setenv("EXPORTS", exports)
+	dir := filepath.Join(stack.Root(t), "examples")
+	t.Cleanup(func() {
+		for _, c := range []string{"debian_packages", "debian_packages_restored", "test_float"} {
+			if err := m.DropCollection(context.Background(), c); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	there, back := filepath.Join(dir, "milvus_to_hdf5.yaml"), filepath.Join(dir, "hdf5_run_to_milvus.yaml")
+	milvusdm(t, "run", there).fails(fault.NotFound).says("debian_packages")
+	milvusdm(t, "run", back).fails(fault.NotFound).says(exports, "no such file")
+	verified(t, "run", filepath.Join(dir, "hdf5_to_milvus.yaml"))
+	milvusdm(t, "plan", there).exits(fault.ExitOK).says(exports, "rows       2,000", "free space", "nothing was written")
+	for range 2 { // each into a run of its own; the newest is loaded
+		if result := verified(t, "run", there); result.Rows != 2000 || result.Verified != "full" || filepath.Dir(result.Export) != exports {
+			t.Errorf("%+v", result)
+		}
+	}
+	milvusdm(t, "plan", back).exits(fault.ExitOK).says("creates collection debian_packages_restored", "rows       2,000", "nothing was written")
+	verified(t, "run", back)
+	same(t, m, "debian_packages", m, "debian_packages_restored")
+
+	server := strings.NewReplacer("dest_port: 19530", "dest_port: "+m.port(t), "127.0.0.1:19530", m.address, "'.milvusdm/exports/test_float'", "'"+exports+"/old'")
+	for _, name := range []string{"H2M.yaml", "M2H.yaml"} {
+		verified(t, "--yaml", write(t, name, server.Replace(read(t, filepath.Join(dir, "milvusdm2", name)))))
+	}
+	runs, err := export.Runs(filepath.Join(exports, "old"))
+	if err != nil || len(runs) != 1 || runs[0].Manifest.Rows() != 5000 {
+		t.Errorf("%+v, %v", runs, err)
+	}
 }

@@ -21,12 +21,12 @@ func MilvusLite(t testing.TB, version string) *Server {
 	return shared(t, "milvus-lite-"+version, "milvus_lite.sh", 1, version)
 }
 
-// Python returns a command that runs a Python program which may import pymilvus.
+// Python returns a command that runs a Python program which may import pymilvus, h5py and pandas.
 func Python(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	installPeers(t)
 	var path bytes.Buffer
-	find := exec.Command("bash", "-c", `source "$0" && echo "$python_peers"`, filepath.Join(Root(t), "scripts", "lib.sh"))
+	find := exec.Command("bash", "-c", `source "$0" && echo "$python_peers:$python_h5py"`, filepath.Join(Root(t), "scripts", "lib.sh"))
 	find.Stdout = &path
 	if err := find.Run(); err != nil {
 		t.Fatal(err)
