@@ -25,6 +25,7 @@ func replayer() worker.WorkflowReplayer {
 		workflows.MilvusToHDF5Name:   workflows.MilvusToHDF5,
 		workflows.CopyCollectionName: workflows.CopyCollection,
 		workflows.PlanJobName:        workflows.PlanJob,
+		workflows.VerifyName:         workflows.Verify,
 	} {
 		r.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
