@@ -1,23 +1,45 @@
 package transfer
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Schema is a collection's schema as Milvus states it. It passes through Temporal as protojson, readable in the Web UI.
+// Schema is a collection's schema as Milvus states it. It passes through Temporal as protojson, readable in the Web UI; where a
+// newer server states what protojson has no name for, with the message's bytes beside it.
 type Schema struct{ *schemapb.CollectionSchema }
+
+// wireKey holds a schema's bytes in its JSON. No name of a field in protojson begins like this.
+const wireKey = "@wire"
 
 // MarshalJSON writes the schema as protojson.
 func (s Schema) MarshalJSON() ([]byte, error) {
 	if s.CollectionSchema == nil {
 		return []byte("null"), nil
 	}
-	return protojson.Marshal(s.CollectionSchema)
+	text, err := protojson.Marshal(s.CollectionSchema)
+	if err != nil || !hasUnknown(s.ProtoReflect()) {
+		return text, err
+	}
+	wire, err := proto.Marshal(s.CollectionSchema)
+	if err != nil {
+		return nil, err
+	}
+	object := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, err
+	}
+	if object[wireKey], err = json.Marshal(wire); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -27,7 +49,34 @@ func (s *Schema) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	s.CollectionSchema = &schemapb.CollectionSchema{}
+	var raw struct {
+		Wire []byte `json:"@wire"`
+	}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	if len(raw.Wire) > 0 {
+		return proto.Unmarshal(raw.Wire, s.CollectionSchema)
+	}
 	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(b, s.CollectionSchema)
+}
+
+// hasUnknown reports whether a message, or one in it, has fields that this program's version of the proto does not.
+func hasUnknown(m protoreflect.Message) bool {
+	found := len(m.GetUnknown()) > 0
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil || f.IsMap():
+		case f.IsList():
+			for i := range v.List().Len() {
+				found = found || hasUnknown(v.List().Get(i).Message())
+			}
+		default:
+			found = found || hasUnknown(v.Message())
+		}
+		return !found
+	})
+	return found
 }
 
 // PrimaryKey returns the primary key field, or nil.
