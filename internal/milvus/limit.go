@@ -81,7 +81,7 @@ func (t *throttle) enterAlone(ctx context.Context, what string, report func(stri
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if n := t.limit().Ranges; n > 0 && t.running[what] >= n {
-			return time.Second, fmt.Sprintf("waiting for one of %d ranges, as limit.ranges says", n)
+			return 100 * time.Millisecond, fmt.Sprintf("waiting for one of %d ranges, as limit.ranges says", n)
 		}
 		t.running[what]++
 		return 0, ""
