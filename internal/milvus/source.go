@@ -165,9 +165,26 @@ func (v *view) indexed(name string) (string, bool) {
 	return field, ok
 }
 
+// aliases are the collection's; milvus-lite does not tell them with the rest.
+func (s *source) aliases(ctx context.Context) ([]string, error) {
+	if len(s.there.Aliases) > 0 {
+		return s.there.Aliases, nil
+	}
+	resp, err := s.raw.ListAliases(ctx, &milvuspb.ListAliasesRequest{CollectionName: s.there.Name})
+	err = check(resp.GetStatus(), err)
+	if is(err, fault.Unsupported) || is(err, fault.Denied) {
+		return nil, nil // then what it told is all
+	}
+	return resp.GetAliases(), wrap(err, "list aliases of %s", s.there.Name)
+}
+
 // settings is what the collection is besides schema and rows, in the target's names.
 func (s *source) settings(ctx context.Context) (*transfer.Settings, error) {
-	out := &transfer.Settings{Collection: s.there.incarnation(), Aliases: s.there.Aliases, Shards: s.there.Shards,
+	aliases, err := s.aliases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &transfer.Settings{Collection: s.there.incarnation(), Aliases: aliases, Shards: s.there.Shards,
 		Consistency: s.there.Consistency.String(), Properties: maps.Clone(s.there.Properties)}
 	maps.DeleteFunc(out.Properties, func(key, _ string) bool { return strings.HasPrefix(key, "milvusdm.") })
 	if s.view.byKey {

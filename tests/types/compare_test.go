@@ -179,8 +179,12 @@ func metadata(d *milvuspb.DescribeCollectionResponse, partitions []string, index
 	for _, kv := range properties {
 		fmt.Fprintf(&b, "property %s = %s\n", kv.GetKey(), kv.GetValue())
 	}
-	slices.Sort(partitions)
-	fmt.Fprintf(&b, "partitions %q\n", partitions)
+	if slices.ContainsFunc(schema.Fields, (*schemapb.FieldSchema).GetIsPartitionKey) {
+		fmt.Fprintf(&b, "%d partitions\n", len(partitions)) // whose names are each server's own
+	} else {
+		slices.Sort(partitions)
+		fmt.Fprintf(&b, "partitions %q\n", partitions)
+	}
 	indexes = slices.Clone(indexes)
 	slices.SortFunc(indexes, func(a, b *milvuspb.IndexDescription) int { return strings.Compare(a.GetFieldName(), b.GetFieldName()) })
 	for _, ix := range indexes {
