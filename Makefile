@@ -49,7 +49,7 @@ check: ## formatting, linters, layers, workflow determinism, data races
 	@scripts/install.sh libraries tools
 	@scripts/check.sh $(TAGS)
 
-bench: ## measure against bare loops and print the ratios: make bench [BENCH=Copy|Memory|Readers]
+bench: ## measure against bare loops and print the ratios: make bench [BENCH=Copy|Migrate|Export|Verify|Memory|Readers]
 	@scripts/install.sh libraries servers
 	go test $(TAGS) -count=1 -timeout 2h -run '^$$' -bench '$(BENCH)' -benchtime 1x ./tests/bench
 

@@ -2,7 +2,7 @@
 // reader against the file or against h5py, the worker's memory against its bound. docs/benchmarks.md says what is measured
 // how, and what came out. Nothing here asserts a time.
 //
-//	make bench [BENCH=Copy|Memory|Readers] [ROWS=1000000] [ROUNDS=3] [FINALISTS=2]
+//	make bench [BENCH=Copy|Migrate|Export|Verify|Memory|Readers] [ROWS=1000000] [ROUNDS=3] [FINALISTS=2]
 //
 // Each result is a line as `go test -bench` prints it, for benchstat, and each benchmark ends with a table for people.
 package bench

@@ -63,12 +63,15 @@ func (s shape) columns(first, n int) []*schemapb.FieldData {
 }
 
 // sum is the content sum of all rows.
-func (s shape) sum() (transfer.Sum, error) {
+func (s shape) sum() (transfer.Sum, error) { return s.sumOf("", s.columns) }
+
+// sumOf is that of rows in a partition, as columns makes them.
+func (s shape) sumOf(partition string, columns func(first, n int) []*schemapb.FieldData) (transfer.Sum, error) {
 	const n = 8000
 	var total transfer.Sum
 	for first := 0; first < s.Rows; first += n {
 		rows := min(n, s.Rows-first)
-		sum, err := transfer.SumBatch("", &transfer.Batch{Fields: s.columns(first, rows), Rows: rows, First: int64(first)})
+		sum, err := transfer.SumBatch(partition, &transfer.Batch{Fields: columns(first, rows), Rows: rows, First: int64(first)})
 		if err != nil {
 			return total, err
 		}

@@ -136,7 +136,7 @@ func (r *rig) do(b *testing.B, j *job.Job, s shape) jobRun {
 	out.Whole = time.Since(start)
 	meter.stop(b)
 	out.WholeCPU = meter.used(start, start.Add(out.Whole))
-	out.CopyCPU = meter.used(r.copyPhase(b, j))
+	out.CopyCPU = meter.used(r.phase(b, r.status(b, j).Child, "CopyRange"))
 	out.Peak, out.ChildPeak = peak(pid), meter.childPeak
 	if out.Outcome != workflows.OutcomeVerified || out.Rows != int64(s.Rows) || out.Counted != int64(s.Rows) {
 		b.Fatalf("%s: %s, %d rows copied, %d counted, want %d", j.Name, out.Outcome, out.Rows, out.Counted, s.Rows)
@@ -144,35 +144,39 @@ func (r *rig) do(b *testing.B, j *job.Job, s shape) jobRun {
 	return out
 }
 
-// copyPhase is from when the first range was scheduled to when the last was done.
-func (r *rig) copyPhase(b *testing.B, j *job.Job) (from, to time.Time) {
+func (r *rig) status(b *testing.B, j *job.Job) (s workflows.Status) {
 	b.Helper()
-	var status workflows.Status
 	answer, err := r.temporal.QueryWorkflow(b.Context(), workflows.WorkflowID(j), "", workflows.StatusQuery)
 	if err == nil {
-		err = answer.Get(&status)
+		err = answer.Get(&s)
 	}
 	if err != nil {
 		b.Fatal(err)
 	}
-	ranges := map[int64]bool{}
-	for events := r.temporal.GetWorkflowHistory(b.Context(), status.Child, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	return s
+}
+
+// phase is from when a workflow's first activity of that name was scheduled to when the last was done.
+func (r *rig) phase(b *testing.B, id, activity string) (from, to time.Time) {
+	b.Helper()
+	scheduled := map[int64]bool{}
+	for events := r.temporal.GetWorkflowHistory(b.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		e, err := events.Next()
 		if err != nil {
 			b.Fatal(err)
 		}
-		if a := e.GetActivityTaskScheduledEventAttributes(); a.GetActivityType().GetName() == "CopyRange" {
-			ranges[e.GetEventId()] = true
+		if a := e.GetActivityTaskScheduledEventAttributes(); a.GetActivityType().GetName() == activity {
+			scheduled[e.GetEventId()] = true
 			if from.IsZero() {
 				from = e.GetEventTime().AsTime()
 			}
 		}
-		if ranges[e.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()] {
+		if scheduled[e.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()] {
 			to = e.GetEventTime().AsTime()
 		}
 	}
 	if from.IsZero() || to.IsZero() {
-		b.Fatalf("%s has copied no range", status.Child)
+		b.Fatalf("%s has done no %s", id, activity)
 	}
 	return from, to
 }
@@ -192,7 +196,7 @@ func (r *rig) check(b *testing.B, collection string, want transfer.Sum) {
 
 func (r *rig) drop(b *testing.B, collection string) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Context()), time.Minute) // also when the benchmark has ended
 	defer cancel()
 	err := said(r.milvus.ReleaseCollection(ctx, &milvuspb.ReleaseCollectionRequest{CollectionName: collection}))
 	if err == nil {

@@ -41,10 +41,10 @@ func (l loop) String() string {
 type loopResult struct {
 	Insert, CPU        time.Duration
 	Flush, Index, Load time.Duration
-	rows               int
+	Rows               int
 }
 
-func (r loopResult) rate() float64 { return float64(r.rows) / r.Insert.Seconds() }
+func (r loopResult) rate() float64 { return float64(r.Rows) / r.Insert.Seconds() }
 
 func (r loopResult) whole() time.Duration { return r.Insert + r.Flush + r.Index + r.Load }
 
@@ -58,7 +58,7 @@ type child struct {
 func (l loop) run(b *testing.B) loopResult {
 	b.Helper()
 	r := child{Loop: &l}.run(b)
-	r.rows = l.Data.Rows
+	r.Rows = l.Data.Rows
 	return r
 }
 

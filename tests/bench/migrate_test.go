@@ -1,41 +1,27 @@
 package bench
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	milvus "github.com/milvus-io/milvus-sdk-go/v2/client"
-	"google.golang.org/protobuf/proto"
 
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
 	"milvusdm/tests/stack"
 )
 
-// The source collection has a VarChar and an Int64 field beside key and vector.
-const (
-	titleField = "title"
-	yearField  = "year"
-)
-
-var migratedFields = []string{keyField, vectorField, titleField, yearField}
-
-// migration is two servers, and a source collection on the first.
+// migration is a collection, and a second server, to which it is copied.
 type migration struct {
-	*rig
+	*origin
 	other  string // the target's address
-	source string // the collection
 	target milvuspb.MilvusServiceClient
 }
 
-func newMigration(b *testing.B, s shape) *migration {
+func newMigration(b *testing.B, r *rig, s shape) *migration {
 	b.Helper()
-	m := &migration{rig: newRig(b), other: stack.Milvus(b, 1).Address, source: fmt.Sprintf("bench_source_%d", s.Rows)}
+	m := &migration{other: stack.Milvus(b, 1).Address}
 	sdk, err := milvus.NewClient(b.Context(), milvus.Config{Address: m.other})
 	if err != nil {
 		b.Fatal(err)
@@ -46,79 +32,35 @@ func newMigration(b *testing.B, s shape) *migration {
 		}
 	})
 	m.target = sdk.(*milvus.GrpcClient).Service
-	say("filling the source with %v", s)
-	if err := m.fill(b.Context(), s); err != nil {
-		b.Fatal(err)
-	}
+	m.origin = newOrigin(b, r, s)
 	return m
-}
-
-// fill makes the source collection, indexed and loaded.
-func (m *migration) fill(ctx context.Context, s shape) error {
-	l := loop{Address: m.address, Collection: m.source, Data: s}
-	schema, err := proto.Marshal(&schemapb.CollectionSchema{Name: m.source, Fields: []*schemapb.FieldSchema{
-		transfer.KeyField(keyField), transfer.VectorField(vectorField, schemapb.DataType_FloatVector, int64(s.Dim)),
-		transfer.VarCharField(titleField, 64), {Name: yearField, DataType: schemapb.DataType_Int64}}})
-	if err != nil {
-		return err
-	}
-	if err := said(m.milvus.CreateCollection(ctx, &milvuspb.CreateCollectionRequest{CollectionName: m.source, Schema: schema})); err != nil {
-		return err
-	}
-	const n = 8000
-	for first := 0; first < s.Rows; first += n {
-		rows := min(n, s.Rows-first)
-		titles, years := make([]string, rows), make([]int64, rows)
-		for i := range rows {
-			titles[i], years[i] = fmt.Sprintf("title of row %d", first+i), int64(1900+(first+i)%127)
-		}
-		answer, err := m.milvus.Insert(ctx, &milvuspb.InsertRequest{CollectionName: m.source, NumRows: uint32(rows),
-			FieldsData: append(s.columns(first, rows), transfer.VarCharColumn(titleField, titles), transfer.Int64Column(yearField, years))})
-		if err := said(answer.GetStatus(), err); err != nil {
-			return err
-		}
-	}
-	for _, step := range []func(context.Context, milvuspb.MilvusServiceClient) error{l.flush, l.index, l.load} {
-		if err := step(ctx, m.milvus); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // job copies the source into a collection of that name, or compares both.
 func (m *migration) job(b *testing.B, to string) *job.Job {
 	b.Helper()
-	text := fmt.Sprintf("version: 1\nname: %s\nsource:\n  milvus: {address: %q, collections: [{name: %s, as: %s}]}\ntarget:\n  milvus: {address: %q}\n",
-		to, m.address, m.source, to, m.other)
-	if options := os.Getenv("COPY"); options != "" {
-		text += "copy: {" + options + "}\n"
-	}
-	j, _, err := job.Parse(to+".yaml", []byte(text), job.Options{Dir: b.TempDir()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return j
+	return m.origin.job(b, to, to, fmt.Sprintf("milvus: {address: %q}", m.other))
 }
 
-// pump is the bare loop with the program's own parallelism.
-func (m *migration) pump(parallel, writers, rows int) pump {
-	p := pump{Source: m.address, From: m.source, Target: m.other, Writers: writers, PageRow: rows, Fields: migratedFields}
-	const keys = 1 << 40 // shape.keys are below, spread evenly
-	for i := range parallel {
-		p.Bounds = append(p.Bounds, int64(i)*keys/int64(parallel)-1)
+// dropCopy drops a collection on the second server.
+func (m *migration) dropCopy(b *testing.B, name string) {
+	b.Helper()
+	if err := said(m.target.ReleaseCollection(b.Context(), &milvuspb.ReleaseCollectionRequest{CollectionName: name})); err != nil {
+		b.Fatal(err)
 	}
-	p.Bounds = append(p.Bounds, keys)
-	return p
+	if err := said(m.target.DropCollection(b.Context(), &milvuspb.DropCollectionRequest{CollectionName: name})); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // BenchmarkMigrate holds MilvusToMilvus against a bare loop that hands the field data of Query's answers to Insert.
 func BenchmarkMigrate(b *testing.B) {
 	s := shape{setting(b, "ROWS", 1_000_000), 128}
 	rounds := setting(b, "ROUNDS", 3)
-	m := newMigration(b, s)
+	m := newMigration(b, newRig(b), s)
 	m.startWorker(b)
-	bare := m.pump(2, 2, 8000)
+	bare := m.pump(2, 8000, 1) // the program's own parallelism
+	bare.Target, bare.Writers = m.other, 2
 	var loops []loopResult
 	var jobs []jobRun
 	for round := range rounds {
@@ -126,8 +68,7 @@ func BenchmarkMigrate(b *testing.B) {
 			name := fmt.Sprintf("bench_migrate_%d_%d", round, turn)
 			if (turn+round)%2 == 0 {
 				bare.To = name
-				r := child{Pump: &bare}.run(b)
-				r.rows = s.Rows
+				r := bare.run(b)
 				loops = append(loops, r)
 				say("round %d, bare loop %v: %s rows/s, %s CPU", round+1, bare, thousands(r.rate()), seconds(r.CPU))
 			} else {
@@ -136,12 +77,7 @@ func BenchmarkMigrate(b *testing.B) {
 				say("round %d, job: %s rows/s, %s CPU, %s whole with %s CPU, peak %d MiB", round+1, thousands(r.rate()), seconds(r.CopyCPU), seconds(r.Whole),
 					seconds(r.WholeCPU), r.Peak>>20)
 			}
-			if err := said(m.target.ReleaseCollection(b.Context(), &milvuspb.ReleaseCollectionRequest{CollectionName: name})); err != nil {
-				b.Fatal(err)
-			}
-			if err := said(m.target.DropCollection(b.Context(), &milvuspb.DropCollectionRequest{CollectionName: name})); err != nil {
-				b.Fatal(err)
-			}
+			m.dropCopy(b, name)
 		}
 	}
 	ceiling, rate := medianOf(loops, loopResult.rate), medianOf(jobs, jobRun.rate)
