@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -229,7 +230,9 @@ func rightSide(j *job.Job) (*job.Source, error) {
 	case t != nil:
 		return targetAsSource(t, t.Collection), nil
 	}
-	return nil, fault.New(fault.Unsupported, "name the run to compare with under compare, as export: {path: DIRECTORY/RUN, collections: '*'}, instead of the target")
+	files := j.Target.HDF5 // of the run that it names, else of the newest
+	return &job.Source{Export: &job.ExportSource{Path: filepath.Join(files.Directory, files.Run), Host: files.Host,
+		Collections: []job.Collection{{Name: j.Collections()[0].Target()}}}}, nil
 }
 
 // targetAsSource reads what a job has written, under the name that it has now.

@@ -437,14 +437,25 @@ func TestVerifyTargetLeavesCountsToTheJob(t *testing.T) {
 	}
 }
 
+// TestExportIsComparedWithItsRun: with the one that the job names, else with the newest in its directory.
+func TestExportIsComparedWithItsRun(t *testing.T) {
+	for run, path := range map[string]string{"": "/x", "monday": "/x/monday"} {
+		j := fromServer()
+		j.Source.Milvus.Collections[0].As = "b"
+		j.Target = job.Target{HDF5: &job.HDF5Target{Directory: "/x", Run: run, Host: "h"}}
+		right, err := rightSide(&j)
+		if err != nil || right.Export.Path != path || right.Export.Host != "h" || right.Export.Collections[0].Name != "b" {
+			t.Errorf("run %q: %+v, %v", run, right, err)
+		}
+	}
+}
+
 func TestVerifyRefusesWhatCannotBeCompared(t *testing.T) {
 	newIDs := fromServer()
 	newIDs.Target.Milvus.IDs = "new"
-	export := fromServer()
-	export.Target = job.Target{HDF5: &job.HDF5Target{Directory: "/x"}}
 	machines := fromFile()
 	machines.Source.HDF5.Host, machines.Compare = "one", &job.Source{HDF5: &job.HDF5Source{Files: job.Files{Host: "other"}}}
-	for name, in := range map[string]VerifyInput{"new ids": {Job: newIDs, Mode: VerifyFull}, "an export": {Job: export, Mode: VerifyFull},
+	for name, in := range map[string]VerifyInput{"new ids": {Job: newIDs, Mode: VerifyFull},
 		"files on two machines": {Job: machines, Mode: VerifyFull}, "no mode": {Job: fromServer(), Mode: "most"}} {
 		_, err := world{}.verify(t, in)
 		if kind, _ := fault.FromTemporal(err); kind != fault.Unsupported && kind != fault.Config {
