@@ -96,6 +96,12 @@ func TestExamplesOfFiles(t *testing.T) {
 	milvusdm(t, "plan", back).exits(fault.ExitOK).says("creates collection debian_packages_restored", "rows       2,000", "nothing was written")
 	verified(t, "run", back)
 	same(t, m, "debian_packages", m, "debian_packages_restored")
+	milvusdm(t, "verify", "--full", there).exits(fault.ExitOK).says("equal") // with the newest run
+	milvusdm(t, "verify", "--full", back).exits(fault.ExitOK).says("equal")
+	if err := m.Delete(t.Context(), "debian_packages_restored", "", "id < 3"); err != nil {
+		t.Fatal(err)
+	}
+	milvusdm(t, "verify", "--full", back).fails(fault.Different).says("DIFFERENT")
 
 	server := strings.NewReplacer("dest_port: 19530", "dest_port: "+m.port(t), "127.0.0.1:19530", m.address, "'.milvusdm/exports/test_float'", "'"+exports+"/old'")
 	for _, name := range []string{"H2M.yaml", "M2H.yaml"} {

@@ -132,12 +132,15 @@ func TestMilvus1(t *testing.T) {
 	})
 }
 
-// TestMilvus1ToFiles: a directory into files, in our own form and as MilvusDM 2.0's file, and from there into a server.
+// TestMilvus1ToFiles: a directory into files, in our own form and as MilvusDM 2.0's file, and from there into a server. A partition's
+// name, which could be any text in Milvus 1.x, leads nowhere else.
 func TestMilvus1ToFiles(t *testing.T) {
 	t.Parallel()
 	m := theMilvus(t)
 	name := m.collection(t)
-	dir, out := milvus1test.NewDirectory(t, oldTables()...), t.TempDir()
+	unsafe := milvus1test.Table{ID: "movies_u", Owner: "movies", Tag: "../../ü p", Dim: dim, Metric: 2,
+		Segments: []milvus1test.Segment{{ID: "1600000000000009", IDs: rows{9000, 9050, 0}.keys()}}}
+	dir, out := milvus1test.NewDirectory(t, append(oldTables(), unsafe)...), t.TempDir()
 	path := write(t, "M2H.yaml", fmt.Sprintf(`M2H:
   milvus_version: 2.0.0
   source_milvus_path: '%s'
@@ -151,7 +154,7 @@ func TestMilvus1ToFiles(t *testing.T) {
 	verified(t, "--yaml", path)
 	run := filepath.Join(out, "one")
 	man, err := export.Check(t.Context(), run, export.Checksums, nil)
-	if err != nil || man.Rows() != 897+300+399+597 {
+	if err != nil || man.Rows() != 897+300+399+597+50 {
 		t.Fatalf("%+v, %v", man, err)
 	}
 	tables := oldTables()
@@ -159,8 +162,12 @@ func TestMilvus1ToFiles(t *testing.T) {
 	if sumOfColumns(t, ids, vectors, dim) != sumOfOld(t, &tables[1], tables[1].Segments...) {
 		t.Error("new.h5 holds other rows")
 	}
-	verified(t, "run", loadJob(t, "back-"+name, run, fmt.Sprintf("[{name: movies, as: %s_m}, {name: codes, as: %[1]s_c}]", name), m.address, nil, []string{"verify: full"}))
+	if _, err := os.Stat(filepath.Join(run, "movies", "%2E%2E%2F%2E%2E%2F%C3%BC%20p.h5")); err != nil {
+		t.Error(err)
+	}
+	verified(t, "run", loadJob(t, "back-"+name, run, fmt.Sprintf("[{name: movies, as: %s_m, rename_partitions: {'../../ü p': up}}, {name: codes, as: %[1]s_c}]", name), m.address, nil, []string{"verify: full"}))
 	holdsOld(t, m, name+"_m", name+"_c")
+	m.holdsSum(t, content.Place{Collection: name + "_m", Partition: "up"}, sumOfOld(t, &unsafe, unsafe.Segments...))
 
 	own := write(t, "own-"+name+".yaml", fmt.Sprintf("version: 1\nsource:\n  milvus1:\n    path: %s\n    collections: '*'\ntarget:\n  hdf5:\n    directory: %s\n    run: two\n"+
 		"copy:\n  verify: full\n", dir, out))
