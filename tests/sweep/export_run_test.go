@@ -166,8 +166,7 @@ func filesIn(dir string) []string {
 	var found []string
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			path, err = filepath.Rel(dir, path)
-			found = append(found, path)
+			found = append(found, strings.TrimPrefix(path, dir+"/"))
 		}
 		return nil
 	})
