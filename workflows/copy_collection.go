@@ -82,6 +82,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 		Index: c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric}
 	c.State.Target.Parts = c.State.parts()
 	if c.Plan.Target.WholeRanges {
+		c.result.Index = "" // files have none
 		c.result.Exported = exported(&c.Plan, c.State.Target.Parts, c.board.Notes)
 	}
 	sum := c.total()
