@@ -42,7 +42,7 @@ clean-state: ## stop it and forget all state
 	@scripts/stack.sh clean
 
 test: ## all tests, against real servers
-	@scripts/install.sh libraries servers mysql
+	@scripts/install.sh libraries servers peers mysql
 	TEMPORAL_CLI=$$(. scripts/lib.sh && temporal_command) go test $(TAGS) -count=1 -timeout 45m ./...
 
 check: ## formatting, linters, layers, workflow determinism, data races
