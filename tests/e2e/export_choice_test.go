@@ -120,6 +120,12 @@ func TestExportedLoaders(t *testing.T) {
 			t.Errorf("partitions %q", got)
 		}
 	})
+	t.Run("one partition", func(t *testing.T) {
+		choice := fmt.Sprintf("[{name: %s, as: %[1]s_part, partitions: [south], rename_partitions: {south: sued}}]", name)
+		verified(t, "run", loadJob(t, "part-"+name, filepath.Join(dir, "one"), choice, to.address, nil, []string{"verify: full"}))
+		to.holds(t, name+"_part", "sued", threeParts["south"])
+		to.holds(t, name+"_part", "", threeParts["south"])
+	})
 	t.Run("own", func(t *testing.T) {
 		verified(t, "run", ownLoader(t, filepath.Join(dir, "one"), name, to))
 		same(t, from, name, to, name)
