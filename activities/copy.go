@@ -39,7 +39,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 				return err
 			}
 			defer reader.Close()
-			w, err := sink.Open(ctx, &in.Target, in.Range.Partition, insert, pulse.waiting)
+			w, err := sink.Open(ctx, &in.Target, in.Range.Partition, insert, pulse.answered)
 			if err != nil {
 				return err
 			}

@@ -132,13 +132,23 @@ func (p *pulse) missing() {
 	}
 }
 
+// answered is waiting for something that a server has said, which so is not away.
+func (p *pulse) answered(waiting string) {
+	p.mu.Lock()
+	p.came()
+	p.mu.Unlock()
+	p.waiting(waiting)
+}
+
 // settled: the server that was connected to is there. Where an attempt before it missed another one, that one still counts as
-// away.
+// away; so does one that lets us connect and answers nothing else.
 func (p *pulse) settled() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.beat.AwayServer == p.server || p.beat.AwayServer == "" {
+	if p.server != "" && p.beat.AwayServer == p.server {
 		p.came()
+	} else {
+		p.beat.Waiting, p.beat.Since = "", time.Time{}
 	}
 	p.server = ""
 	p.sign = time.Now()

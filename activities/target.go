@@ -48,7 +48,7 @@ func (a *Activities) AdoptTarget(ctx context.Context, in TargetInput) (*transfer
 func (a *Activities) FinalizeTarget(ctx context.Context, in TargetInput) (transfer.Outcome, error) {
 	var out transfer.Outcome
 	err := a.onTarget(ctx, &in, func(sink transfer.Sink, p *pulse) (err error) {
-		out, err = sink.Finalize(ctx, &in.Target, in.Step, p.waiting)
+		out, err = sink.Finalize(ctx, &in.Target, in.Step, p.answered)
 		return err
 	})
 	return out, err
@@ -135,7 +135,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 	defer stop()
 	out := &CheckResult{}
 	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
-		w, err := sink.Open(ctx, &in.Target, in.Range.Partition, false, pulse.waiting)
+		w, err := sink.Open(ctx, &in.Target, in.Range.Partition, false, pulse.answered)
 		if err != nil {
 			return err
 		}
@@ -146,6 +146,9 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 				return err
 			}
 			n, err := sink.CountKeys(ctx, &in.Target, keys, in.Range.Partition)
+			if err == nil {
+				pulse.answered("counting by key")
+			}
 			if err != nil || n == int64(keys.Len()) || in.Doubled && n < int64(keys.Len()) {
 				return err
 			}
