@@ -107,7 +107,7 @@ func (s *sink) OpenPart(ctx context.Context, t *transfer.Target, r transfer.Rang
 	if err != nil {
 		return nil, nil, errors.Join(export.Explain(err, "export"), draft.Drop(), run.Close())
 	}
-	return &part{w, run, draft, report}, nil, nil
+	return &part{writer: w, run: run, draft: draft, report: report}, nil, nil
 }
 
 // part is a file that is being written.
@@ -116,6 +116,7 @@ type part struct {
 	run    *export.Run
 	draft  *export.Draft
 	report func(string)
+	ahead  syncAhead
 }
 
 // Write appends the batch. It is durable once the part is finished.
@@ -123,11 +124,16 @@ func (p *part) Write(ctx context.Context, b *transfer.Batch) error {
 	if ctx.Err() != nil {
 		return transfer.ErrNotSent
 	}
-	return export.Explain(p.writer.Append(context.WithoutCancel(ctx), b), "export")
+	err := p.writer.Append(context.WithoutCancel(ctx), b)
+	if err == nil {
+		err = p.ahead.wrote(p.draft.Path, p.writer.Bytes())
+	}
+	return export.Explain(err, "export")
 }
 
 func (p *part) Finish(ctx context.Context, sum transfer.Sum) (*transfer.Part, error) {
-	if err := p.writer.Close(); err != nil {
+	err := p.writer.Close()
+	if err = errors.Join(err, p.ahead.wait()); err != nil {
 		return nil, export.Explain(err, "export")
 	}
 	return p.draft.Publish(ctx, p.writer.Rows(), sum, func(done, total int64) {
@@ -137,6 +143,7 @@ func (p *part) Finish(ctx context.Context, sum transfer.Sum) (*transfer.Part, er
 
 func (p *part) Close() error {
 	p.writer.Abandon()
+	_ = p.ahead.wait() // what became of a file that is dropped is no matter, and of one that is finished is known
 	return errors.Join(p.draft.Drop(), p.run.Close())
 }
 

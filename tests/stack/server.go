@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -104,13 +107,44 @@ func (s *Server) Stop(t testing.TB) {
 
 // freePorts returns the first of n ports in a row that nothing listens on. They are below the range from which Linux
 // takes the ports of outgoing connections.
+//
+// They are this process's as long as it runs, so that no other test program takes them while a server of ours is dead.
 func freePorts(n int) int {
 	for {
-		first := 10_000 + rand.IntN(22_000-n)
-		if allFree(first, n) {
+		block := rand.IntN(22_000 / blockPorts)
+		first := 10_000 + block*blockPorts
+		if !allFree(first, n) {
+			continue
+		}
+		if lock := reserve(block); lock != nil {
+			reserved = append(reserved, lock)
 			return first
 		}
 	}
+}
+
+// blockPorts is how many ports are reserved at once: as many as any server takes.
+const blockPorts = 16
+
+// reserved are the locks of this process's blocks; servers holds its mutex.
+var reserved []*os.File
+
+// reserve locks a block, or returns nil if another process has it.
+func reserve(block int) *os.File {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("milvusdm-ports-%d", os.Getuid()))
+	err := os.MkdirAll(dir, 0o700)
+	if err != nil {
+		panic(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(block)), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		_ = f.Close() // nothing was written
+		return nil
+	}
+	return f
 }
 
 func allFree(first, n int) bool {
