@@ -86,7 +86,7 @@ func connectTo(ctx context.Context, key string, s job.MilvusServer) (*conn, erro
 	c.throttle, c.release = throttleOf(s.Address, s.Limit)
 	c.version, err = c.sdk.GetVersion(ctx)
 	switch {
-	case status.Code(err) == codes.Unimplemented: // milvus-lite's first form
+	case status.Code(err) == codes.Unimplemented && !strings.Contains(err.Error(), "unknown service"): // milvus-lite's first form
 		c.version, err = "of unknown version", nil
 	case err == nil:
 		err = supported(c.version)
