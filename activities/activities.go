@@ -27,24 +27,34 @@ type Activities struct {
 	Version string
 }
 
+// open opens a source, saying which server is waited for, and what it waits for later.
+func (a *Activities) open(ctx context.Context, s *job.Source, p *pulse) (transfer.Source, error) {
+	if s.Milvus != nil {
+		p.connecting("Milvus at " + s.Milvus.Address)
+	}
+	src, err := a.OpenSource(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if w, ok := src.(transfer.Waiter); ok {
+		w.OnWait(p.waiting)
+	}
+	p.settled()
+	return src, nil
+}
+
 // withSource opens the job's source for the time of f and checks that it still is what was planned.
 func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identity string, f func(transfer.Source) error) error {
-	if s := ref.Job.Source.Milvus; s != nil {
-		p.connecting("Milvus at " + s.Address)
-	}
-	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	src, err := a.open(ctx, &ref.Job.Source, p)
 	if err != nil {
 		return gone(err)
 	}
 	defer src.Close()
-	if w, ok := src.(transfer.Waiter); ok {
-		w.OnWait(p.waiting)
-	}
 	now, err := identityOf(ctx, src)
 	if err != nil {
 		return gone(err)
 	}
-	p.settled()
+	p.alive()
 	if now != identity {
 		return fault.New(fault.SourceChanged, "the source changed since the job was planned; run the job again")
 	}

@@ -32,7 +32,7 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref)+targetPatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	p := &Plan{}
-	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	src, err := a.open(ctx, &ref.Job.Source, pulse)
 	if err != nil {
 		return nil, pulse.end(err)
 	}
@@ -115,21 +115,25 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 	defer stop()
 	out := &Ranges{}
 	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
-		d, err := src.Describe(ctx)
-		if err != nil {
+		var err error
+		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
 			return err
 		}
-		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
+		if err := repeated(out, &in.Job.Copy); err != nil {
+			return err
+		}
+		scanner, scans := src.(transfer.KeyScanner)
+		if !in.Whole && !scans {
+			return nil
+		}
+		d, err := src.Describe(ctx)
+		if err != nil {
 			return err
 		}
 		if in.Whole {
 			out.Ranges = parts(out.Ranges, d)
 		}
-		if err := repeated(out, &in.Job.Copy); err != nil {
-			return err
-		}
-		scanner, ok := src.(transfer.KeyScanner)
-		if d.GeneratedKeys || !ok {
+		if d.GeneratedKeys || !scans {
 			return nil
 		}
 		repeats, err := transfer.FindRepeats(ctx, heard{scanner, pulse})

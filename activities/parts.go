@@ -47,7 +47,7 @@ func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, 
 func (a *Activities) CheckSource(ctx context.Context, ref Ref) error {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	src, err := a.open(ctx, &ref.Job.Source, pulse)
 	if err != nil {
 		return pulse.end(err)
 	}
@@ -79,7 +79,7 @@ func (a *Activities) ReleaseSource(ctx context.Context, in LoadInput) error {
 func (a *Activities) onLoader(ctx context.Context, ref *Ref, f func(transfer.Loader, *pulse) error) error {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(ref)+stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	src, err := a.OpenSource(ctx, &ref.Job.Source)
+	src, err := a.open(ctx, &ref.Job.Source, pulse)
 	if err != nil {
 		return pulse.end(err)
 	}

@@ -68,8 +68,8 @@ func (a *Activities) CountTarget(ctx context.Context, in TargetInput) (int64, er
 func (a *Activities) CountRepeated(ctx context.Context, in TargetInput) (int64, error) {
 	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	src, err := a.OpenSource(ctx, &job.Source{Milvus: &job.MilvusSource{MilvusServer: in.Job.Target.Milvus.MilvusServer,
-		Collections: []job.Collection{{Name: in.Target.Name}}}})
+	src, err := a.open(ctx, &job.Source{Milvus: &job.MilvusSource{MilvusServer: in.Job.Target.Milvus.MilvusServer,
+		Collections: []job.Collection{{Name: in.Target.Name}}}}, pulse)
 	if err != nil {
 		return 0, pulse.end(err)
 	}

@@ -3,6 +3,7 @@ package activities
 import (
 	"time"
 
+	"milvusdm/internal/export"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
@@ -95,25 +96,13 @@ type ExportInput struct {
 	Workflow string `json:"workflow"`
 	Run      string `json:"run"`
 	// Schedule and Scheduled are the schedule that started the job and when it was to.
-	Schedule    string               `json:"schedule,omitempty"`
-	Scheduled   time.Time            `json:"scheduled,omitzero"`
-	Started     time.Time            `json:"started"`
-	Ended       time.Time            `json:"ended"`
-	Verified    string               `json:"verified"`
-	Server      string               `json:"server"`
-	Collections []ExportedCollection `json:"collections"`
-}
-
-// ExportedCollection is one collection of a run.
-type ExportedCollection struct {
-	Name     string `json:"name"`
-	Source   string `json:"source"`
-	Identity string `json:"identity"`
-	// Dimension and Metric are those of the vectors in embeddings, 0 where MilvusDM 2.0 can't load the collection.
-	Dimension int64           `json:"dimension,omitempty"`
-	Metric    string          `json:"metric,omitempty"`
-	Notes     []string        `json:"notes,omitempty"`
-	Parts     []transfer.Part `json:"parts"`
+	Schedule    string              `json:"schedule,omitempty"`
+	Scheduled   time.Time           `json:"scheduled,omitzero"`
+	Started     time.Time           `json:"started"`
+	Ended       time.Time           `json:"ended"`
+	Verified    string              `json:"verified"`
+	Server      string              `json:"server"`
+	Collections []export.Collection `json:"collections"`
 }
 
 // CheckResult is CheckRange's answer.

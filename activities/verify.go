@@ -98,7 +98,7 @@ func (a *Activities) DescribeSides(ctx context.Context, in Sides) (*SidesFound, 
 }
 
 func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p *pulse, out *Side) (*transfer.Description, error) {
-	src, err := a.openSide(ctx, in, right, p)
+	src, err := a.open(ctx, in.source(right), p)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,8 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 	return d, nil
 }
 
-func sideName(right bool) string {
+// SideName is what messages call a side.
+func SideName(right bool) string {
 	if right {
 		return RightName
 	}
@@ -141,25 +142,9 @@ func (s *Sides) patience() time.Duration {
 	return longest
 }
 
-func (a *Activities) openSide(ctx context.Context, in *Sides, right bool, p *pulse) (transfer.Source, error) {
-	s := in.source(right)
-	if s.Milvus != nil {
-		p.connecting("Milvus at " + s.Milvus.Address)
-	}
-	src, err := a.OpenSource(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if w, ok := src.(transfer.Waiter); ok {
-		w.OnWait(p.waiting)
-	}
-	p.settled()
-	return src, nil
-}
-
 // onSide opens a side for the time of f and checks that it still is what it was.
 func (a *Activities) onSide(ctx context.Context, in *Sides, right bool, identity string, p *pulse, f func(transfer.Source) error) error {
-	src, err := a.openSide(ctx, in, right, p)
+	src, err := a.open(ctx, in.source(right), p)
 	if err != nil {
 		return err
 	}
@@ -170,7 +155,7 @@ func (a *Activities) onSide(ctx context.Context, in *Sides, right bool, identity
 	}
 	p.alive()
 	if now != identity {
-		return fault.New(fault.SourceChanged, "%s was made anew, or changed, while it was compared; verify again", sideName(right))
+		return fault.New(fault.SourceChanged, "%s was made anew, or changed, while it was compared; verify again", SideName(right))
 	}
 	return f(src)
 }

@@ -106,30 +106,26 @@ milvus_lite_cpp() {
   rm -rf "$dir"
 }
 
-python_peers() {
-  local dir
-  [ -d "$python_peers" ] && return
-  need_pip "pymilvus $pymilvus_version"
-  say "downloading pymilvus $pymilvus_version and milvus-lite $milvus_lite_version (120 MB, about 1 min, once)"
+# python_packages DIRECTORY WHAT SIZE PIP_ARGUMENT... installs Python packages into a folder of the cache.
+python_packages() {
+  local target=$1 what=$2 size=$3 dir
+  shift 3
+  [ -d "$target" ] && return
+  need_pip "$what"
+  say "downloading $what ($size, once)"
   dir=$(mktemp -d "$cache/tmp.XXXXXX")
-  quietly python3 -m pip install --quiet --only-binary :all: --target "$dir/packages" \
-    "pymilvus==$pymilvus_version" "milvus-lite==$milvus_lite_version" ||
-    { rm -rf "$dir"; die "pip cannot install pymilvus==$pymilvus_version and milvus-lite==$milvus_lite_version"; }
-  mv "$dir/packages" "$python_peers"
+  quietly python3 -m pip install --quiet --only-binary :all: --target "$dir/packages" "$@" ||
+    { rm -rf "$dir"; die "pip cannot install $what"; }
+  mv "$dir/packages" "$target"
   rm -rf "$dir"
 }
 
-python_h5py() {
-  local dir
-  [ -d "$python_h5py" ] && return
-  need_pip "h5py $h5py_version"
-  say "downloading h5py $h5py_version (5 MB, once)"
-  dir=$(mktemp -d "$cache/tmp.XXXXXX")
-  quietly python3 -m pip install --quiet --only-binary :all: --no-deps --target "$dir/packages" "h5py==$h5py_version" ||
-    { rm -rf "$dir"; die "pip cannot install h5py==$h5py_version"; }
-  mv "$dir/packages" "$python_h5py"
-  rm -rf "$dir"
+python_peers() {
+  python_packages "$python_peers" "pymilvus $pymilvus_version and milvus-lite $milvus_lite_version" "120 MB, about 1 min" \
+    "pymilvus==$pymilvus_version" "milvus-lite==$milvus_lite_version"
 }
+
+python_h5py() { python_packages "$python_h5py" "h5py $h5py_version" "5 MB" --no-deps "h5py==$h5py_version"; }
 
 { # read whole before it runs, so that a new version of this file does no harm
   mkdir -p "$cache"

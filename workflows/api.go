@@ -6,7 +6,6 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
-	"milvusdm/activities"
 	"milvusdm/internal/export"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
@@ -126,9 +125,9 @@ type Result struct {
 	Notes    []string `json:"notes,omitempty"`
 	// Exported is the collection as the manifest of an export tells it. Export is the run's directory, Pruned the runs that
 	// retention deleted.
-	Exported *activities.ExportedCollection `json:"exported,omitempty"`
-	Export   string                         `json:"export,omitempty"`
-	Pruned   []string                       `json:"pruned,omitempty"`
+	Exported *export.Collection `json:"exported,omitempty"`
+	Export   string             `json:"export,omitempty"`
+	Pruned   []string           `json:"pruned,omitempty"`
 	// Collections are the results of a job that copies several, by which the numbers above are the sums. The job ends as a
 	// failure if one of them failed.
 	Collections []Result `json:"collections,omitempty"`

@@ -95,8 +95,8 @@ func (r *jobRun) dropExport(ctx workflow.Context, cause error) error {
 }
 
 // exported is what a manifest says of a collection.
-func exported(p *activities.Plan, parts []transfer.Part, notes []string) *activities.ExportedCollection {
-	e := &activities.ExportedCollection{Name: p.Target.Collection, Identity: p.Source.Identity, Notes: notes, Parts: parts}
+func exported(p *activities.Plan, parts []transfer.Part, notes []string) *export.Collection {
+	e := &export.Collection{Name: p.Target.Collection, Identity: p.Source.Identity, Notes: notes, Parts: parts}
 	e.Source = e.Name
 	if s := p.Source.Collection; s != "" {
 		e.Source = s

@@ -270,21 +270,27 @@ func (r *jobRun) report(ctx workflow.Context, result *Result, err error) {
 			rep.Plans = append(rep.Plans, p.plan)
 		}
 	}
+	if result != nil {
+		rep.Result = result
+	}
+	path := writeReport(ctx, &r.Job, rep, err)
+	if result != nil {
+		result.Report = path
+	}
+}
+
+// writeReport has the report of a workflow that ended with err written, and returns its path, or why there is none.
+func writeReport(ctx workflow.Context, j *job.Job, rep activities.Report, err error) string {
 	if err != nil {
 		kind, text := fault.FromTemporal(err)
 		rep.Error, rep.Kind = text, string(kind)
 	}
-	if result != nil {
-		rep.Result = result
-	}
 	var path string
-	if err := workflow.ExecuteActivity(writingReport(ctx, &r.Job), acts.WriteReport, rep).Get(ctx, &path); err != nil {
+	if err := workflow.ExecuteActivity(writingReport(ctx, j), acts.WriteReport, rep).Get(ctx, &path); err != nil {
 		_, text := fault.FromTemporal(err)
-		path = "not written: " + text
+		return "not written: " + text
 	}
-	if result != nil {
-		result.Report = path
-	}
+	return path
 }
 
 // stage is a short name for a chain of runs. It is the end of their ID: the beginning is a time, which runs within a minute

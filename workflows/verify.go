@@ -277,18 +277,10 @@ func reportVerify(ctx workflow.Context, in *VerifyInput, board *board, result *V
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	info := workflow.GetInfo(ctx).WorkflowExecution
 	rep := activities.Report{Workflow: info.ID, Run: info.RunID, Job: in.Job, Started: board.started, Ended: workflow.Now(ctx)}
-	if err != nil {
-		kind, text := fault.FromTemporal(err)
-		rep.Error, rep.Kind = text, string(kind)
-	}
 	if result != nil {
 		rep.Result = result
 	}
-	var path string
-	if err := workflow.ExecuteActivity(writingReport(ctx, &in.Job), acts.WriteReport, rep).Get(ctx, &path); err != nil {
-		_, text := fault.FromTemporal(err)
-		path = "not written: " + text
-	}
+	path := writeReport(ctx, &in.Job, rep, err)
 	if result != nil {
 		result.Report = path
 	}

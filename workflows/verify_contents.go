@@ -169,7 +169,7 @@ func (v *verification) sumUp(ctx workflow.Context, right bool) ([]transfer.Range
 func (v *verification) sumRanges(ctx workflow.Context, right bool, ranges []transfer.Range) (transfer.Buckets, error) {
 	var buckets transfer.Buckets
 	doubled := make([]transfer.Difference, len(ranges))
-	err := v.each(ctx, len(ranges), "sum up "+sideName(right), func(ctx workflow.Context, i int) workflow.Future {
+	err := v.each(ctx, len(ranges), "sum up "+activities.SideName(right), func(ctx workflow.Context, i int) workflow.Future {
 		return workflow.ExecuteActivity(ctx, acts.SumRange, activities.SumInput{SideInput: v.sideInput(right, 0), Key: v.found.Key,
 			Fields: v.found.Fields, Range: ranges[i], Named: v.named()})
 	}, func(i int, f workflow.Future) error {

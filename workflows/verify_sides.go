@@ -102,7 +102,7 @@ func (v *verification) load(ctx workflow.Context) (release func(), err error) {
 		for _, in := range loaded {
 			if err := workflow.ExecuteActivity(v.looking(out, "release: it was not loaded before"), acts.ReleaseSide, in).Get(out, nil); err != nil {
 				_, text := fault.FromTemporal(err)
-				v.note("%s is left loaded: %s", sideName(in.OnRight), text)
+				v.note("%s is left loaded: %s", activities.SideName(in.OnRight), text)
 			}
 		}
 	}
@@ -120,13 +120,6 @@ func (v *verification) load(ctx workflow.Context) (release func(), err error) {
 		}
 	}
 	return release, nil
-}
-
-func sideName(right bool) string {
-	if right {
-		return activities.RightName
-	}
-	return activities.LeftName
 }
 
 func (v *verification) side(right bool) *activities.Side {

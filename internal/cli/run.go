@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 )
@@ -61,15 +62,20 @@ func (a *app) run(ctx context.Context, path string, fresh bool) error {
 	if err != nil {
 		return err
 	}
+	a.sayStarted(r, attached, fmt.Sprintf("job %s (%s)", r.Name, r.Direction))
+	return a.toTheEnd(ctx, s, r, "milvusdm run "+shellWord(path))
+}
+
+// sayStarted says that what is being followed now was started, or ran already, and where else it can be watched.
+func (a *app) sayStarted(r *record, attached bool, what string) {
 	verb := "started"
 	if attached {
 		verb = "attached to"
 	}
-	a.say("%s job %s (%s)", verb, r.Name, r.Direction)
+	a.say("%s %s", verb, what)
 	if r.WebUI != "" {
 		a.say("%s", r.WebUI)
 	}
-	return a.toTheEnd(ctx, s, r, "milvusdm run "+shellWord(path))
 }
 
 // toTheEnd follows a run, says how it ended, and how to go on: with the command again.

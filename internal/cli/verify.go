@@ -18,12 +18,10 @@ import (
 	"milvusdm/workflows"
 )
 
-// verifySuffix is what a verification's workflow ID has behind the job's name.
-const verifySuffix = "/verify"
-
 // isVerification reports whether a workflow ID is that of a verification that a user asked for, and not of a part of one.
 func isVerification(id string) bool {
-	return strings.HasSuffix(id, verifySuffix) && strings.Count(id, "/") == 1
+	name, _, _ := strings.Cut(id, "/")
+	return id == workflows.VerifyID(&job.Job{Name: name})
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -75,14 +73,7 @@ func (a *app) verify(ctx context.Context, path, mode string, exact bool) error {
 	if err != nil {
 		return err
 	}
-	verb := "started"
-	if attached {
-		verb = "attached to"
-	}
-	a.say("%s %s: %s with %s", verb, r.Name, sourceName(j), targetName(j))
-	if r.WebUI != "" {
-		a.say("%s", r.WebUI)
-	}
+	a.sayStarted(r, attached, fmt.Sprintf("%s: %s with %s", r.Name, sourceName(j), targetName(j)))
 	again := "milvusdm verify --" + mode
 	if exact {
 		again += " --exact"
@@ -92,7 +83,7 @@ func (a *app) verify(ctx context.Context, path, mode string, exact bool) error {
 
 // launchVerify starts the verification, or finds it running already.
 func (a *app) launchVerify(ctx context.Context, s *server, in *workflows.VerifyInput) (r *record, attached bool, err error) {
-	id := in.Job.Name + verifySuffix
+	id := workflows.VerifyID(&in.Job)
 	hash := fmt.Sprintf("%s %s %t", in.Job.Hash(), in.Mode, in.Exact)
 	last, err := s.last(ctx, id)
 	if err != nil {
