@@ -14,7 +14,8 @@ import (
 
 // CopyRange copies a range from a checkpoint on, in fixed-size batches. It ends early when the worker stops, the workflow
 // cancels it, or its time has lapsed: then what it answers covers all that it sent. A retry goes on from the last heartbeat,
-// and upserts, since how far the lost attempt came is unknown.
+// and upserts, since how far the lost attempt came is unknown. If the target's server was restarted since the checkpoint, the
+// range begins again, by upserts: rows that were acknowledged and not flushed may be lost.
 func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult, error) {
 	if in.Target.Plan.WholeRanges {
 		return a.copyPart(ctx, &in)
@@ -34,6 +35,14 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 	begun := false
 	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
 		return a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
+			epoch, err := sink.Epoch(ctx)
+			if err != nil {
+				return err
+			}
+			if from, out.Restarted = from.Standing(epoch); out.Restarted {
+				insert = false
+			}
+			out.Reached = from
 			reader, err := src.Open(ctx, in.Range, from.Cursor, limit(&in.Ref))
 			if err != nil {
 				return err

@@ -44,7 +44,17 @@ func (a *Activities) AdoptTarget(ctx context.Context, in TargetInput) (*transfer
 	return t, err
 }
 
-// FinalizeTarget does one finalizing step: flush, index, load.
+// FlushTarget has the target make durable what was written, and returns the epoch under which it did.
+func (a *Activities) FlushTarget(ctx context.Context, in TargetInput) (transfer.Epoch, error) {
+	var epoch transfer.Epoch
+	err := a.onTarget(ctx, &in, func(sink transfer.Sink, p *pulse) (err error) {
+		epoch, err = sink.Flush(ctx, &in.Target, p.answered)
+		return err
+	})
+	return epoch, err
+}
+
+// FinalizeTarget does one finalizing step: index, load.
 func (a *Activities) FinalizeTarget(ctx context.Context, in TargetInput) (transfer.Outcome, error) {
 	var out transfer.Outcome
 	err := a.onTarget(ctx, &in, func(sink transfer.Sink, p *pulse) (err error) {

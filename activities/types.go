@@ -86,6 +86,8 @@ type CopyResult struct {
 	Lost int `json:"lost,omitempty"`
 	// Ahead: rows behind Reached were written, so that the rest can't be inserted unseen.
 	Ahead bool `json:"ahead,omitempty"`
+	// Restarted: the target's server was restarted since the range's checkpoint, and the range was begun again.
+	Restarted bool `json:"restarted,omitempty"`
 	// Part is what the range became, where ranges are written whole.
 	Part *transfer.Part `json:"part,omitempty"`
 }

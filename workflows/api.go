@@ -45,8 +45,8 @@ const (
 	PhaseScanning   Phase = "scanning the source"
 	PhaseCopying    Phase = "copying"
 	PhasePaused     Phase = "paused"
-	PhaseFlush      Phase = "flush" // this and the next two are the target's own steps
-	PhaseIndex      Phase = "index"
+	PhaseFlush      Phase = "flush"
+	PhaseIndex      Phase = "index" // this and the next are the target's own steps
 	PhaseLoad       Phase = "load"
 	PhaseCounting   Phase = "counting"
 	PhaseRepairing  Phase = "counting by key"
@@ -154,7 +154,13 @@ type State struct {
 	// LateUntil is when a write that was lost can arrive no more.
 	LateUntil time.Time `json:"lateUntil,omitzero"`
 	Lost      int       `json:"lost,omitempty"`
+	// Restarted: the target's server was restarted when rows were acknowledged and not flushed. They were sent again.
+	Restarted bool `json:"restarted,omitempty"`
 }
+
+// uncertain: a write was sent whose answer is not known, or acknowledged rows may have been lost. They were sent again; then
+// contents are compared, and not only counted.
+func (s *State) uncertain() bool { return s.Lost > 0 || s.Restarted }
 
 // PartState is what a run left of one part: its Result if it is finished, else where to go on from, if it has begun.
 type PartState struct {
@@ -170,6 +176,8 @@ type RangeState struct {
 	Done  bool                `json:"done,omitempty"`
 	// Touched: rows behind Reach may have been sent, so the rest can't be inserted unseen.
 	Touched bool `json:"touched,omitempty"`
+	// Flushed: the range is done, and the target has flushed it: no restart of its server can lose rows of it any more.
+	Flushed bool `json:"flushed,omitempty"`
 	// Part is what it became, where ranges are written whole.
 	Part *transfer.Part `json:"part,omitempty"`
 }

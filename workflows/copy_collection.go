@@ -45,7 +45,7 @@ type collectionCopy struct {
 	told   time.Time // when the parent was last told
 }
 
-// CopyCollection copies a source into one target collection: plan ranges, create, copy all ranges, flush, index, load, count,
+// CopyCollection copies a source into one target collection: plan ranges, create, copy and flush all ranges, index, load, count,
 // repair, publish, put back the load state. It is the child of a direction's workflow.
 func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	c := &collectionCopy{copyInput: in, board: newBoard(ctx, false)}
@@ -107,7 +107,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	if err := c.publish(ctx); err != nil {
 		return err
 	}
-	if c.State.Lost > 0 && !c.Plan.Target.WholeRanges {
+	if c.State.uncertain() && !c.Plan.Target.WholeRanges {
 		// a lost write that arrived after the count is found now: under the final name none can arrive any more
 		if err := c.count(ctx, c.State.Target.Fresh); err != nil {
 			return err
@@ -263,18 +263,13 @@ func (c *collectionCopy) final() transfer.Target {
 	return transfer.Target{Plan: plan, Name: plan.Collection, CollectionID: plan.CollectionID}
 }
 
-// finalize does the target's steps: flush, index, load. missing says why the target can't be counted.
+// finalize does the target's steps: index, load. missing says why the target can't be counted.
 func (c *collectionCopy) finalize(ctx workflow.Context) (missing string, err error) {
 	for _, step := range c.State.Target.Steps {
 		out, err := c.step(ctx, step, step+" "+c.State.Target.Name)
 		if err != nil || out.Missing != "" {
 			return out.Missing, err
 		}
-	}
-	if wait := c.State.LateUntil.Sub(workflow.Now(ctx)); wait > 0 {
-		c.phase(ctx, PhaseCounting)
-		c.note(ctx, "an attempt was lost: the count waits until none of its writes can arrive any more")
-		return "", workflow.Sleep(ctx, wait)
 	}
 	return "", nil
 }

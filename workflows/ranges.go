@@ -26,9 +26,12 @@ type rangeLoop struct {
 	failed  error
 	cancel  bool // the workflow was cancelled
 	drain   bool // the history is long: continue as new
+	// flushing: a flush of the target is under way, or waits; flushed is when the last one began.
+	flushing bool
+	flushed  time.Time
 }
 
-// copyRanges copies all ranges. Pausing and cancelling drain the running activities: they send nothing new, wait for what
+// copyRanges copies all ranges and has them flushed. Pausing and cancelling drain the running activities: they send nothing new, wait for what
 // is under way, and answer how far they came.
 func (c *collectionCopy) copyRanges(ctx workflow.Context) error {
 	l := &rangeLoop{collectionCopy: c}
@@ -59,16 +62,18 @@ func (c *collectionCopy) copyRanges(ctx workflow.Context) error {
 	})
 	for workflow.GetSignalChannel(l.ctx, pauseSignal).ReceiveAsync(&l.Paused) { // came while the target was prepared
 	}
+	l.flushed = workflow.Now(ctx)
 	for {
 		l.schedule(s)
+		l.flush(s)
 		l.update(ctx)
 		switch {
-		case l.running > 0:
+		case l.running > 0, l.flushing:
 		case l.failed != nil:
 			return l.failed
 		case l.cancel:
 			return temporal.NewCanceledError()
-		case len(l.next) == 0:
+		case l.settled():
 			return nil
 		case l.drain:
 			return l.continueAsNew(ctx)
@@ -140,6 +145,9 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 		r.Reach.Cursor = transfer.Cursor{} // nobody goes on from it, and keys can be long
 	}
 	r.Touched = r.Touched || out.Ahead
+	if out.Restarted {
+		l.restarted()
+	}
 	if out.Lost > 0 {
 		r.Touched = true
 		l.State.Lost += out.Lost
@@ -187,10 +195,7 @@ func (l *rangeLoop) update(ctx workflow.Context) {
 			done++
 		}
 	}
-	phase := PhaseCopying
-	if l.Paused && l.running == 0 {
-		phase = PhasePaused
-	}
+	phase := l.phaseNow()
 	b := l.board
 	changed := b.Rows != total.Rows || b.RangesDone != done || b.Phase != phase || b.Paused != l.Paused
 	b.Rows, b.Bytes, b.RangesDone, b.Lost, b.Paused = total.Rows, total.Bytes, done, l.State.Lost, l.Paused
@@ -282,10 +287,17 @@ func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 			return err
 		}
 		c.result.Repaired += wrong
+		if wrong > 0 {
+			// a restart that loses them before they are flushed shows in the next count
+			c.phase(ctx, PhaseFlush)
+			if err := c.flushTarget(ctx).Get(ctx, nil); err != nil {
+				return err
+			}
+		}
 		if wrong == 0 && (published || !t.Fresh) {
 			return nil // every key stands once; what else is there is not ours
 		}
-		if wrong == 0 && c.Job.Source.Milvus != nil && c.State.Lost > 0 && c.result.Counted > copied {
+		if wrong == 0 && c.Job.Source.Milvus != nil && c.State.uncertain() && c.result.Counted > copied {
 			return c.countRepeated(ctx, copied)
 		}
 		if repairs == maxRepairs {
@@ -333,7 +345,7 @@ func (c *collectionCopy) countNewIDs(ctx workflow.Context, expected int64) error
 	switch more := c.result.Counted - expected; {
 	case more == 0:
 		return nil
-	case more > 0 && (c.State.Lost > 0 || !t.Fresh):
+	case more > 0 && (c.State.uncertain() || !t.Fresh):
 		c.note(ctx, "the target holds %d rows more than expected: rows that arrived twice (accept_repeats), or others' rows", more)
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // verifyTarget compares what stands in the target, loaded and not published yet, with what was copied, in the way that the
-// job chose (verify). It ends in fault.Different if the target does not hold it. Rows that were changed in the source since
+// job chose (verify), and in full where an attempt or a server was lost. It ends in fault.Different if the target does not hold it. Rows that were changed in the source since
 // they were copied are no difference of a target that only this job writes into: there the sums that were recorded while
 // copying decide.
 //
@@ -21,6 +21,10 @@ import (
 func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 	t := &c.State.Target
 	mode := c.Job.Copy.Verify
+	unasked := mode != VerifyFull && c.State.uncertain() && !t.Plan.WholeRanges
+	if unasked {
+		mode = VerifyFull
+	}
 	if mode != VerifySample && mode != VerifyFull || t.Plan.NewIDs {
 		return nil
 	}
@@ -29,7 +33,7 @@ func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 		differing: t.Plan.OnExisting == "keep"}
 	v.others = !c.owned()
 	// rows that a lost attempt wrote and that were deleted in the source since
-	v.extra = v.others || c.Job.Source.Milvus != nil && c.State.Lost > 0
+	v.extra = v.others || c.Job.Source.Milvus != nil && c.State.uncertain()
 	if err := v.find(ctx); err != nil {
 		return err
 	}
@@ -50,6 +54,12 @@ func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 	v.result.Differences = told
 	v.result.Outcome = OutcomeDifferent
 	text := v.result.tell()
+	if unasked && v.others && c.Job.Source.Milvus != nil {
+		// it can't be told apart from a source that goes on being written, which is no fault of the copy
+		c.note(ctx, "an attempt or the target's server was lost, and contents were compared: %s; rows that were changed in the source since they were copied differ too", text)
+		c.result.Notes = c.board.Notes
+		return nil
+	}
 	if v.others {
 		text += " (or the source was changed since it was copied)"
 	}

@@ -183,6 +183,13 @@ func (s *sink) Open(context.Context, *transfer.Target, string, bool, func(string
 	return nil, errFiles
 }
 
+// Epoch is none: a file that has its name is durable.
+func (s *sink) Epoch(context.Context) (transfer.Epoch, error) { return nil, nil }
+
+func (s *sink) Flush(context.Context, *transfer.Target, func(string)) (transfer.Epoch, error) {
+	return nil, nil
+}
+
 func (s *sink) Finalize(context.Context, *transfer.Target, string, func(string)) (transfer.Outcome, error) {
 	return transfer.Outcome{}, errFiles
 }

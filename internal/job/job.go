@@ -319,6 +319,9 @@ type Copy struct {
 	// How long the server may take for one batch. A batch that took longer may have been written all the same: it is sent
 	// again as an upsert.
 	WriteTimeout time.Duration `json:"writeTimeout" yaml:"write_timeout" rule:"min=1s,max=10m,default=30s,retunable"`
+	// How often rows that were written are flushed while others are copied: what is not flushed yet is sent again when the target's
+	// server is restarted.
+	FlushEvery time.Duration `json:"flushEvery" yaml:"flush_every" rule:"min=1s,max=24h,default=5m,retunable"`
 	// How soon a lost worker is noticed and its work given to another.
 	HeartbeatTimeout time.Duration `json:"heartbeatTimeout" yaml:"heartbeat_timeout" rule:"min=2s,max=10m,default=30s,retunable"`
 	// Bounds the wait for a server that went away after the first write. Without it, the job waits for ever.

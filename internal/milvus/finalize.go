@@ -22,8 +22,6 @@ func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, re
 		return transfer.Outcome{}, err
 	}
 	switch step {
-	case stepFlush:
-		return transfer.Outcome{}, s.flush(ctx, name, report)
 	case stepIndex:
 		return transfer.Outcome{}, s.buildIndexes(ctx, name, t, report)
 	case stepLoad:
@@ -40,22 +38,6 @@ func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, re
 		return transfer.Outcome{}, err
 	}
 	return transfer.Outcome{}, fault.New(fault.Internal, "no step %q", step)
-}
-
-// flush seals what was written and waits until it stands in storage.
-func (s *sink) flush(ctx context.Context, name string, report func(string)) error {
-	resp, err := s.raw.Flush(ctx, &milvuspb.FlushRequest{CollectionNames: []string{name}})
-	if err := check(resp.GetStatus(), err); err != nil {
-		return wrap(err, "flush %s", name)
-	}
-	segments := resp.GetCollSegIDs()[name].GetData()
-	err = wait(ctx, func() (bool, error) {
-		report(fmt.Sprintf("flushing %d segments", len(segments)))
-		state, err := s.raw.GetFlushState(ctx, &milvuspb.GetFlushStateRequest{SegmentIDs: segments,
-			FlushTs: resp.GetCollFlushTs()[name], CollectionName: name})
-		return state.GetFlushed(), check(state.GetStatus(), err)
-	})
-	return wrap(err, "flush %s", name)
 }
 
 // buildIndexes makes the indexes that are wanted and not there, and waits until every sealed row is in them.

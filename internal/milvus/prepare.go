@@ -16,7 +16,6 @@ import (
 
 // The steps of Finalize.
 const (
-	stepFlush     = "flush"
 	stepIndex     = "index"
 	stepLoad      = "load"
 	stepRelease   = transfer.StepRelease
@@ -24,7 +23,7 @@ const (
 )
 
 func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfer.Target, error) {
-	t := &transfer.Target{Plan: *plan, Name: plan.Collection, CollectionID: plan.CollectionID, Steps: []string{stepFlush, stepIndex, stepLoad}}
+	t := &transfer.Target{Plan: *plan, Name: plan.Collection, CollectionID: plan.CollectionID, Steps: []string{stepIndex, stepLoad}}
 	if s.absent != nil {
 		if plan.Settings == nil {
 			return nil, s.absent

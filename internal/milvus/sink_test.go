@@ -187,6 +187,9 @@ func (m *migration) fill(from *transfer.Description, rows int, byPartition map[s
 			m.Fatal(err)
 		}
 	}
+	if _, err := s.Flush(ctx, t, func(string) {}); err != nil {
+		m.Fatal(err)
+	}
 	for _, step := range t.Steps {
 		if out, err := s.Finalize(ctx, t, step, func(string) {}); err != nil || out.Missing != "" {
 			m.Fatal(step, out, err)

@@ -13,11 +13,23 @@ import (
 // may have been sent or not.
 type Checkpoint struct {
 	Cursor Cursor `json:"cursor"`
+	// Epoch is the one under which rows were acknowledged that the target may not have flushed yet.
+	Epoch Epoch `json:"epoch,omitempty"`
 	// Rows counts the rows read up to Cursor, Bytes their size on the wire; Sum covers those written, which are fewer where
 	// the range has rows to skip.
 	Rows  int64 `json:"rows,string"`
 	Bytes int64 `json:"bytes,string"`
 	Sum   Sum   `json:"sum"`
+}
+
+// Standing returns what the checkpoint is worth under the epoch now: all of it, or, where rows that the target acknowledged may be
+// lost, the beginning of the range.
+func (c Checkpoint) Standing(now Epoch) (from Checkpoint, lost bool) {
+	if lost = c.Epoch.Over(now); lost {
+		c = Checkpoint{}
+	}
+	c.Epoch = now
+	return c, lost
 }
 
 // Copier moves the rows of one range from a reader to a writer, reading ahead while batches are under way.

@@ -21,6 +21,11 @@ type Sink interface {
 	// Open makes a writer into a partition ("": the plan's). With insert, rows are sent without looking for their keys: right
 	// only when none of them can have been sent before. report is called with what a write waits for.
 	Open(ctx context.Context, t *Target, partition string, insert bool, report func(string)) (Writer, error)
+	// Epoch names the processes that keep what is acknowledged from now on until it is flushed.
+	Epoch(ctx context.Context) (Epoch, error)
+	// Flush makes durable all that was acknowledged under the epoch that it returns, or under one that is not over by then.
+	// report is called with what is being waited for.
+	Flush(ctx context.Context, t *Target, report func(string)) (Epoch, error)
 	// Finalize does one of the target's steps, which end in "done" or in a reason why it can't be had (Outcome.Missing).
 	// report is called with what is being waited for.
 	Finalize(ctx context.Context, t *Target, step string, report func(string)) (Outcome, error)
@@ -39,7 +44,7 @@ type Sink interface {
 
 // Writer writes batches into a target. It may be used by several goroutines.
 type Writer interface {
-	// Write returns nil when the target has acknowledged the whole batch, which makes it durable. When ctx ends before the
+	// Write returns nil when the target has acknowledged the whole batch; Sink.Flush makes it durable. When ctx ends before the
 	// batch was sent it returns ErrNotSent; a call under way it does not cut off. After any other error the batch may have
 	// been written wholly, partly or not at all, and the batch's memory may still be read from: it must not be changed. When it
 	// returns nil it keeps nothing of b.

@@ -85,6 +85,9 @@ func runCopy(t *testing.T, from *server, name string, to *server, as string) (er
 		total.Rows += reached.Rows
 		total.Sum.Add(reached.Sum)
 	}
+	if _, err := sink.Flush(ctx, target, func(string) {}); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
 	for _, step := range target.Steps {
 		outcome, err := sink.Finalize(ctx, target, step, func(string) {})
 		if err != nil {
