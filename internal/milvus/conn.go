@@ -187,7 +187,8 @@ func supported(version string) error {
 	return nil
 }
 
-// lockID is the same for every way to write a server's address.
+// lockID is the lock of a collection that is not there yet. Two names of one host are two locks: then the job that publishes second
+// finds the other's collection in its place, and leaves it alone.
 func lockID(address, database, collection string) string {
 	return fmt.Sprintf("target/%s/%s/%s", hostPort(address), database, collection)
 }

@@ -47,6 +47,9 @@ func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transf
 		return nil, fault.New(fault.Config, "target.milvus.collection: %s is an alias of collection %s; write %s", s.job.Collection, there.Name, there.Name)
 	}
 	plan.CollectionID = there.ID
+	if there.ID != 0 { // whatever the address is that each job reaches the server by
+		plan.LockID = "collection/" + there.incarnation()
+	}
 	if plan.Loaded, err = s.loaded(ctx, s.job.Collection); err != nil {
 		return nil, err
 	}

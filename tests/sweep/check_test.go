@@ -36,10 +36,12 @@ func (m *migration) finish() books {
 	b.again, b.repaired = m.proxy.RowsSentAgain(), m.result.Repaired
 	b.allowed, err = m.ledger.allowed(m.t.Context(), m.proxy.Writes())
 	must(m.t, err)
+	b.allowed += int64(m.kills) * rows // a restart may cost all that is not flushed
 	if b.again > b.allowed+b.repaired {
 		m.t.Errorf("%d rows were sent again, where at most %d stood behind the last checkpoints that Temporal had, and %d were repaired",
 			b.again, b.allowed, b.repaired)
 	}
+	m.checkEndures()
 	return b
 }
 

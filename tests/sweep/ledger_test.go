@@ -26,7 +26,8 @@ import (
 // checkpoint that Temporal had of it.
 type ledger struct {
 	client   client.Client
-	workflow string // the CopyCollection's ID
+	job      string // the job's workflow ID
+	workflow string // the CopyCollection's ID, once it is known
 	firstKey int64
 
 	mu        sync.Mutex
@@ -61,9 +62,18 @@ func (l *ledger) watch(ctx context.Context) error {
 func (l *ledger) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
+	if l.workflow == "" {
+		d, err := l.client.DescribeWorkflowExecution(ctx, l.job, "")
+		if err != nil || len(d.GetPendingChildren()) == 0 {
+			return nil //nolint:nilerr // Temporal is down, or the copy has not begun
+		}
+		l.mu.Lock()
+		l.workflow = d.GetPendingChildren()[0].GetWorkflowId()
+		l.mu.Unlock()
+	}
 	d, err := l.client.DescribeWorkflowExecution(ctx, l.workflow, "")
 	if err != nil {
-		return nil //nolint:nilerr // Temporal is down, or the copy has not begun
+		return nil //nolint:nilerr // Temporal is down
 	}
 	now := time.Now()
 	run := d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
@@ -96,12 +106,19 @@ func (l *ledger) enter(id activityID, s sighting) {
 	l.sightings[id] = append(seen, s)
 }
 
+// child is the CopyCollection's ID, "" before it is known.
+func (l *ledger) child() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.workflow
+}
+
 // draining reports whether the copy has been told that its history is long, and so waits for its running ranges.
 func (l *ledger) draining() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	reply, err := l.client.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, &workflowservice.GetWorkflowExecutionHistoryReverseRequest{
-		Namespace: client.DefaultNamespace, Execution: &common.WorkflowExecution{WorkflowId: l.workflow}, MaximumPageSize: 20})
+		Namespace: client.DefaultNamespace, Execution: &common.WorkflowExecution{WorkflowId: l.child()}, MaximumPageSize: 20})
 	if err != nil {
 		return false
 	}

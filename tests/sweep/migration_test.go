@@ -29,7 +29,7 @@ const (
 	// recorded on the way; those of every other range take longer still, so that ranges do not end together.
 	pace, slowPace = 80 * time.Millisecond, 240 * time.Millisecond
 	// patience is how long a job may take at most, all restarts included.
-	patience = 2 * time.Minute
+	patience = 5 * time.Minute
 )
 
 // servers are what a migration runs on.
@@ -63,6 +63,8 @@ type migration struct {
 	partition  string // "": the default one
 	rangeRows  int64
 	started    time.Time
+	kills      int      // of Milvus
+	made       []string // collections, to be dropped
 	ended      chan struct{}
 	result     workflows.Result // once ended, with err
 	err        error
@@ -75,6 +77,7 @@ const (
 	toNew       target = ""          // nothing
 	toOld       target = "overwrite" // a collection, which the job replaces
 	toPartition target = "partition" // a partition of a collection with others, which the job refills
+	toSame      target = "same"      // a collection with other vectors under the same keys, flushed and loaded: the job replaces them
 )
 
 var collections atomic.Int64
@@ -86,16 +89,23 @@ func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int
 	s.milvus.Start(t)
 	m := &migration{servers: s, t: t, source: src, rangeRows: rangeRows, ended: make(chan struct{})}
 	m.collection = fmt.Sprintf("sweep_%d", collections.Add(1))
+	m.made = []string{m.collection}
 	m.proxy = faultproxy.Start(t, s.milvus.Address)
 	more := ""
-	partition := ""
+	partition, onExisting := "", "fail"
 	switch to {
 	case toOld:
 		more = "mode: overwrite"
 	case toPartition:
 		more, partition = "mode: overwrite", "refilled"
+	case toSame:
+		more, onExisting = "mode: append", "replace"
 	}
-	if to != toNew {
+	switch to {
+	case toNew:
+	case toSame:
+		must(t, m.fillSame())
+	default:
 		must(t, m.fillOld(to == toPartition))
 	}
 	spec := src.spec(m.collection, partition)
@@ -108,14 +118,13 @@ name: %s
 source: {%s}
 target:
   milvus: {address: %q, connect_timeout: 2s, load: "yes", %s}
-copy: {batch_rows: %d, range_rows: %d, parallel: 2, writers: 2, write_timeout: 3s, heartbeat_timeout: 2s}
-`, m.collection, spec, m.proxy.Addr(), more, batchRows, rangeRows)
+copy: {batch_rows: %d, range_rows: %d, on_existing: %s, parallel: 2, writers: 2, write_timeout: 3s, heartbeat_timeout: 2s}
+`, m.collection, spec, m.proxy.Addr(), more, batchRows, rangeRows, onExisting)
 	var err error
 	m.job, _, err = job.Parse("sweep.yaml", []byte(text), job.Options{})
 	must(t, err)
 	m.partition = partition
-	m.ledger = &ledger{client: s.client, firstKey: src.firstKey, sightings: map[activityID][]sighting{},
-		workflow: fmt.Sprintf("target/%s/default/%s", m.proxy.Addr(), m.collection)}
+	m.ledger = &ledger{client: s.client, firstKey: src.firstKey, sightings: map[activityID][]sighting{}, job: workflows.WorkflowID(m.job)}
 	m.proxy.On(faultproxy.Rule{Method: faultproxy.AnyWrite, Do: func(c *faultproxy.Call) error {
 		if m.slow(c) {
 			return faultproxy.Delay(slowPace)(c)
@@ -270,16 +279,33 @@ func (m *migration) fillOld(partition bool) error {
 		partitions = append(partitions, "refilled")
 	}
 	for i, name := range partitions {
-		ids, vectors := make([]int64, oldRows), make([][]float32, oldRows)
-		for row := range ids {
-			ids[row], vectors[row] = int64(-1-row-i*oldRows), make([]float32, dim)
-		}
-		_, err := c.Insert(ctx, m.collection, name, entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("embedding", dim, vectors))
-		if err != nil {
+		if err := insert(ctx, c, m.collection, name, int64(-(i+1)*oldRows), oldRows); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fillSame makes the target collection with zeros under the source's keys, flushed and loaded.
+func (m *migration) fillSame() error {
+	ctx := m.t.Context()
+	c := m.dialMilvus()
+	schema := entity.NewSchema().WithName(m.collection).
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("embedding").WithDataType(entity.FieldTypeFloatVector).WithDim(dim))
+	flat, err := entity.NewIndexFlat(entity.L2)
+	return errors.Join(err, c.CreateCollection(ctx, schema, 1), insert(ctx, c, m.collection, "", m.source.firstKey, rows),
+		c.Flush(ctx, m.collection, false), c.CreateIndex(ctx, m.collection, "embedding", flat, false), c.LoadCollection(ctx, m.collection, false))
+}
+
+// insert inserts n vectors of zeros under successive keys.
+func insert(ctx context.Context, c client.Client, collection, partition string, first int64, n int) error {
+	ids, vectors := make([]int64, n), make([][]float32, n)
+	for row := range ids {
+		ids[row], vectors[row] = first+int64(row), make([]float32, dim)
+	}
+	_, err := c.Insert(ctx, collection, partition, entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("embedding", dim, vectors))
+	return err
 }
 
 // drop keeps the servers light over many cases.
@@ -291,10 +317,13 @@ func (m *migration) drop() {
 	defer cancel()
 	c, err := client.NewClient(ctx, client.Config{Address: m.milvus.Address})
 	if err == nil {
-		err = errors.Join(c.DropCollection(ctx, m.collection), c.Close())
+		for _, name := range m.made {
+			err = errors.Join(err, c.DropCollection(ctx, name))
+		}
+		err = errors.Join(err, c.Close())
 	}
 	if err != nil {
-		m.t.Errorf("drop %s: %v", m.collection, err)
+		m.t.Errorf("drop %v: %v", m.made, err)
 	}
 }
 

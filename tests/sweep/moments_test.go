@@ -29,8 +29,10 @@ var (
 		func(m *migration) { m.temporal.Kill9(m.t) },
 		func(m *migration) { m.temporal.Start(m.t) }}
 	killMilvus = victim{"Milvus",
-		func(m *migration) { m.milvus.Kill9(m.t) },
+		(*migration).killMilvus9,
 		func(m *migration) { m.milvus.Start(m.t) }}
+	killMilvusTwice  = killMilvusTimes(2)
+	killMilvusThrice = killMilvusTimes(3)
 	// Longer than the heartbeat timeout: the worker gives its activities up.
 	keepTemporalDown = victim{"Temporal for 5 s",
 		killTemporal.strike,
@@ -53,7 +55,7 @@ var (
 		},
 		stopWorker.restore}
 
-	kills = []victim{killWorker, killTemporal, killMilvus}
+	kills = []victim{killWorker, killTemporal, killMilvus, killMilvusTwice, killMilvusThrice}
 )
 
 // moment is a row of the table: when a victim is struck.
@@ -81,6 +83,7 @@ var moments = []moment{
 	{name: "sent and unanswered", call: at(writes, middle, faultproxy.Sent), victims: append(kills, keepTemporalDown)},
 	{name: "answered and not checkpointed", call: at(writes, middle, faultproxy.Answered), victims: kills},
 	{name: "an answer lost after a successful write", call: at(writes, middle, faultproxy.Replied), victims: []victim{noVictim, killWorker}},
+	{name: "answered and not checkpointed, other contents under the same keys", call: at(writes, middle, faultproxy.Answered), target: toSame, victims: kills},
 	{name: "between drop and create of a partition", call: at("DropPartition", 1, faultproxy.Replied), target: toPartition, victims: kills},
 	{name: "between the renames of the old and the new collection", call: at("RenameCollection", 1, faultproxy.Replied), target: toOld, victims: kills},
 	{name: "in the drop of the old collection", call: at("DropCollection", 1, faultproxy.Sent), target: toOld, victims: kills},

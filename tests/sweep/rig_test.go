@@ -51,7 +51,7 @@ func newRig(t *testing.T) *rig {
 
 func newLane(t *testing.T, i int) *lane {
 	t.Helper()
-	milvus := stack.Milvus(t, i)
+	milvus := sharing(t, fmt.Sprint("sharing-", i))
 	usual := stack.TemporalWith(t, fmt.Sprint("usual-", i))
 	draining := stack.TemporalWith(t, fmt.Sprint("draining-", i), "limit.historyCount.suggestContinueAsNew=40")
 	return &lane{newServers(t, usual, milvus), newServers(t, draining, milvus)}
