@@ -97,11 +97,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 		c.result.Took = c.board.took(ctx)
 		return c.publish(ctx)
 	}
-	if err := c.count(ctx, false); err != nil {
-		return err
-	}
-	c.result.Verified = VerifyCount
-	if err := verifyTarget(ctx, c); err != nil {
+	if err := c.verify(ctx); err != nil {
 		return err
 	}
 	if err := c.publish(ctx); err != nil {
@@ -122,6 +118,24 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	c.result.Took = c.board.took(ctx)
 	c.phase(ctx, PhaseDone)
 	return nil
+}
+
+// verify counts the target and compares it with what was copied. A write of a lost attempt that arrives between the two makes rows
+// stand twice: they are counted, and so repaired, once more.
+func (c *collectionCopy) verify(ctx workflow.Context) error {
+	for again := c.State.uncertain(); ; again = false {
+		if err := c.count(ctx, false); err != nil {
+			return err
+		}
+		c.result.Verified = VerifyCount
+		err := verifyTarget(ctx, c)
+		if err == nil || !again {
+			return err
+		}
+		if kind, _ := fault.FromTemporal(err); kind != fault.Different {
+			return err
+		}
+	}
 }
 
 // begin makes the ranges and the target, or takes over those of an earlier run.
