@@ -92,14 +92,14 @@ func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int
 	m.made = []string{m.collection}
 	m.proxy = faultproxy.Start(t, s.milvus.Address)
 	more := ""
-	partition, onExisting := "", "fail"
+	partition, copying := "", ""
 	switch to {
 	case toOld:
 		more = "mode: overwrite"
 	case toPartition:
 		more, partition = "mode: overwrite", "refilled"
 	case toSame:
-		more, onExisting = "mode: append", "replace"
+		more, copying = "mode: append", "on_existing: replace, "
 	}
 	switch to {
 	case toNew:
@@ -118,8 +118,8 @@ name: %s
 source: {%s}
 target:
   milvus: {address: %q, connect_timeout: 2s, load: "yes", %s}
-copy: {batch_rows: %d, range_rows: %d, on_existing: %s, parallel: 2, writers: 2, write_timeout: 3s, heartbeat_timeout: 2s}
-`, m.collection, spec, m.proxy.Addr(), more, batchRows, rangeRows, onExisting)
+copy: {batch_rows: %d, range_rows: %d, %sparallel: 2, writers: 2, write_timeout: 3s, heartbeat_timeout: 2s}
+`, m.collection, spec, m.proxy.Addr(), more, batchRows, rangeRows, copying)
 	var err error
 	m.job, _, err = job.Parse("sweep.yaml", []byte(text), job.Options{})
 	must(t, err)
