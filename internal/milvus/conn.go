@@ -66,7 +66,7 @@ func connectTo(ctx context.Context, key string, s job.MilvusServer) (*conn, erro
 		cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		dialled = cc
 		return invoke(ctx, method, req, reply, cc, opts...)
-	}))
+	}, inDatabase(c.database)))
 	cl, err := client.NewClient(ctx, cfg)
 	if err != nil {
 		if dialled != nil {
