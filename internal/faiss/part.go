@@ -93,35 +93,24 @@ func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 	}
 	p := &part{path: path, stat: stat}
 	index, err := OpenIndex(path)
+	var u *unreadError
 	switch {
 	case err == nil:
 		p.index, p.info = index, index.Info
 		return p, nil
-	case fault.KindOf(err) != fault.Unsupported, errors.Is(err, errLost):
+	case !errors.As(err, &u), u.lost, u.info.Binary:
 		return nil, err
 	case helper == nil:
-		return nil, fault.New(fault.Unsupported, "%w; Faiss itself might read it, but this worker was built without go-faiss", err)
+		return nil, fault.New(fault.Unsupported, "%w; this worker was built without go-faiss, which reads some of these kinds", err)
+	case u.tooNewFor(helper.Version()):
+		return nil, fault.New(fault.Unsupported, "%w; go-faiss can't read it either: it is linked with Faiss %s", err, helper.Version())
 	}
 	p.helper = helper
 	if p.info, err = helper.Describe(ctx, path); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (the index is %s)", err, u.info.Kind)
 	}
-	return p, p.name()
-}
-
-// name says what the helper can't: what kind of index it reads.
-func (p *part) name() error {
-	f, err := os.Open(p.path)
-	if err != nil {
-		return fault.Wrap(fileFault(err), err, "open Faiss index")
-	}
-	defer f.Close()
-	kind, exact := (&input{r: f, name: p.path, size: p.stat.Size()}).outline()
-	p.info.Kind = kind
-	if !exact {
-		p.info.Lossy = kind + " stored each vector in a code of few bytes"
-	}
-	return nil
+	p.info.Kind, p.info.Lossy = u.info.Kind, u.info.Lossy
+	return p, nil
 }
 
 func (p *part) close() error {

@@ -21,6 +21,8 @@ import (
 // Helper reads float indexes with Faiss itself, for kinds that this package does not know. It loads a whole index to do
 // so, in a process of its own.
 type Helper interface {
+	// Version is that of the Faiss that is linked, as "1.7.3".
+	Version() string
 	// Describe loads an index and says what it holds, but for Kind and Lossy. Errors are fault.Unsupported for a kind that can't be read
 	// faithfully in this way either, and fault.Corrupt when Faiss refuses the file or dies of it.
 	Describe(ctx context.Context, path string) (Info, error)

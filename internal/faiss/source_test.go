@@ -271,6 +271,8 @@ type fakeHelper struct {
 	fail error
 }
 
+func (h *fakeHelper) Version() string { return "1.7.3" }
+
 func (h *fakeHelper) Describe(context.Context, string) (Info, error) { return h.info, h.fail }
 
 func (h *fakeHelper) Open(_ context.Context, _ string, first, count int64, vectors bool) (Stream, error) {
