@@ -43,7 +43,8 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	}
 	p.Source = *d
 	if d.Lossy != "" && !ref.Job.Copy.AllowLossy {
-		return nil, pulse.end(fault.New(fault.Config, "%s holds only an approximation of the vectors (%s); write allow_lossy: true under copy to take it", d.Format, d.Lossy))
+		return nil, pulse.end(fault.New(fault.Config, "%s holds only an approximation of the vectors (%s); write %s: true to take it",
+			d.Format, d.Lossy, ref.Job.Key("copy.allow_lossy")))
 	}
 	err = a.withSink(ctx, &ref, pulse, func(sink transfer.Sink) error {
 		t, err := sink.Inspect(ctx, d)
@@ -67,7 +68,7 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		}
 	}
 	p.RangeRows = max(p.RangeRows, d.Rows/maxRanges+1)
-	if p.Ranges, err = countRanges(ctx, src, d, p.RangeRows); err != nil {
+	if p.Ranges, err = countRanges(ctx, src, d, p.RangeRows, pulse); err != nil {
 		return nil, pulse.end(err)
 	}
 	if p.Ranges > maxRanges {
@@ -85,16 +86,16 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if !p.Target.WholeRanges {
 		p.TargetMemory = d.Bytes
 	}
-	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
+	p.Notes = append(append(append(p.Notes, d.Notes...), p.Target.Notes...), metricNotes(&ref.Job, d, p.Target.Index.Metric)...)
 	return p, nil
 }
 
 // countRanges is how many ranges there will be: at least roughly for a server, which would have to read all its keys.
-func countRanges(ctx context.Context, src transfer.Source, d *transfer.Description, size int64) (int, error) {
+func countRanges(ctx context.Context, src transfer.Source, d *transfer.Description, size int64, p *pulse) (int, error) {
 	if len(d.Inputs) == 0 {
 		return int(d.Rows/size) + max(len(d.Partitions), 1), nil
 	}
-	ranges, err := src.Plan(ctx, size, func(string) {})
+	ranges, err := src.Plan(ctx, size, p.waiting)
 	return len(ranges), err
 }
 
@@ -141,8 +142,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 			return err
 		}
 		if in.Job.Copy.OnDuplicate != "last" {
-			return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; write on_duplicate: last under copy to take the last row of each",
-				len(repeats.Keys), len(repeats.Superseded), repeats.First)
+			return repeatedKeys(&in.Job, repeats)
 		}
 		out.Superseded = int64(len(repeats.Superseded))
 		return skip(out.Ranges, repeats.Superseded)
@@ -189,6 +189,36 @@ func repeated(out *Ranges, c *job.Copy) error {
 		return nil
 	}
 	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write on_duplicate: one under copy to take one row of each key", out.Superseded, where)
+}
+
+// repeatedKeys refuses a source whose keys stand more than once. What keeps all rows is told first, and what the other way
+// costs with it.
+func repeatedKeys(j *job.Job, r *transfer.Repeats) error {
+	advice := fmt.Sprintf("write %s: last to take the last row of each key, which leaves out %d rows", j.Key("copy.on_duplicate"), len(r.Superseded))
+	if j.Source.Faiss != nil {
+		advice = fmt.Sprintf("write %s: %s to keep all rows and number them, or %s", j.Key("source.faiss.key"), job.NoKey, advice)
+	}
+	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; %s", len(r.Keys), len(r.Superseded), r.First, advice)
+}
+
+// warning marks a note that must not be missed.
+const warning = "WARNING: "
+
+// metricNotes says where the target's index ranks otherwise than what the vectors were made for. A source of files alone: a
+// collection's indexes come with it.
+func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
+	key := j.Key("target.milvus.index.metric")
+	stated := j.Target.Milvus != nil && j.Target.Milvus.Index.Metric != ""
+	switch {
+	case len(d.Inputs) == 0 || d.Settings != nil || target == "":
+		return nil
+	case d.Metric == "IP" && target == "IP" && !stated && j.Source.Faiss != nil:
+		return []string{fmt.Sprintf("Faiss does not record whether inner product stands for cosine similarity: write %s: COSINE if it does", key)}
+	case d.Metric == "" || d.Metric == target || d.Metric == "IP" && target == "COSINE":
+		return nil
+	}
+	return []string{fmt.Sprintf("%sthe source was made for metric %s, and the target's index has %s: searches will find other neighbours. "+
+		"Write %s: %s if that is not meant", warning, d.Metric, target, key, d.Metric)}
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.

@@ -22,9 +22,23 @@ type fixture struct {
 	Tolerance float64 // 0: bit for bit
 }
 
-func fixtures(t testing.TB, reader string) []fixture {
+// closedFixture is a file of a kind whose structure is read and whose rows are not.
+type closedFixture struct {
+	Name, Kind string
+	Rows       int64
+}
+
+func (f closedFixture) path() string { return filepath.Join("testdata", f.Name+".faiss") }
+
+func closedFixtures(t testing.TB) []closedFixture { return manifest(t).Closed }
+
+type fixtureManifest struct {
+	Fixtures []fixture
+	Closed   []closedFixture
+}
+
+func manifest(t testing.TB) (m fixtureManifest) {
 	t.Helper()
-	var m struct{ Fixtures []fixture }
 	text, err := os.ReadFile("testdata/manifest.json")
 	if err == nil {
 		err = json.Unmarshal(text, &m)
@@ -32,8 +46,13 @@ func fixtures(t testing.TB, reader string) []fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+func fixtures(t testing.TB, reader string) []fixture {
+	t.Helper()
 	var out []fixture
-	for _, f := range m.Fixtures {
+	for _, f := range manifest(t).Fixtures {
 		if f.Reader == reader {
 			out = append(out, f)
 		}

@@ -17,8 +17,9 @@ import (
 // read at once.
 type Index struct {
 	Info
-	root *node
-	file io.Closer
+	root     *node
+	checksum check // nil: the file has none
+	file     io.Closer
 }
 
 // Info is what an index file says of itself.
@@ -110,7 +111,7 @@ func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
 	}
 	x := &Index{Info: info, root: root}
 	if footer != "" {
-		x.root.checks = append(x.root.checks, d.checksum)
+		x.checksum = d.checksum
 	}
 	return x, nil
 }
@@ -118,9 +119,18 @@ func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
 // Close closes the file.
 func (x *Index) Close() error { return x.file.Close() }
 
-// Check reads what tells whether the rows can be trusted: an id map's places, and the checksum of a footer that has one.
-func (x *Index) Check(ctx context.Context, report func(string)) error {
+// check reads what tells whether the rows can be trusted: the checksum of a footer that has one and, with ids, the places in
+// an id map.
+func (x *Index) check(ctx context.Context, ids bool, report func(string)) error {
+	if x.checksum != nil {
+		if err := x.checksum(ctx, report); err != nil {
+			return err
+		}
+	}
 	for _, check := range x.root.checks {
+		if !ids {
+			break
+		}
 		if err := check(ctx, report); err != nil {
 			return err
 		}
@@ -145,7 +155,7 @@ type node struct {
 	losses []string
 	rows   table   // nil: they can't be read
 	unread *unread // why not
-	checks []check
+	checks []check // of the ids
 }
 
 // check reads what must be right for the rows to be right, and what reading a row alone does not show. report is called with

@@ -97,7 +97,9 @@ func init() {
 var binaryKinds map[string]kind
 
 func init() {
-	binaryIDMap := func(d *decoder, code string) *node { return d.idMap(binaryKinds[code].name, d.binaryHeader, d.binaryIndex) }
+	binaryIDMap := func(d *decoder, code string) *node {
+		return d.idMap(binaryKinds[code].name, d.binaryHeader, d.binaryIndex)
+	}
 	hnsw := func(before func(*decoder)) func(*decoder, string) *node {
 		return func(d *decoder, code string) *node {
 			return d.hnsw(binaryKinds[code].name, (*decoder).binaryHeader, (*decoder).binaryIndex, before)

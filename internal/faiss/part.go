@@ -24,7 +24,8 @@ type part struct {
 	index  *Index // nil: the helper reads the file
 	helper Helper
 
-	first int64 // number of the file's row 0 over all files
+	first    int64 // number of the file's row 0 over all files
+	numbered bool  // keys are row numbers
 }
 
 // end is the number of the row behind the last.
@@ -42,16 +43,16 @@ func expand(paths []string) ([]string, error) {
 		for _, name := range names {
 			info, err := os.Stat(name)
 			if err != nil {
-				return nil, fault.Wrap(fileFault(err), err, "source.faiss.paths")
+				return nil, fault.Wrap(fileFault(err), err, "find the Faiss index")
 			}
 			if i := slices.IndexFunc(infos, func(other fs.FileInfo) bool { return os.SameFile(info, other) }); i >= 0 {
-				return nil, fault.New(fault.Config, "source.faiss.paths: %s and %s are the same file", out[i], name)
+				return nil, fault.New(fault.Config, "%s and %s are the same file; leave one out", out[i], name)
 			}
 			out, infos = append(out, name), append(infos, info)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fault.New(fault.Config, "source.faiss.paths names no file")
+		return nil, fault.New(fault.Config, "the job names no Faiss file")
 	}
 	return out, nil
 }
@@ -63,14 +64,14 @@ var extensions = []string{".faiss", ".index"}
 func inDirectory(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "source.faiss.paths")
+		return nil, fault.Wrap(fileFault(err), err, "find the Faiss index")
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "source.faiss.paths")
+		return nil, fault.Wrap(fileFault(err), err, "find the Faiss index")
 	}
 	var out []string
 	for _, e := range entries {
@@ -134,7 +135,7 @@ func (p *part) place(row int64) string { return fmt.Sprintf("%s: row %d", p.path
 // open reads rows [row, to), numbered over all files, one after another.
 func (p *part) open(ctx context.Context, row, to int64, vectors bool) (*rowReader, error) {
 	r := &rowReader{part: p, row: row}
-	if p.index != nil || !vectors && !p.info.IDs {
+	if p.index != nil || !vectors && p.numbered {
 		return r, nil
 	}
 	var err error
@@ -154,7 +155,7 @@ func (r *rowReader) read(ctx context.Context, vectors []byte, keys []int64) erro
 	if err := r.fill(ctx, vectors, keys); err != nil {
 		return err
 	}
-	if !r.info.IDs {
+	if r.numbered {
 		for i := range keys {
 			keys[i] = r.row + int64(i)
 		}
@@ -173,7 +174,7 @@ func (r *rowReader) fill(ctx context.Context, vectors []byte, keys []int64) erro
 			return err
 		}
 	}
-	if r.info.IDs {
+	if !r.numbered {
 		return r.index.ReadIDs(at, keys)
 	}
 	return nil
@@ -184,6 +185,14 @@ func (r *rowReader) close() error {
 		return nil
 	}
 	return r.stream.Close()
+}
+
+// check reads what tells whether the rows can be trusted; a helper's process does so itself.
+func (p *part) check(ctx context.Context, report func(string)) error {
+	if p.index == nil {
+		return nil
+	}
+	return p.index.check(ctx, !p.numbered, report)
 }
 
 // scan reads the keys of rows [row, to), numbered over all files; keys is room for some.

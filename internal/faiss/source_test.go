@@ -34,6 +34,8 @@ func openSource(t *testing.T, src *job.FaissSource, helper Helper) (transfer.Sou
 	return s, d
 }
 
+var testLimit = transfer.BatchLimit{Rows: 11, Bytes: 1 << 20}
+
 func files(paths ...string) *job.FaissSource {
 	return &job.FaissSource{Files: job.Files{Paths: paths}}
 }
@@ -172,7 +174,7 @@ func TestDescriptions(t *testing.T) {
 		says   string // in lossy or notes
 		keys   bool
 	}{
-		{[]string{"testdata/flat-ip.faiss"}, "IP", "cosine", true},
+		{[]string{"testdata/flat-ip.faiss"}, "IP", "keys are row numbers", true},
 		{[]string{"testdata/flat-l1.faiss"}, "", "made for L1", true},
 		{[]string{"testdata/binary-idmap.faiss"}, "HAMMING", "", false},
 		{[]string{"testdata/ivf-sq8.faiss"}, "L2", "scalar quantizer stored each element in 8 bits", false},
@@ -240,7 +242,7 @@ func TestSourceErrors(t *testing.T) {
 		kind fault.Kind
 		says []string
 	}{
-		{files(), fault.Config, []string{"names no file"}},
+		{files(), fault.Config, []string{"names no Faiss file"}},
 		{files(empty), fault.NotFound, []string{empty, "holds no Faiss index"}},
 		{files("testdata/absent.faiss"), fault.NotFound, []string{"testdata/absent.faiss"}},
 		{files("testdata/flat-l2.faiss", "testdata/./flat-l2.faiss"), fault.Config, []string{"the same file"}},
