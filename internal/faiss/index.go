@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -56,7 +55,7 @@ func (i Info) RowBytes() int {
 func OpenIndex(path string) (*Index, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+		return nil, fileError(err, "open Faiss index")
 	}
 	x, err := openFile(f, path)
 	if err != nil {
@@ -69,22 +68,12 @@ func OpenIndex(path string) (*Index, error) {
 func openFile(f *os.File, path string) (*Index, error) {
 	st, err := f.Stat()
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+		return nil, fileError(err, "open Faiss index")
 	}
 	if !st.Mode().IsRegular() {
 		return nil, fault.New(fault.Config, "%s: not a regular file; a Faiss index is read by offset", path)
 	}
 	return parse(f, path, st.Size())
-}
-
-func fileFault(err error) fault.Kind {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fault.NotFound
-	case errors.Is(err, fs.ErrPermission):
-		return fault.Denied
-	}
-	return fault.Internal
 }
 
 // parse reads the structure of the index in r, which is size bytes long.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
 )
 
 // part is one file of a source.
@@ -26,6 +27,7 @@ type part struct {
 
 	first    int64 // number of the file's row 0 over all files
 	numbered bool  // keys are row numbers
+	report   func(string)
 }
 
 // end is the number of the row behind the last.
@@ -43,7 +45,7 @@ func expand(paths []string) ([]string, error) {
 		for _, name := range names {
 			info, err := os.Stat(name)
 			if err != nil {
-				return nil, fault.Wrap(fileFault(err), err, "find the Faiss index")
+				return nil, fileError(err, "find the Faiss index")
 			}
 			if i := slices.IndexFunc(infos, func(other fs.FileInfo) bool { return os.SameFile(info, other) }); i >= 0 {
 				return nil, fault.New(fault.Config, "%s and %s are the same file; leave one out", out[i], name)
@@ -64,14 +66,14 @@ var extensions = []string{".faiss", ".index"}
 func inDirectory(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "find the Faiss index")
+		return nil, fileError(err, "find the Faiss index")
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "find the Faiss index")
+		return nil, fileError(err, "find the Faiss index")
 	}
 	var out []string
 	for _, e := range entries {
@@ -90,7 +92,7 @@ func inDirectory(path string) ([]string, error) {
 func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 	stat, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+		return nil, fileError(err, "open Faiss index")
 	}
 	p := &part{path: path, stat: stat}
 	index, err := OpenIndex(path)
@@ -139,7 +141,7 @@ func (p *part) open(ctx context.Context, row, to int64, vectors bool) (*rowReade
 		return r, nil
 	}
 	var err error
-	r.stream, err = p.helper.Open(ctx, p.path, row-p.first, to-row, vectors)
+	r.stream, err = p.helper.Open(transfer.Reporting(ctx, p.report), p.path, row-p.first, to-row, vectors)
 	return r, err
 }
 
@@ -222,7 +224,7 @@ func (p *part) scan(ctx context.Context, row, to int64, keys []int64, yield func
 func (p *part) unchanged() error {
 	now, err := os.Stat(p.path)
 	if err != nil {
-		return fault.Wrap(fileFault(err), err, "read on")
+		return fileError(err, "read on")
 	}
 	if now.Size() != p.stat.Size() || !now.ModTime().Equal(p.stat.ModTime()) || !os.SameFile(now, p.stat) {
 		return fault.New(fault.SourceChanged, "%s: the file changed while it was read: it had %d bytes of %v and has %d of %v",
@@ -238,7 +240,7 @@ func (s *source) identity() (string, error) {
 		fmt.Fprintln(h, p.stat.Size(), p.stat.ModTime().UnixNano())
 		ends, err := p.ends()
 		if err != nil {
-			return "", fault.Wrap(fileFault(err), err, "identify the Faiss index")
+			return "", fileError(err, "identify the Faiss index")
 		}
 		h.Write(ends)
 	}

@@ -20,6 +20,8 @@ import (
 
 // Helper reads float indexes with Faiss itself, for kinds that this package does not know. It loads a whole index to do
 // so, in a process of its own.
+//
+// What ctx has as transfer.Reporter is told while a process works.
 type Helper interface {
 	// Version is that of the Faiss that is linked, as "1.7.3".
 	Version() string
@@ -67,7 +69,7 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 	for _, path := range paths {
 		p, err := openPart(ctx, path, helper)
 		if err == nil {
-			p.numbered = s.numbered || !p.info.IDs
+			p.numbered, p.report = s.numbered || !p.info.IDs, transfer.Reporter(ctx)
 			p.first, s.end = s.end, s.end+p.info.Rows
 			s.parts = append(s.parts, p)
 			err = agree(s.parts[0], p)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -128,9 +129,16 @@ func TestOtherKinds(t *testing.T) {
 // newer are kinds that Faiss 1.7.3 can't read.
 var newer = map[string]bool{"sqbf16": true, "ivf-sqbf16": true, "hnsw-sqbf16": true, "sq-8bit-signed": true}
 
+// The version that messages name is that of the library.
+func TestLinkedVersion(t *testing.T) {
+	if v := Helper().Version(); !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(v) {
+		t.Error(v)
+	}
+}
+
 // Wherever both can read, Faiss itself and the reader in Go agree on every row.
 func TestAgainstReader(t *testing.T) {
-	h, compared := newHelper(""), map[bool]int{}
+	h, compared := newHelper("", "1.7.3"), map[bool]int{}
 	for _, f := range fixtures(t) {
 		if f.Reader != "go" || f.Binary || f.Rows == 0 || newer[f.Name] {
 			continue
@@ -201,7 +209,7 @@ func TestRefused(t *testing.T) {
 		"refused-ivf-residual-quantizer": "not implemented",
 		"binary-hnsw":                    "not recognized",
 	} {
-		_, err := newHelper("").Describe(t.Context(), filepath.Join(testdata, name+".faiss"))
+		_, err := newHelper("", "1.7.3").Describe(t.Context(), filepath.Join(testdata, name+".faiss"))
 		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %s %v", name, fault.KindOf(err), err)
 		}
@@ -219,7 +227,7 @@ func TestDamaged(t *testing.T) {
 		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newHelper("").Describe(t.Context(), path); err == nil {
+		if _, err := newHelper("", "1.7.3").Describe(t.Context(), path); err == nil {
 			t.Errorf("cut to %d bytes: no error", n)
 		}
 	}
@@ -230,7 +238,7 @@ func TestDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // a bent count can keep it busy for long
-		_, err := newHelper("").Describe(ctx, path)                    // it may be fine: then only a vector is bent
+		_, err := newHelper("", "1.7.3").Describe(ctx, path)           // it may be fine: then only a vector is bent
 		if k := fault.KindOf(err); err != nil && k != fault.Corrupt && k != fault.Unsupported && ctx.Err() == nil {
 			t.Errorf("bent at %d: %s %v", at, k, err)
 		}
