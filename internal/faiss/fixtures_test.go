@@ -39,12 +39,20 @@ type fixtureManifest struct {
 
 func manifest(t testing.TB) (m fixtureManifest) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/manifest.json")
-	if err == nil {
-		err = json.Unmarshal(text, &m)
-	}
+	paths, err := filepath.Glob("testdata/manifest*.json")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, path := range paths {
+		var one fixtureManifest
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(text, &one)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Fixtures, m.Closed = append(m.Fixtures, one.Fixtures...), append(m.Closed, one.Closed...)
 	}
 	return m
 }

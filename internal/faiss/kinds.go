@@ -75,8 +75,9 @@ func init() {
 		"IwSh": {"IVFSpectralHash", "", (*decoder).ivfSpectral}, "IwFd": {"IVFFlatDedup", "", (*decoder).ivfDedup},
 		"IwIQ": {"IVFIndependentQuantizer", "1.7.4", (*decoder).ivfIndependent},
 
+		// Faiss 1.13.0 and 1.13.1 wrote different things behind Irfs and Iwrf
 		"Ixrq": {"RaBitQ", "1.11.0", (*decoder).rabitq}, "Ixrr": {"RaBitQ", "1.13.1", (*decoder).rabitq},
-		"Irfs": {"RaBitQFastScan", "1.13.0", (*decoder).rabitqFastScan}, "Irfn": {"RaBitQFastScan", "1.14.2", (*decoder).rabitqFastScan},
+		"Irfs": {"RaBitQFastScan", "1.13.0", nil}, "Irfn": {"RaBitQFastScan", "1.14.2", (*decoder).rabitqFastScan},
 		"Iwrq": {"IVFRaBitQ", "1.11.0", (*decoder).ivfRabitq}, "Iwrr": {"IVFRaBitQ", "1.13.1", (*decoder).ivfRabitq},
 		"Iwrf": {"IVFRaBitQFastScan", "1.13.0", nil}, "Iwrn": {"IVFRaBitQFastScan", "1.14.2", (*decoder).ivfRabitqFastScan},
 		"IxEd": {"EDEN", "1.15.0", (*decoder).eden}, "IxEe": {"EDEN", "1.15.0", (*decoder).eden},

@@ -50,7 +50,7 @@ func TestEveryKindHasAName(t *testing.T) {
 	}
 	header := "\x10\x00\x00\x00" + strings.Repeat("\x00", 64)
 	for code, says := range map[string]string{
-		"Iwrf": `IVFRaBitQFastScan ("Iwrf", since Faiss 1.13.0)`, "ISVF": `SVSFlat ("ISVF", since Faiss 1.13.0)`,
+		"Iwrf": `IVFRaBitQFastScan ("Iwrf", since Faiss 1.13.0)`, "ISVD": `SVSVamana ("ISVD", since Faiss 1.13.0)`, "ISVF": `SVSFlat ("ISVF", since Faiss 1.13.0)`,
 		"IvFl": "IVFFlat of Faiss before 1.5", "IBHh": `BinaryHash ("IBHh")`, "IxZZ": "a newer Faiss, or it is damaged",
 	} {
 		_, err := parse(strings.NewReader(code+header), "x.faiss", int64(4+len(header)))

@@ -186,9 +186,6 @@ func (d *decoder) rabitqFastScan(code string) *node {
 	d.rabitqQuantizer(true)
 	d.vector(4, "the center")
 	d.skip(1, "qb")
-	if code == "Irfs" {
-		d.vector(1, "the factors")
-	}
 	d.skip(4+3*8, "search parameters") // bbs, ntotal2, M2, code_size
 	d.vector(1, "the codes")
 	return d.closed(n, code)

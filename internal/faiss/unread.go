@@ -34,7 +34,8 @@ func (u *unread) kindText() string {
 	return fmt.Sprintf("%s (%q, since Faiss %s)", u.name, u.code, u.since)
 }
 
-const intoFlat = "write the vectors into a Flat index (faiss.IndexFlat, in an IndexIDMap2 where they have ids) with faiss.write_index"
+const intoFlat = "write the vectors that it was made from into a Flat index (faiss.IndexFlat, in an IndexIDMap2 where they have ids) with " +
+	"faiss.write_index"
 
 // unreadError is the error of a file that is sound, as far as its structure was read, and whose rows this package does not
 // read. Faiss itself may be able to.
