@@ -68,12 +68,20 @@ func (d *decoder) flatPanorama(code string) *node {
 // ivfPanorama reads IndexIVFFlatPanorama: an IVFFlat whose lists are in batches.
 func (d *decoder) ivfPanorama(code string) *node {
 	n, lists, _ := d.ivfHeader(d.header, d.index)
-	n.Kind = "IVFFlatPanorama"
+	n.Kind = kinds[code].name
 	d.skip(8, "the number of levels")
 	if code == "IwP2" {
 		d.skip(8, "the batch size")
 	}
-	return d.invertedLists(n, lists, int64(n.Dim)*4, nil, nil)
+	out := d.invertedLists(n, lists, int64(n.Dim)*4, nil, nil)
+	if d.err != nil {
+		return nil
+	}
+	if c, ok := out.rows.(*codes); ok && code == "IwPn" && c.batch > 0 && c.size%c.width != 0 {
+		out.rows, out.unread = nil, &unread{code: code, name: n.Kind, since: kinds[code].since,
+			why: "its levels are of unequal width, and Faiss 1.13.0 laid such out otherwise than the versions after it, under the same code"}
+	}
+	return out
 }
 
 // listPanorama reads what inverted lists say of their layout.

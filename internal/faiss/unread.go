@@ -52,6 +52,9 @@ func (e *unreadError) Error() string {
 	case e.name == "":
 		return fmt.Sprintf("%s: the index is %s, which is not read directly: %s; %s", e.path, e.info.Kind, e.why, intoFlat)
 	case e.why != "":
+		if e.info.Kind == e.name {
+			return fmt.Sprintf("%s: the index is %s, which is not read directly: %s; %s", e.path, e.kindText(), e.why, intoFlat)
+		}
 		return fmt.Sprintf("%s: the index is %s with %s, which is not read directly: %s; %s", e.path, e.info.Kind, e.kindText(), e.why, intoFlat)
 	case e.info.Kind == e.name:
 		return fmt.Sprintf("%s: the index is %s, a kind that is not read directly; %s", e.path, e.kindText(), intoFlat)

@@ -34,10 +34,15 @@ def save(name, ivf):
 
 
 if hasattr(faiss, "IndexIVFFlatPanorama"):
-    index = faiss.IndexIVFFlatPanorama(faiss.IndexFlatL2(D), D, CELLS, 3)
-    index.train(TRAIN)
-    index.add_with_ids(X, IDS)
-    save("ivf-panorama", index)
+    for name, levels in [("ivf-panorama", 4), ("closed-ivf-panorama", 3)]:  # 3 levels are of 3, 3 and 2 elements
+        index = faiss.IndexIVFFlatPanorama(faiss.IndexFlatL2(D), D, CELLS // 2, levels)
+        index.train(TRAIN)
+        index.add_with_ids(X, IDS)
+        if levels == 4:
+            save(name, index)
+        else:
+            faiss.write_index(index, str(OUT / f"old-{faiss.__version__}-{name}.faiss"))
+            manifest["closed"].append({"name": f"old-{faiss.__version__}-{name}", "kind": "IVFFlatPanorama", "rows": N})
 for name, text in [("fastscan", "IVF2,PQ4x4fs"), ("plsq", "PLSQ2x2x4fs_Nlsq2x4"), ("rq", "RQ2x4_Ncqint8"), ("refine", "PQ4x4fs,RFlat")]:
     quantizer = faiss.index_factory(D, text)
     quantizer.train(TRAIN)
