@@ -110,7 +110,7 @@ func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 	}
 	p.helper = helper
 	if p.info, err = helper.Describe(ctx, path); err != nil {
-		return nil, fmt.Errorf("%w (the index is %s)", err, u.info.Kind)
+		return nil, fmt.Errorf("%w (the index is %s; Faiss %s is linked)", err, u.info.Kind, helper.Version())
 	}
 	p.info.Kind, p.info.Lossy = u.info.Kind, u.info.Lossy
 	return p, nil

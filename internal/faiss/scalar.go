@@ -28,6 +28,17 @@ var scalarNames = [...]string{
 	"as a signed byte (exact for whole numbers from -128 to 127)",
 }
 
+// since is the first Faiss that has a type that is not decoded here.
+func (t scalarType) since() string {
+	switch {
+	case t < 15: // 0 bits, and TurboQuant for the mean squared error
+		return "1.14.2"
+	case t < 19: // TurboQuant
+		return "1.14.3"
+	}
+	return "1.15.0" // EDEN
+}
+
 // bits is how many bits an element takes.
 func (t scalarType) bits() int64 {
 	switch t {
@@ -106,7 +117,7 @@ func (d *decoder) scalarQuantizer(n Info) (c scalarCoding) {
 	}
 	if int(t) >= len(scalarNames) {
 		c.size, c.loss = max(stored, 1), "a scalar quantizer keeps an approximation of each element"
-		c.unread = &unread{why: fmt.Sprintf("its scalar quantizer is of type %d, which is not known here", t)}
+		c.unread = &unread{since: t.since(), why: fmt.Sprintf("its scalar quantizer is of type %d (since Faiss %s)", t, t.since())}
 		return c
 	}
 	size := (dim*t.bits() + 7) / 8

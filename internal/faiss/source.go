@@ -104,7 +104,7 @@ func (s *source) take(rows job.RowSlice) error {
 	total := s.end
 	switch {
 	case total == 0:
-		return fault.New(fault.Corrupt, "%s: the index holds no rows; add the vectors to it before it is written", s.parts[0].path)
+		return fault.New(fault.Config, "%s: the index holds no rows; add the vectors to it before it is written", s.parts[0].path)
 	case rows.First < 0 || rows.Count < 0:
 		return fault.New(fault.Config, "rows: first and count can't be negative: %d, %d", rows.First, rows.Count)
 	case rows.First >= total:

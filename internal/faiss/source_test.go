@@ -249,7 +249,7 @@ func TestSourceErrors(t *testing.T) {
 		{files("testdata/flat-l2.faiss", "testdata/binary-flat.faiss"), fault.Config, []string{"flat-l2.faiss", "binary-flat.faiss", "dimension 64"}},
 		{files("testdata/flat-l2.faiss", "testdata/flat-ip.faiss"), fault.Config, []string{"L2", "inner product"}},
 		{files("testdata/flat-l2.faiss", "testdata/sq4-odd.faiss"), fault.Config, []string{"dimension 16", "dimension 7"}},
-		{files("testdata/flat-empty.faiss"), fault.Corrupt, []string{"holds no rows"}},
+		{files("testdata/flat-empty.faiss"), fault.Config, []string{"holds no rows"}},
 		{files("testdata/residual-quantizer.faiss"), fault.Unsupported, []string{"IxRq", "built without go-faiss"}},
 		{slice(60, 0), fault.Config, []string{"rows.first is 60", "60 rows"}},
 		{slice(-1, 0), fault.Config, []string{"negative"}},

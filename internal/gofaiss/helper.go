@@ -157,7 +157,7 @@ func (f failure) fault(path string) error {
 		return fault.New(fault.Denied, "%s: Faiss: %s (%s)", path, f.Text, faiss.Here())
 	}
 	if f.Unsupported {
-		return fault.New(fault.Unsupported, "%s: Faiss can't read it for this program: %s; write the vectors into a Flat index", path, f.Text)
+		return fault.New(fault.Unsupported, "%s: Faiss can't give its vectors back: %s; write the vectors that it was made from into a Flat index", path, f.Text)
 	}
 	return fault.New(fault.Corrupt, "%s: Faiss refuses it: %s; copy it again or write it again with faiss.write_index", path, f.Text)
 }

@@ -129,6 +129,40 @@ func TestOtherKinds(t *testing.T) {
 // newer are kinds that Faiss 1.7.3 can't read.
 var newer = map[string]bool{"sqbf16": true, "ivf-sqbf16": true, "hnsw-sqbf16": true, "sq-8bit-signed": true}
 
+// A sound file of a kind that this package's reader does not know is read by Faiss, or refused; never called damaged.
+func TestSoundFilesAreNotCalledDamaged(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(testdata, "closed-*.faiss"))
+	if err != nil || len(paths) < 30 {
+		t.Fatal(len(paths), err)
+	}
+	read := 0
+	for _, path := range paths {
+		src := &job.FaissSource{Files: job.Files{Paths: []string{path}}}
+		s, err := faiss.Open(t.Context(), src, Helper())
+		switch {
+		case err == nil:
+			d, err := s.Describe(t.Context())
+			if err != nil || d.Lossy == "" && !strings.Contains(d.Format, "IVFFlatDedup") {
+				t.Errorf("%s: %+v %v", path, d, err)
+			}
+			read++
+			s.Close()
+		case strings.Contains(err.Error(), "holds no rows"): // a codec
+		case fault.KindOf(err) != fault.Unsupported || strings.Contains(err.Error(), "damaged"):
+			t.Errorf("%s: %s %v", path, fault.KindOf(err), err)
+		}
+		if err != nil && !strings.Contains(err.Error(), path) {
+			t.Errorf("%v does not name %s", err, path)
+		}
+		if err != nil {
+			t.Log(err)
+		}
+	}
+	if read < 10 {
+		t.Errorf("only %d files were read", read)
+	}
+}
+
 // The version that messages name is that of the library.
 func TestLinkedVersion(t *testing.T) {
 	if v := Helper().Version(); !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(v) {
