@@ -55,8 +55,8 @@ func (m *mapped) ids(first int64, dst []int64) error {
 	return m.look(first, dst)
 }
 
-// placesAtOnce bounds how many places check follows at once: a bit each.
-const placesAtOnce = 1 << 28
+// placesAtOnce bounds how many places check follows at once: a bit each, so 32 MiB.
+var placesAtOnce int64 = 1 << 28
 
 // check refuses a table whose places are not each of the map's once. So they are after IndexIDMap.remove_ids on an IVF index:
 // the map moves up, and the places in the lists stay as they were.
