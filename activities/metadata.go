@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -43,7 +44,8 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	}
 	p.Source = *d
 	if d.Lossy != "" && !ref.Job.Copy.AllowLossy {
-		return nil, pulse.end(fault.New(fault.Config, "%s holds only an approximation of the vectors (%s); write %s: true to take it",
+		return nil, pulse.end(fault.New(fault.Config,
+			"%s holds only an approximation of the vectors (%s); write %s: true to take it",
 			d.Format, d.Lossy, ref.Job.Key("copy.allow_lossy")))
 	}
 	err = a.withSink(ctx, &ref, pulse, func(sink transfer.Sink) error {
@@ -86,7 +88,7 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if !p.Target.WholeRanges {
 		p.TargetMemory = d.Bytes
 	}
-	p.Notes = append(append(append(p.Notes, d.Notes...), p.Target.Notes...), metricNotes(&ref.Job, d, p.Target.Index.Metric)...)
+	p.Notes = slices.Concat(d.Notes, p.Target.Notes, metricNotes(&ref.Job, d, p.Target.Index.Metric))
 	return p, nil
 }
 
@@ -191,21 +193,24 @@ func repeated(out *Ranges, c *job.Copy) error {
 	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write on_duplicate: one under copy to take one row of each key", out.Superseded, where)
 }
 
-// repeatedKeys refuses a source whose keys stand more than once. What keeps all rows is told first, and what the other way
-// costs with it.
+// repeatedKeys refuses a source whose keys stand more than once. What keeps all rows is told first, and what the
+// other way costs with it.
 func repeatedKeys(j *job.Job, r *transfer.Repeats) error {
-	advice := fmt.Sprintf("write %s: last to take the last row of each key, which leaves out %d rows", j.Key("copy.on_duplicate"), len(r.Superseded))
+	advice := fmt.Sprintf("write %s: last to take the last row of each key, which leaves out %d rows",
+		j.Key("copy.on_duplicate"), len(r.Superseded))
 	if j.Source.Faiss != nil {
-		advice = fmt.Sprintf("write %s: %s to keep all rows and number them, or %s", j.Key("source.faiss.key"), job.NoKey, advice)
+		advice = fmt.Sprintf("write %s: %s to keep all rows and number them, or %s", j.Key("source.faiss.key"),
+			job.NoKey, advice)
 	}
-	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; %s", len(r.Keys), len(r.Superseded), r.First, advice)
+	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; %s", len(r.Keys),
+		len(r.Superseded), r.First, advice)
 }
 
 // warning marks a note that must not be missed.
 const warning = "WARNING: "
 
-// metricNotes says where the target's index ranks otherwise than what the vectors were made for. A source of files alone: a
-// collection's indexes come with it.
+// metricNotes says where the target's index ranks otherwise than what the vectors were made for. A source of files
+// alone: a collection's indexes come with it.
 func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
 	key := j.Key("target.milvus.index.metric")
 	stated := j.Target.Milvus != nil && j.Target.Milvus.Index.Metric != ""
@@ -213,11 +218,13 @@ func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
 	case len(d.Inputs) == 0 || d.Settings != nil || target == "":
 		return nil
 	case d.Metric == "IP" && target == "IP" && !stated && j.Source.Faiss != nil:
-		return []string{fmt.Sprintf("Faiss does not record whether inner product stands for cosine similarity: write %s: COSINE if it does", key)}
+		return []string{fmt.Sprintf("Faiss does not record whether inner product stands for cosine similarity: write "+
+			"%s: COSINE if it does", key)}
 	case d.Metric == "" || d.Metric == target || d.Metric == "IP" && target == "COSINE":
 		return nil
 	}
-	return []string{fmt.Sprintf("%sthe source was made for metric %s, and the target's index has %s: searches will find other neighbours. "+
+	return []string{fmt.Sprintf("%sthe source was made for metric %s, and the target's index has %s: searches will "+
+		"find other neighbours. "+
 		"Write %s: %s if that is not meant", warning, d.Metric, target, key, d.Metric)}
 }
 

@@ -11,8 +11,8 @@ import (
 	"milvusdm/internal/fault"
 )
 
-// fileError is the error of a file that could not be got at. Since it is the worker's machine that counts, and the user that
-// the worker runs as, both are named where they can be the reason.
+// fileError is the error of a file that could not be got at. Since it is the worker's machine that counts, and the
+// user that the worker runs as, both are named where they can be the reason.
 func fileError(err error, doing string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

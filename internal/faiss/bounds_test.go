@@ -37,7 +37,8 @@ func TestNestingLimit(t *testing.T) {
 
 // Counts from the file are never taken for more than the file could hold.
 func TestHugeCounts(t *testing.T) {
-	for _, name := range []string{"panorama-l2", "ivf-panorama", "nsgflat", "behind-ivf-fastscan", "behind-prq", "binary-multi-hash", "idmap2-panorama"} {
+	for _, name := range []string{"panorama-l2", "ivf-panorama", "nsgflat", "behind-ivf-fastscan", "behind-prq",
+		"binary-multi-hash", "idmap2-panorama"} {
 		whole, err := os.ReadFile("testdata/" + name + ".faiss")
 		if err != nil {
 			t.Fatal(err)

@@ -10,7 +10,8 @@ func (d *decoder) flat() *node {
 	return &node{Info: n, rows: d.oneRun(n, int64(n.Dim)*4, 4, nil)}
 }
 
-// refine reads IndexRefine, as RFlat, and IndexRefinePanorama: an index to search in, which is passed over, and one that holds the rows better.
+// refine reads IndexRefine, as RFlat, and IndexRefinePanorama: an index to search in, which is passed over, and one
+// that holds the rows better.
 func (d *decoder) refine(code string) *node {
 	at := d.off
 	n := d.header()

@@ -34,10 +34,12 @@ func (d *decoder) foreign() string {
 	case begin("\x89HDF"):
 		return "this is an HDF5 file, not a Faiss index; read it as HDF5 (a source hdf5, or the task H2M)"
 	case begin("\x93NUMPY"):
-		return "this is a NumPy array, not a Faiss index; if it holds vectors, put them into an index and write that: " +
-			"faiss.write_index(INDEX, \"x.faiss\"); if it holds a serialized index: faiss.write_index(faiss.deserialize_index(numpy.load(FILE)), \"x.faiss\")"
+		return "this is a NumPy array, not a Faiss index; if it holds vectors, put them into an index and write " +
+			"that: faiss.write_index(INDEX, \"x.faiss\"); if it holds a serialized index: " +
+			"faiss.write_index(faiss.deserialize_index(numpy.load(FILE)), \"x.faiss\")"
 	case begin("PK\x03\x04", "PK\x05\x06"):
-		return "this is a ZIP archive (so are .npz files of NumPy and .pt files of PyTorch), not a Faiss index; unpack it, or write the index with faiss.write_index"
+		return "this is a ZIP archive (so are .npz files of NumPy and .pt files of PyTorch), not a Faiss index; " +
+			"unpack it, or write the index with faiss.write_index"
 	case begin("\x1f\x8b"):
 		return "this is a gzip file, not a Faiss index; unpack it first: gunzip -k FILE"
 	case begin("\x28\xb5\x2f\xfd"):
@@ -49,21 +51,27 @@ func (d *decoder) foreign() string {
 	case pickled(head):
 		return d.pickle()
 	case begin("PAR1"):
-		return "this is a Parquet file, not a Faiss index; put its vectors into an index and write that with faiss.write_index"
+		return "this is a Parquet file, not a Faiss index; put its vectors into an index and write that with " +
+			"faiss.write_index"
 	case begin("ARROW1"):
-		return "this is an Arrow file, not a Faiss index; put its vectors into an index and write that with faiss.write_index"
+		return "this is an Arrow file, not a Faiss index; put its vectors into an index and write that with " +
+			"faiss.write_index"
 	case begin("SQLite format 3"):
-		return "this is an SQLite database, not a Faiss index; the index that belongs to it is a file of its own: name that"
+		return "this is an SQLite database, not a Faiss index; the index that belongs to it is a file of its own: " +
+			"name that"
 	case begin("version https://git-lfs"):
 		return "this is a pointer of Git LFS, not the Faiss index that it stands for; get that with: git lfs pull"
 	case begin("\x3f\xd7\x6c\x17"):
-		return "this is a file of Lucene, not a Faiss index; the k-NN plugin of OpenSearch keeps the indexes of a segment in files NAME.faiss"
+		return "this is a file of Lucene, not a Faiss index; the k-NN plugin of OpenSearch keeps the indexes of a " +
+			"segment in files NAME.faiss"
 	case begin("rrot", "LTra", "Pcam", "PcAm", "PCAm", "VNrm", "VCnt", "RmDT", "Viqm", "Viqt", "HRot"):
-		return "this is a transform that Faiss wrote alone, not an index: there are no vectors in it; write the index with faiss.write_index"
+		return "this is a transform that Faiss wrote alone, not an index: there are no vectors in it; write the " +
+			"index with faiss.write_index"
 	case begin("ilar", "ilod", "ilbl", "ilpn", "ilp2", "il00"):
 		return "these are inverted lists that Faiss wrote alone, not an index; write the index with faiss.write_index"
 	case textual(head):
-		return fmt.Sprintf("this is text (it begins with %q), not a Faiss index; put its vectors into an index and write that with faiss.write_index",
+		return fmt.Sprintf("this is text (it begins with %q), not a Faiss index; put its vectors into an index and "+
+			"write that with faiss.write_index",
 			firstWords(head))
 	}
 	return ""
@@ -92,7 +100,8 @@ func textual(head []byte) bool {
 	}
 	for i := 0; i < len(head); {
 		r, size := utf8.DecodeRune(head[i:])
-		if r == utf8.RuneError && size == 1 && i < len(head)-utf8.UTFMax || r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
+		if r == utf8.RuneError && size == 1 && i < len(head)-utf8.UTFMax || r < ' ' && r != '\t' && r != '\n' &&
+			r != '\r' || r == 0x7f {
 			return false
 		}
 		i += size
@@ -108,8 +117,9 @@ func firstWords(head []byte) string {
 	return strings.TrimSpace(line)
 }
 
-// luceneFooter is what Lucene writes behind every file (CodecUtil.writeFooter), and with it the k-NN plugin of OpenSearch
-// behind the Faiss index of a segment: a magic number, the number 0 for CRC-32, and the checksum of all that precedes it.
+// luceneFooter is what Lucene writes behind every file (CodecUtil.writeFooter), and with it the k-NN plugin of
+// OpenSearch behind the Faiss index of a segment: a magic number, the number 0 for CRC-32, and the checksum of all
+// that precedes it.
 const (
 	luceneFooter = "\xc0\x28\x93\xe8\x00\x00\x00\x00"
 	luceneName   = "a footer of Lucene"
@@ -139,14 +149,16 @@ func (d *decoder) trailing(tail []byte) string {
 			k, ok = binaryKinds[string(tail[:4])]
 		}
 		if ok {
-			return fmt.Sprintf("which begin as another index (%s); write each index to a file of its own with faiss.write_index", k.name)
+			return fmt.Sprintf("which begin as another index (%s); write each index to a file of its own with "+
+				"faiss.write_index", k.name)
 		}
 	}
 	what := fmt.Sprintf("which begin with %q", tail[:min(len(tail), 8)])
 	if strings.Trim(string(tail), "\x00") == "" {
 		what = "which are zero"
 	}
-	return fmt.Sprintf("%s and are not the index's; if another program added them, cut them off: head -c %d FILE > NEW.faiss", what, d.off)
+	return fmt.Sprintf("%s and are not the index's; if another program added them, cut them off: head -c %d FILE > "+
+		"NEW.faiss", what, d.off)
 }
 
 // checksum compares a file with the checksum in its footer. The index may come from the same place, but only this tells
@@ -172,7 +184,8 @@ func (d *decoder) checksum(ctx context.Context, report func(string)) error {
 		return err
 	}
 	if got, want := uint64(sum.Sum32()), binary.BigEndian.Uint64(stored[:]); got != want {
-		return fault.New(fault.Corrupt, "%s: the checksum in %s is %08x, and that of the file is %08x; the file is damaged: copy it again", d.name, luceneName, want, got)
+		return fault.New(fault.Corrupt, "%s: the checksum in %s is %08x, and that of the file is %08x; the file is "+
+			"damaged: copy it again", d.name, luceneName, want, got)
 	}
 	return nil
 }

@@ -2,9 +2,10 @@ package faiss
 
 import "strings"
 
-// hnsw reads IndexHNSW, with floats or bits: a graph to search in, which is passed over, and an index of the rows. before
-// passes over what a kind has before the graph.
-func (d *decoder) hnsw(name string, header func(*decoder) Info, index func(*decoder) *node, before func(*decoder)) *node {
+// hnsw reads IndexHNSW, with floats or bits: a graph to search in, which is passed over, and an index of the rows.
+// before passes over what a kind has before the graph.
+func (d *decoder) hnsw(name string, header func(*decoder) Info, index func(*decoder) *node,
+	before func(*decoder)) *node {
 	at := d.off
 	n := header(d)
 	if before != nil {
@@ -98,7 +99,8 @@ func (d *decoder) nnDescent(code string) *node {
 	return d.storage(at, n, kinds[code].name, (*decoder).index)
 }
 
-// binaryMultiHash reads IndexBinaryMultiHash: an index of the rows, and hash tables to search in, which are passed over.
+// binaryMultiHash reads IndexBinaryMultiHash: an index of the rows, and hash tables to search in, which are passed
+// over.
 func (d *decoder) binaryMultiHash(code string) *node {
 	at := d.off
 	n := d.binaryHeader()

@@ -50,8 +50,8 @@ func (i Info) RowBytes() int {
 
 // OpenIndex reads the structure of an index file.
 //
-// Errors: fault.NotFound, fault.Denied, fault.Corrupt when it is not a sound index file, and fault.Unsupported when it is
-// sound, as far as that was seen, and holds what this package does not read.
+// Errors: fault.NotFound, fault.Denied, fault.Corrupt when it is not a sound index file, and fault.Unsupported when
+// it is sound, as far as that was seen, and holds what this package does not read.
 func OpenIndex(path string) (*Index, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -86,7 +86,8 @@ func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
 	footer := d.footer()
 	if d.err != nil {
 		if fault.KindOf(d.err) == fault.Corrupt {
-			return nil, fmt.Errorf("%w; the file is truncated, damaged or not a Faiss index: copy it again or write it again with faiss.write_index", d.err)
+			return nil, fmt.Errorf("%w; the file is truncated, damaged or not a Faiss index: copy it again or write "+
+				"it again with faiss.write_index", d.err)
 		}
 		return nil, d.err
 	}
@@ -108,8 +109,8 @@ func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
 // Close closes the file.
 func (x *Index) Close() error { return x.file.Close() }
 
-// check reads what tells whether the rows can be trusted: the checksum of a footer that has one and, with ids, the places in
-// an id map.
+// check reads what tells whether the rows can be trusted: the checksum of a footer that has one and, with ids, the
+// places in an id map.
 func (x *Index) check(ctx context.Context, ids bool, report func(string)) error {
 	if x.checksum != nil {
 		if err := x.checksum(ctx, report); err != nil {
@@ -147,8 +148,8 @@ type node struct {
 	checks []check // of the ids
 }
 
-// check reads what must be right for the rows to be right, and what reading a row alone does not show. report is called with
-// how far it is.
+// check reads what must be right for the rows to be right, and what reading a row alone does not show. report is
+// called with how far it is.
 type check func(ctx context.Context, report func(string)) error
 
 // table gives rows by number. The ranges asked for exist. Tables may be used by several goroutines.

@@ -76,7 +76,8 @@ func (d *decoder) invertedLists(n Info, lists, size int64, decode codec, coarse 
 		d.listHeader(lists, size)
 		out.unread = d.onDisk(lists)
 	case "il00":
-		out.unread = &unread{lost: true, why: "it was written without its inverted lists, so the vectors are not in the file"}
+		out.unread = &unread{lost: true,
+			why: "it was written without its inverted lists, so the vectors are not in the file"}
 	default:
 		d.corrupt(at, "%q is not a kind of inverted lists", kind)
 	}
@@ -154,7 +155,8 @@ func (d *decoder) onDisk(lists int64) *unread {
 		d.err = d.read(name, off)
 	}
 	return &unread{lost: true, why: fmt.Sprintf("its vectors are not in it but in the file %q, which is not read: "+
-		"merge them into one file (faiss.read_index, then merge_from into an index with ArrayInvertedLists), or write the vectors into a Flat index", name)}
+		"merge them into one file (faiss.read_index, then merge_from into an index with ArrayInvertedLists), or "+
+		"write the vectors into a Flat index", name)}
 }
 
 type listSize struct{ list, rows int64 }

@@ -18,8 +18,8 @@ import (
 // exactKinds are those of closed fixtures that keep vectors as they were.
 var exactKinds = map[string]bool{"IVFFlatDedup": true, "IVFIndependentQuantizer": true, "IVFFlatPanorama": true}
 
-// Kinds whose rows are not read are called by Faiss's name; since their structure is read, a cut file is called damaged and
-// nothing else.
+// Kinds whose rows are not read are called by Faiss's name; since their structure is read, a cut file is called
+// damaged and nothing else.
 func TestClosedKinds(t *testing.T) {
 	for _, f := range closedFixtures(t) {
 		t.Run(f.Name, func(t *testing.T) {
@@ -36,7 +36,8 @@ func TestClosedKinds(t *testing.T) {
 				t.Errorf("%+v", u.info)
 			}
 			for n := range whole {
-				if _, err := parse(bytes.NewReader(whole[:n]), "cut.faiss", int64(n)); fault.KindOf(err) != fault.Corrupt {
+				if _, err := parse(bytes.NewReader(whole[:n]), "cut.faiss",
+					int64(n)); fault.KindOf(err) != fault.Corrupt {
 					t.Fatalf("cut to %d of %d bytes: %s %v", n, len(whole), fault.KindOf(err), err)
 				}
 			}
@@ -53,11 +54,13 @@ func TestEveryKindHasAName(t *testing.T) {
 	}
 	header := "\x10\x00\x00\x00" + strings.Repeat("\x00", 64)
 	for code, says := range map[string]string{
-		"Iwrf": `IVFRaBitQFastScan ("Iwrf", since Faiss 1.13.0)`, "ISVD": `SVSVamana ("ISVD", since Faiss 1.13.0)`, "ISVF": `SVSFlat ("ISVF", since Faiss 1.13.0)`,
+		"Iwrf": `IVFRaBitQFastScan ("Iwrf", since Faiss 1.13.0)`, "ISVD": `SVSVamana ("ISVD", since Faiss 1.13.0)`,
+		"ISVF": `SVSFlat ("ISVF", since Faiss 1.13.0)`,
 		"IvFl": "IVFFlat of Faiss before 1.5", "IBHh": `BinaryHash ("IBHh")`, "IxZZ": "a newer Faiss, or it is damaged",
 	} {
 		_, err := parse(strings.NewReader(code+header), "x.faiss", int64(4+len(header)))
-		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "x.faiss: ") {
+		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) ||
+			!strings.HasPrefix(err.Error(), "x.faiss: ") {
 			t.Errorf("%s: %s %v", code, fault.KindOf(err), err)
 		}
 	}
@@ -69,7 +72,8 @@ func TestEveryKindHasAName(t *testing.T) {
 	at := bytes.Index(ivf, []byte("IxF2"))
 	copy(ivf[at:], "ISVD")
 	_, err = parse(bytes.NewReader(ivf), "x.faiss", int64(len(ivf)))
-	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), `the coarse quantizer of IVFFlat is SVSVamana ("ISVD"`) {
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(),
+		`the coarse quantizer of IVFFlat is SVSVamana ("ISVD"`) {
 		t.Errorf("%s %v", fault.KindOf(err), err)
 	}
 }
@@ -78,7 +82,8 @@ func TestVersions(t *testing.T) {
 	for _, c := range []struct {
 		a, b  string
 		newer bool
-	}{{"1.11.0", "1.7.3", true}, {"1.7.3", "1.7.3", false}, {"", "1.7.3", false}, {"1.7.4", "1.7.3", true}, {"1.7.3", "1.10.0", false}} {
+	}{{"1.11.0", "1.7.3", true}, {"1.7.3", "1.7.3", false}, {"", "1.7.3", false}, {"1.7.4", "1.7.3", true}, {"1.7.3",
+		"1.10.0", false}} {
 		if newer(c.a, c.b) != c.newer {
 			t.Errorf("%q newer than %q: %v", c.a, c.b, !c.newer)
 		}
@@ -88,11 +93,13 @@ func TestVersions(t *testing.T) {
 // A kind that the linked Faiss is too old for is not given to it.
 func TestKindTooNewForHelper(t *testing.T) {
 	for name, says := range map[string]string{
-		"closed-rabitq": `RaBitQ ("Ixrq", since Faiss 1.11.0)`, "closed-rabitq-bits": `RaBitQ ("Ixrr", since Faiss 1.13.1)`,
-		"closed-ivf-eden": `IVFEDEN ("IwEe", since Faiss 1.15.0)`,
+		"closed-rabitq":      `RaBitQ ("Ixrq", since Faiss 1.11.0)`,
+		"closed-rabitq-bits": `RaBitQ ("Ixrr", since Faiss 1.13.1)`,
+		"closed-ivf-eden":    `IVFEDEN ("IwEe", since Faiss 1.15.0)`,
 	} {
 		_, err := Open(t.Context(), files("testdata/"+name+".faiss"), &fakeHelper{fail: errors.New("asked")})
-		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "linked with Faiss 1.7.3") {
+		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) ||
+			!strings.Contains(err.Error(), "linked with Faiss 1.7.3") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -104,14 +111,24 @@ func TestForeignFiles(t *testing.T) {
 	tar := make([]byte, 600)
 	copy(tar[257:], "ustar")
 	files := map[string]struct{ text, says string }{
-		"a.npy": {"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}", "NumPy array"}, "a.npz": {"PK\x03\x04\x14\x00\x00\x00", ".npz"},
-		"a.gz": {"\x1f\x8b\x08\x00and more", "gunzip"}, "a.zst": {"\x28\xb5\x2f\xfd....", "zstd -d"}, "a.bz2": {"BZh91AY&SY", "unpack it first"},
-		"a.xz": {"\xfd7zXZ\x00\x00", "unpack it first"}, "a.tar": {string(tar), "tar xf"}, "a.h5": {"\x89HDF\r\n\x1a\n and more", "H2M"},
-		"a.parquet": {"PAR1\x15\x04", "Parquet"}, "a.db": {"SQLite format 3\x00", "SQLite"}, "a.cfs": {"\x3f\xd7\x6c\x17\x11Lucene90", "Lucene"},
-		"a.faiss": {"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "git lfs pull"}, "a.vt": {"rrot\x00\x10\x00\x00", "transform"},
-		"a.il": {"ilar\x10\x00\x00\x00", "inverted lists"}, "a.csv": {"id,embedding\n1,0.5\n", `text (it begins with "id,embedding")`},
-		"a.json": {`{"vectors": [[0.1, 0.2]]}`, "text"}, "IxF2.html": {"<!DOCTYPE html>\n<title>Sign in</title>", "text"},
-		"ID.txt": {"ID;vector\n1;ä 0.5\n", "text"},
+		"a.npy":     {"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}", "NumPy array"},
+		"a.npz":     {"PK\x03\x04\x14\x00\x00\x00", ".npz"},
+		"a.gz":      {"\x1f\x8b\x08\x00and more", "gunzip"},
+		"a.zst":     {"\x28\xb5\x2f\xfd....", "zstd -d"},
+		"a.bz2":     {"BZh91AY&SY", "unpack it first"},
+		"a.xz":      {"\xfd7zXZ\x00\x00", "unpack it first"},
+		"a.tar":     {string(tar), "tar xf"},
+		"a.h5":      {"\x89HDF\r\n\x1a\n and more", "H2M"},
+		"a.parquet": {"PAR1\x15\x04", "Parquet"},
+		"a.db":      {"SQLite format 3\x00", "SQLite"},
+		"a.cfs":     {"\x3f\xd7\x6c\x17\x11Lucene90", "Lucene"},
+		"a.faiss":   {"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "git lfs pull"},
+		"a.vt":      {"rrot\x00\x10\x00\x00", "transform"},
+		"a.il":      {"ilar\x10\x00\x00\x00", "inverted lists"},
+		"a.csv":     {"id,embedding\n1,0.5\n", `text (it begins with "id,embedding")`},
+		"a.json":    {`{"vectors": [[0.1, 0.2]]}`, "text"},
+		"IxF2.html": {"<!DOCTYPE html>\n<title>Sign in</title>", "text"},
+		"ID.txt":    {"ID;vector\n1;ä 0.5\n", "text"},
 	}
 	for name, f := range files {
 		path := filepath.Join(dir, name)
@@ -136,7 +153,8 @@ func TestForeignFiles(t *testing.T) {
 func refusedAsForeign(t *testing.T, path, says string) {
 	t.Helper()
 	_, err := Open(t.Context(), files(path), &fakeHelper{fail: errors.New("asked")})
-	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), path) ||
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(),
+		path) ||
 		strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "asked") {
 		t.Errorf("%s: %s %v", path, fault.KindOf(err), err)
 	}
@@ -198,11 +216,13 @@ func TestTrailingBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for tail, says := range map[string]string{
-		"\x00": "which are zero", "a footer": `which begin with "a footer"`, string(b): "another index (Flat)", strings.Repeat("\x00", 512): "512 bytes",
+		"\x00": "which are zero", "a footer": `which begin with "a footer"`, string(b): "another index (Flat)",
+		strings.Repeat("\x00", 512): "512 bytes",
 	} {
 		long := append(bytes.Clone(b), tail...)
 		_, err := parse(bytes.NewReader(long), "x.faiss", int64(len(long)))
-		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "damaged") {
+		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), says) ||
+			strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%q: %s %v", tail, fault.KindOf(err), err)
 			continue
 		}
@@ -215,14 +235,16 @@ func TestTrailingBytes(t *testing.T) {
 	}
 }
 
-// Where ids were removed from an IDMap over IVF, places and map no longer belong together. All of it is looked at when the
-// job is planned; rows are taken with numbers for keys if the job says so.
+// Where ids were removed from an IDMap over IVF, places and map no longer belong together. All of it is looked at
+// when the job is planned; rows are taken with numbers for keys if the job says so.
 func TestRemovedIDs(t *testing.T) {
-	for name, says := range map[string]string{"refused-removed-outside": "points at place", "refused-removed-twice": "and at one before it"} {
+	for name, says := range map[string]string{"refused-removed-outside": "points at place",
+		"refused-removed-twice": "and at one before it"} {
 		path := "testdata/" + name + ".faiss"
 		s, _ := openSource(t, files(path), nil)
 		_, err := s.Plan(t.Context(), 1000, func(string) {})
-		if fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "key: none") || !strings.Contains(err.Error(), path) {
+		if fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(),
+			"key: none") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %s %v", name, fault.KindOf(err), err)
 		}
 		numbered := files(path)

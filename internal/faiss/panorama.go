@@ -1,7 +1,7 @@
 package faiss
 
-// panorama is a layout of rows in batches. A batch holds a part of each of its rows, then the next part of each, and so on;
-// the last batch has room for all its rows. Sums of the parts, which serve search, follow elsewhere.
+// panorama is a layout of rows in batches. A batch holds a part of each of its rows, then the next part of each,
+// and so on; the last batch has room for all its rows. Sums of the parts, which serve search, follow elsewhere.
 type panorama struct {
 	batch  int64 // rows; 0: rows lie one after another
 	levels int64 // parts of a row, as the file says
@@ -11,8 +11,8 @@ type panorama struct {
 // legacyBatch is the batch size of the first files of the kind, which do not state it.
 const legacyBatch = 128
 
-// newPanorama checks what a file says of the layout. As in Faiss, parts are of equal width but for the last, so that there
-// may be fewer of them.
+// newPanorama checks what a file says of the layout. As in Faiss, parts are of equal width but for the last, so
+// that there may be fewer of them.
 func (d *decoder) newPanorama(at int64, dim, levels, batch int64) panorama {
 	if d.err == nil && (levels < 1 || levels > dim || batch < 1 || batch > d.size) {
 		d.corrupt(at, "a panorama of %d levels and batches of %d rows for dimension %d", levels, batch, dim)
@@ -55,7 +55,8 @@ func (d *decoder) flatPanorama(code string) *node {
 	at = d.off
 	off, count := d.vector(1, "the vectors")
 	if d.err == nil && (n.Rows > d.size || count != p.slots(n.Rows)*c.size) {
-		d.corrupt(at, "the vectors take %d bytes, which does not fit %d rows of %d bytes in batches of %d", count, n.Rows, c.size, p.batch)
+		d.corrupt(at, "the vectors take %d bytes, which does not fit %d rows of %d bytes in batches of %d", count,
+			n.Rows, c.size, p.batch)
 	}
 	d.vector(4, "the sums")
 	if d.err != nil {
@@ -79,7 +80,8 @@ func (d *decoder) ivfPanorama(code string) *node {
 	}
 	if c, ok := out.rows.(*codes); ok && code == "IwPn" && c.batch > 0 && c.size%c.width != 0 {
 		out.rows, out.unread = nil, &unread{code: code, name: n.Kind, since: kinds[code].since,
-			why: "its levels are of unequal width, and Faiss 1.13.0 laid such out otherwise than the versions after it, under the same code"}
+			why: "its levels are of unequal width, and Faiss 1.13.0 laid such out otherwise than the versions after " +
+				"it, under the same code"}
 	}
 	return out
 }

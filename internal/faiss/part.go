@@ -104,9 +104,11 @@ func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 	case !errors.As(err, &u), u.lost, u.info.Binary:
 		return nil, err
 	case helper == nil:
-		return nil, fault.New(fault.Unsupported, "%w; this worker was built without go-faiss, which reads some of these kinds", err)
+		return nil, fault.New(fault.Unsupported,
+			"%w; this worker was built without go-faiss, which reads some of these kinds", err)
 	case u.tooNewFor(helper.Version()):
-		return nil, fault.New(fault.Unsupported, "%w; go-faiss can't read it either: it is linked with Faiss %s", err, helper.Version())
+		return nil, fault.New(fault.Unsupported, "%w; go-faiss can't read it either: it is linked with Faiss %s", err,
+			helper.Version())
 	}
 	p.helper = helper
 	if p.info, err = helper.Describe(ctx, path); err != nil {

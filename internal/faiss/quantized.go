@@ -1,7 +1,8 @@
 package faiss
 
-// The kinds of this file keep vectors in codes that are not decoded here. Their structure is read all the same: to find the
-// rows of an index that they are the quantizer or the base of, and to tell a sound file from a damaged one.
+// The kinds of this file keep vectors in codes that are not decoded here. Their structure is read all the same: to
+// find the rows of an index that they are the quantizer or the base of, and to tell a sound file from a damaged
+// one.
 
 // lsh reads IndexLSH.
 func (d *decoder) lsh(code string) *node {

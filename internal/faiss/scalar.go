@@ -23,8 +23,10 @@ const (
 
 // scalarNames say what is kept of an element. What had no more to it before is kept exactly.
 var scalarNames = [...]string{
-	"in 8 bits", "in 4 bits", "in 8 bits (uniform)", "in 4 bits (uniform)", "as float16 (exact if it was float16 before)",
-	"as an unsigned byte (exact for whole numbers from 0 to 255)", "in 6 bits", "as bfloat16 (exact if it was bfloat16 before)",
+	"in 8 bits", "in 4 bits", "in 8 bits (uniform)", "in 4 bits (uniform)",
+	"as float16 (exact if it was float16 before)",
+	"as an unsigned byte (exact for whole numbers from 0 to 255)", "in 6 bits",
+	"as bfloat16 (exact if it was bfloat16 before)",
 	"as a signed byte (exact for whole numbers from -128 to 127)",
 }
 
@@ -112,12 +114,14 @@ func (d *decoder) scalarQuantizer(n Info) (c scalarCoding) {
 		return c
 	}
 	if t < 0 || stored < 0 || stored > maxDim*8 || dim != int64(n.Dim) {
-		d.corrupt(at, "a scalar quantizer of type %d with dimension %d and codes of %d bytes in an index of dimension %d", t, dim, stored, n.Dim)
+		d.corrupt(at, "a scalar quantizer of type %d with dimension %d and codes of %d bytes in an index of "+
+			"dimension %d", t, dim, stored, n.Dim)
 		return c
 	}
 	if int(t) >= len(scalarNames) {
 		c.size, c.loss = max(stored, 1), "a scalar quantizer keeps an approximation of each element"
-		c.unread = &unread{since: t.since(), why: fmt.Sprintf("its scalar quantizer is of type %d (since Faiss %s)", t, t.since())}
+		c.unread = &unread{since: t.since(), why: fmt.Sprintf("its scalar quantizer is of type %d (since Faiss %s)", t,
+			t.since())}
 		return c
 	}
 	size := (dim*t.bits() + 7) / 8

@@ -87,7 +87,8 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 // agree refuses files that do not fit one collection.
 func agree(a, b *part) error {
 	if a.info.shape() != b.info.shape() {
-		return fault.New(fault.Config, "%s holds %s and %s holds %s; write a job for each", a.path, a.info.shape(), b.path, b.info.shape())
+		return fault.New(fault.Config, "%s holds %s and %s holds %s; write a job for each", a.path, a.info.shape(),
+			b.path, b.info.shape())
 	}
 	return nil
 }
@@ -104,7 +105,8 @@ func (s *source) take(rows job.RowSlice) error {
 	total := s.end
 	switch {
 	case total == 0:
-		return fault.New(fault.Config, "%s: the index holds no rows; add the vectors to it before it is written", s.parts[0].path)
+		return fault.New(fault.Config, "%s: the index holds no rows; add the vectors to it before it is written",
+			s.parts[0].path)
 	case rows.First < 0 || rows.Count < 0:
 		return fault.New(fault.Config, "rows: first and count can't be negative: %d, %d", rows.First, rows.Count)
 	case rows.First >= total:
@@ -186,9 +188,11 @@ func (s *source) describeMetric(d *transfer.Description) {
 	d.Metric = info.Metric.Milvus()
 	switch {
 	case d.Metric == "":
-		d.Notes = append(d.Notes, fmt.Sprintf("the index was made for %v, which Milvus does not have: searches in Milvus will find other neighbours", info.Metric))
+		d.Notes = append(d.Notes, fmt.Sprintf("the index was made for %v, which Milvus does not have: searches in "+
+			"Milvus will find other neighbours", info.Metric))
 	case d.Metric == "IP" && info.Normalized:
-		d.Notes = append(d.Notes, "the index scales vectors to length 1 before it takes inner products: that is cosine similarity")
+		d.Notes = append(d.Notes, "the index scales vectors to length 1 before it takes inner products: that is "+
+			"cosine similarity")
 	}
 }
 
@@ -204,20 +208,22 @@ func (s *source) describeKeys(d *transfer.Description) {
 	}
 	switch {
 	case s.numbered && with > 0:
-		d.Notes = append(d.Notes, fmt.Sprintf("the ids in %d of %d files are left out (key: none): keys are row numbers, counted over all files", with, len(s.parts)))
+		d.Notes = append(d.Notes, fmt.Sprintf("the ids in %d of %d files are left out (key: none): keys are row "+
+			"numbers, counted over all files", with, len(s.parts)))
 	case with == 0:
 		d.Notes = append(d.Notes, "the files hold no ids: keys are row numbers, counted over all files")
 	case with < len(s.parts):
 		d.Notes = append(d.Notes, fmt.Sprintf("%d of %d files hold ids; in the others keys are row numbers, counted over all files, which may repeat those ids", with, len(s.parts)))
 	}
 	if footers > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("%d of %d files end with %s: they are of an OpenSearch or Elasticsearch segment, and their ids are Lucene's "+
+		d.Notes = append(d.Notes, fmt.Sprintf("%d of %d files end with %s: they are of an OpenSearch or "+
+			"Elasticsearch segment, and their ids are Lucene's "+
 			"numbers of documents in it, not the documents' _id", footers, len(s.parts), luceneName))
 	}
 }
 
-// Plan cuts the rows into ranges that do not cross from one file to the next. It reads what tells whether ids and rows belong
-// together.
+// Plan cuts the rows into ranges that do not cross from one file to the next. It reads what tells whether ids and
+// rows belong together.
 func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]transfer.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)

@@ -157,9 +157,10 @@ func (d *decoder) itq() transform {
 	return t
 }
 
-// cantUndo is why an index is refused. Faiss, though it may say otherwise, knows no better: read from a file, it takes every
-// matrix for orthonormal, and what it then reconstructs are not the vectors that went in.
-const cantUndo = "which can't be undone, so this file can't give back the vectors that were put into it; use what it was made from"
+// cantUndo is why an index is refused. Faiss, though it may say otherwise, knows no better: read from a file, it
+// takes every matrix for orthonormal, and what it then reconstructs are not the vectors that went in.
+const cantUndo = "which can't be undone, so this file can't give back the vectors that were put into it; use what it " +
+	"was made from"
 
 // dims reads what every transform ends with.
 func (d *decoder) dims(t *transform) {

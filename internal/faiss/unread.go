@@ -34,11 +34,12 @@ func (u *unread) kindText() string {
 	return fmt.Sprintf("%s (%q, since Faiss %s)", u.name, u.code, u.since)
 }
 
-const intoFlat = "write the vectors that it was made from into a Flat index (faiss.IndexFlat, in an IndexIDMap2 where they have ids) with " +
+const intoFlat = "write the vectors that it was made from into a Flat index (faiss.IndexFlat, in an IndexIDMap2 " +
+	"where they have ids) with " +
 	"faiss.write_index"
 
-// unreadError is the error of a file that is sound, as far as its structure was read, and whose rows this package does not
-// read. Faiss itself may be able to.
+// unreadError is the error of a file that is sound, as far as its structure was read, and whose rows this package
+// does not read. Faiss itself may be able to.
 type unreadError struct {
 	unread
 	path string
@@ -50,16 +51,20 @@ func (e *unreadError) Error() string {
 	case e.lost && e.name == "":
 		return fmt.Sprintf("%s: the index is %s, but %s", e.path, e.info.Kind, e.why)
 	case e.name == "":
-		return fmt.Sprintf("%s: the index is %s, which is not read directly: %s; %s", e.path, e.info.Kind, e.why, intoFlat)
+		return fmt.Sprintf("%s: the index is %s, which is not read directly: %s; %s", e.path, e.info.Kind, e.why,
+			intoFlat)
 	case e.why != "":
 		if e.info.Kind == e.name {
-			return fmt.Sprintf("%s: the index is %s, which is not read directly: %s; %s", e.path, e.kindText(), e.why, intoFlat)
+			return fmt.Sprintf("%s: the index is %s, which is not read directly: %s; %s", e.path, e.kindText(), e.why,
+				intoFlat)
 		}
-		return fmt.Sprintf("%s: the index is %s with %s, which is not read directly: %s; %s", e.path, e.info.Kind, e.kindText(), e.why, intoFlat)
+		return fmt.Sprintf("%s: the index is %s with %s, which is not read directly: %s; %s", e.path, e.info.Kind,
+			e.kindText(), e.why, intoFlat)
 	case e.info.Kind == e.name:
 		return fmt.Sprintf("%s: the index is %s, a kind that is not read directly; %s", e.path, e.kindText(), intoFlat)
 	}
-	return fmt.Sprintf("%s: the index is %s; %s is a kind that is not read directly; %s", e.path, e.info.Kind, e.kindText(), intoFlat)
+	return fmt.Sprintf("%s: the index is %s; %s is a kind that is not read directly; %s", e.path, e.info.Kind,
+		e.kindText(), intoFlat)
 }
 
 // tooNewFor says whether the kind came with a Faiss after the given version.
@@ -96,7 +101,8 @@ func (d *decoder) unknown(at int64, code string, k kind) {
 	case !known && !codeLike(code):
 		d.corrupt(at, "%q is not the kind of a Faiss index", code)
 	case !known:
-		d.fail(fault.Unsupported, at, "%q is not a kind of index that Faiss %s writes: the file is of a newer Faiss, or it is damaged; %s",
+		d.fail(fault.Unsupported, at, "%q is not a kind of index that Faiss %s writes: the file is of a newer Faiss, "+
+			"or it is damaged; %s",
 			code, newestFaiss, intoFlat)
 	case d.quantizer != "":
 		d.fail(fault.Unsupported, at, "the coarse quantizer of %s is %s, which can't be passed over; %s",
@@ -105,7 +111,8 @@ func (d *decoder) unknown(at int64, code string, k kind) {
 		kind := strings.Join(append(d.within[:len(d.within)-1:len(d.within)-1], k.name), " over ")
 		d.err = fault.New(fault.Unsupported, "%w", &unreadError{
 			unread: unread{code: code, name: k.name, since: k.since}, path: d.name,
-			info: Info{Kind: kind, Lossy: k.name + " may keep an approximation of each vector", Binary: strings.HasPrefix(code, "IB")},
+			info: Info{Kind: kind, Lossy: k.name + " may keep an approximation of each vector",
+				Binary: strings.HasPrefix(code, "IB")},
 		})
 	}
 }

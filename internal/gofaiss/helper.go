@@ -157,17 +157,21 @@ func (f failure) fault(path string) error {
 		return fault.New(fault.Denied, "%s: Faiss: %s (%s)", path, f.Text, faiss.Here())
 	}
 	if f.Unsupported {
-		return fault.New(fault.Unsupported, "%s: Faiss can't give its vectors back: %s; write the vectors that it was made from into a Flat index", path, f.Text)
+		return fault.New(fault.Unsupported, "%s: Faiss can't give its vectors back: %s; write the vectors that it "+
+			"was made from into a Flat index", path, f.Text)
 	}
-	return fault.New(fault.Corrupt, "%s: Faiss refuses it: %s; copy it again or write it again with faiss.write_index", path, f.Text)
+	return fault.New(fault.Corrupt, "%s: Faiss refuses it: %s; copy it again or write it again with faiss.write_index",
+		path, f.Text)
 }
 
 // died says what became of a child that sent no more frames.
 func (c *child) died(ctx context.Context, cause error) error {
 	switch err := ctx.Err(); {
 	case errors.Is(context.Cause(ctx), errSlow):
-		return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was ended: it gave nothing for %v, which is long for a file of this size; "+
-			"the file is damaged, or reading it is very slow on this machine; write the vectors into a Flat index, which is read without go-faiss", c.path, c.patience)
+		return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was ended: it gave nothing "+
+			"for %v, which is long for a file of this size; "+
+			"the file is damaged, or reading it is very slow on this machine; write the vectors into a Flat index, "+
+			"which is read without go-faiss", c.path, c.patience)
 	case err != nil:
 		return err
 	}
@@ -176,9 +180,12 @@ func (c *child) died(ctx context.Context, cause error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() == syscall.SIGKILL && errors.Is(cause, io.EOF) {
-			return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was killed, probably because memory ran out: Faiss loads the whole index; free memory, or write the vectors into a Flat index, which is read piece by piece", c.path)
+			return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was killed, probably "+
+				"because memory ran out: Faiss loads the whole index; free memory, or write the vectors into a Flat "+
+				"index, which is read piece by piece", c.path)
 		}
-		return fault.New(fault.Corrupt, "%s: Faiss crashed while it read the file (%v%s), which is probably damaged: copy it again or write it again with faiss.write_index",
+		return fault.New(fault.Corrupt, "%s: Faiss crashed while it read the file (%v%s), which is probably damaged: "+
+			"copy it again or write it again with faiss.write_index",
 			c.path, exit, c.printed.firstLine())
 	}
 	return fault.New(fault.Internal, "%s: go-faiss process: %w%s", c.path, cause, c.printed.firstLine())

@@ -226,7 +226,8 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if _, err := newHelper("", "1.7.3").Describe(ctx, pretend(t, "silent")); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 10*time.Second {
+	if _, err := newHelper("", "1.7.3").Describe(ctx, pretend(t, "silent")); !errors.Is(err,
+		context.DeadlineExceeded) || time.Since(start) > 10*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
 }
@@ -246,7 +247,8 @@ func TestTimeLimit(t *testing.T) {
 				t.Errorf("told: %s", text)
 			}
 		}), path)
-		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "for 5s") ||
+		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "for 5s") ||
 			time.Since(start) > 20*time.Second {
 			t.Errorf("%s: after %v: %s %v", how, time.Since(start), fault.KindOf(err), err)
 		}
@@ -265,7 +267,8 @@ func TestTimeLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if small, big := h.patience("absent"), h.patience(large); small != leastPatience || big < 30*time.Minute || big > 2*time.Hour {
+	if small, big := h.patience("absent"), h.patience(large); small != leastPatience || big < 30*time.Minute ||
+		big > 2*time.Hour {
 		t.Errorf("%v and %v", small, big)
 	}
 }

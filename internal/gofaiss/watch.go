@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Faiss gives nothing while it loads an index. A file that it reads at less than slowest bytes a second, or that keeps it
-// busy for longer than that without end, as one with a damaged count can, is not waited for.
+// Faiss gives nothing while it loads an index. A file that it reads at less than slowest bytes a second, or that
+// keeps it busy for longer than that without end, as one with a damaged count can, is not waited for.
 const (
 	leastPatience = time.Minute
 	slowest       = 5 << 20 // bytes a second
@@ -32,7 +32,8 @@ func (h *helper) patience(path string) time.Duration {
 	return leastPatience + time.Duration(size/slowest)*time.Second
 }
 
-// watch tells c.report, until stop is called, that the child works: as long as it took processor time or read something.
+// watch tells c.report, until stop is called, that the child works: as long as it took processor time or read
+// something.
 func (c *child) watch() (stop func()) {
 	done := make(chan struct{})
 	go func() {
@@ -47,7 +48,8 @@ func (c *child) watch() (stop func()) {
 			}
 			now := c.work()
 			if now != "" && now != last {
-				c.report(fmt.Sprintf("go-faiss reading %s, for %v", filepath.Base(c.path), time.Since(began).Round(time.Second)))
+				c.report(fmt.Sprintf("go-faiss reading %s, for %v", filepath.Base(c.path),
+					time.Since(began).Round(time.Second)))
 			}
 			last = now
 		}
@@ -55,7 +57,8 @@ func (c *child) watch() (stop func()) {
 	return func() { close(done) }
 }
 
-// work is what Linux counts of the child's work, "" where it can't be read: its times of the processor and the bytes it read.
+// work is what Linux counts of the child's work, "" where it can't be read: its times of the processor and the
+// bytes it read.
 func (c *child) work() string {
 	dir := "/proc/" + strconv.Itoa(c.cmd.Process.Pid)
 	stat, err := os.ReadFile(dir + "/stat")

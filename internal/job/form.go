@@ -11,8 +11,9 @@ const NoKey = "none"
 // renamed are keys of our own form that MilvusDM 2.0's form of F2M and H2M has elsewhere.
 var renamed = map[string]string{
 	"source.faiss.paths": "data_path", "source.hdf5.paths": "data_path",
-	"target.milvus.index.metric": "collection_parameter.metric_type", "target.milvus.dimension": "collection_parameter.dimension",
-	"target.milvus.collection": "dest_collection_name", "target.milvus.partition": "dest_partition_name",
+	"target.milvus.index.metric": "collection_parameter.metric_type",
+	"target.milvus.dimension":    "collection_parameter.dimension",
+	"target.milvus.collection":   "dest_collection_name", "target.milvus.partition": "dest_partition_name",
 }
 
 // Key is what the key at a path of our own form is called in the form that the user wrote: for messages.

@@ -18,8 +18,8 @@ func keysOf(t *testing.T, schema map[string]any) map[string]bool {
 	return keys
 }
 
-// Whatever key a message about files names exists in the form that the user wrote: both those that go through Key and those
-// that the Faiss connector, which does not know the form, spells out.
+// Whatever key a message about files names exists in the form that the user wrote: both those that go through Key
+// and those that the Faiss connector, which does not know the form, spells out.
 func TestKeysOfMessages(t *testing.T) {
 	own := keysOf(t, strict.Schema(reflect.TypeFor[ownFile](), rules("/"), nil))
 	tasks := strict.Schema(reflect.TypeFor[milvusDM2File](), rules("/"), nil)["properties"].(map[string]any)
@@ -43,7 +43,8 @@ func TestKeysOfMessages(t *testing.T) {
 			}
 			for _, m := range through.FindAllStringSubmatch(string(text), -1) {
 				found["through"]++
-				if key := old.Key(m[1]); !own[m[1]] || strings.HasPrefix(m[1], "source.faiss.") && !f2m[key] || strings.HasPrefix(m[1], "copy.") && !f2m[key] {
+				if key := old.Key(m[1]); !own[m[1]] || strings.HasPrefix(m[1], "source.faiss.") && !f2m[key] ||
+					strings.HasPrefix(m[1], "copy.") && !f2m[key] {
 					t.Errorf("%s: %s, in MilvusDM 2.0's form %s, is not a key of the form", path, m[1], key)
 				}
 			}

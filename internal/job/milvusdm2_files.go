@@ -82,7 +82,8 @@ func (t *fileTask) check(keys strict.Keys, source *Source) {
 }
 
 func (t *faissTask) source() *Source {
-	return &Source{Faiss: &FaissSource{Files: Files{Paths: t.DataPath, Host: t.Host}, KeyField: "id", VectorField: "embedding", Key: t.Key}}
+	return &Source{Faiss: &FaissSource{Files: Files{Paths: t.DataPath, Host: t.Host}, KeyField: "id",
+		VectorField: "embedding", Key: t.Key}}
 }
 
 func (t *hdf5Task) source() *Source {

@@ -4,8 +4,8 @@ import "context"
 
 type reportKey struct{}
 
-// Reporting gives ctx someone to tell, from any goroutine, how far a long call is: what it waits for, as long as there is a
-// sign that work goes on.
+// Reporting gives ctx someone to tell, from any goroutine, how far a long call is: what it waits for, as long as
+// there is a sign that work goes on.
 func Reporting(ctx context.Context, report func(string)) context.Context {
 	return context.WithValue(ctx, reportKey{}, report)
 }

@@ -17,19 +17,24 @@ import (
 	"milvusdm/workflows"
 )
 
-// forms writes a job for a Faiss file in our own form and in MilvusDM 2.0's. further are keys of the source, a line each,
-// which both forms have under the same name.
-func forms(t *testing.T, file string, m *milvus, collection, metric string, dim int, further ...string) map[string]string {
+// forms writes a job for a Faiss file in our own form and in MilvusDM 2.0's. further are keys of the source, a line
+// each, which both forms have under the same name.
+func forms(t *testing.T, file string, m *milvus, collection, metric string, dim int,
+	further ...string) map[string]string {
 	t.Helper()
 	lines := ""
 	for _, line := range further {
 		lines += "\n    " + line
 	}
-	own := fmt.Sprintf("version: 1\nname: own-%[4]s\nsource:\n  faiss:\n    paths: %[1]s%[2]s\ntarget:\n  milvus:\n    address: %[3]s\n"+
-		"    collection: %[4]s\n    mode: overwrite\n    index: {type: FLAT, metric: %[5]s}\n", file, lines, m.address, collection, metric)
-	old := fmt.Sprintf("F2M:\n    milvus_version: 1.0.0\n    data_path: '%[1]s'%[2]s\n    dest_host: '127.0.0.1'\n    dest_port: %[3]s\n    mode: 'overwrite'\n"+
+	own := fmt.Sprintf("version: 1\nname: own-%[4]s\nsource:\n  faiss:\n    paths: %[1]s%[2]s\ntarget:\n  milvus:\n  "+
+		"  address: %[3]s\n"+
+		"    collection: %[4]s\n    mode: overwrite\n    index: {type: FLAT, metric: %[5]s}\n", file, lines, m.address,
+		collection, metric)
+	old := fmt.Sprintf("F2M:\n    milvus_version: 1.0.0\n    data_path: '%[1]s'%[2]s\n    dest_host: '127.0.0.1'\n   "+
+		" dest_port: %[3]s\n    mode: 'overwrite'\n"+
 		"    dest_collection_name: '%[4]s'\n    dest_partition_name:\n    index: {type: FLAT}\n"+
-		"    collection_parameter:\n        dimension: %[6]d\n        metric_type: '%[5]s'\n", file, lines, portOf(t, m.address), collection, metric, dim)
+		"    collection_parameter:\n        dimension: %[6]d\n        metric_type: '%[5]s'\n", file, lines, portOf(t,
+		m.address), collection, metric, dim)
 	return map[string]string{"own": write(t, "own.yaml", own), "F2M": write(t, "F2M.yaml", old)}
 }
 
@@ -52,7 +57,8 @@ func TestFaissFiles(t *testing.T) {
 	t.Parallel()
 	const dim = 16
 	for name, fixture := range map[string]string{
-		"behind a quantizer that is not read": "behind-ivf-fastscan-rflat", "panorama": "panorama-l2", "with a footer of Lucene": "idmap-flat",
+		"behind a quantizer that is not read": "behind-ivf-fastscan-rflat", "panorama": "panorama-l2",
+		"with a footer of Lucene": "idmap-flat",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +66,8 @@ func TestFaissFiles(t *testing.T) {
 			file, keys, vectors := faissFixture(t, fixture)
 			if strings.Contains(name, "Lucene") {
 				text := []byte(read(t, file) + "\xc0\x28\x93\xe8\x00\x00\x00\x00")
-				file = write(t, "_0_165_field.faiss", string(binary.BigEndian.AppendUint64(text, uint64(crc32.ChecksumIEEE(text)))))
+				file = write(t, "_0_165_field.faiss", string(binary.BigEndian.AppendUint64(text,
+					uint64(crc32.ChecksumIEEE(text)))))
 			}
 			collection := m.collection(t)
 			for _, path := range forms(t, file, m, collection, "L2", dim) {
@@ -72,8 +79,8 @@ func TestFaissFiles(t *testing.T) {
 	}
 }
 
-// TestFaissIDs: ids that can't be keys are refused before anything is written, and the first advice, followed as it stands,
-// keeps all rows.
+// TestFaissIDs: ids that can't be keys are refused before anything is written, and the first advice, followed as it
+// stands, keeps all rows.
 func TestFaissIDs(t *testing.T) {
 	t.Parallel()
 	const dim = 16
@@ -82,8 +89,10 @@ func TestFaissIDs(t *testing.T) {
 		rows          int
 		says          []string
 	}{
-		"ids removed from IDMap over IVF": {"refused-removed-twice", string(fault.Corrupt), 50, []string{"the ids can't be trusted"}},
-		"ids that repeat":                 {"idmap-flat-repeated", string(fault.Config), 60, []string{"5 rows too many", "leaves out 5 rows"}},
+		"ids removed from IDMap over IVF": {"refused-removed-twice", string(fault.Corrupt), 50,
+			[]string{"the ids can't be trusted"}},
+		"ids that repeat": {"idmap-flat-repeated", string(fault.Config), 60, []string{"5 rows too many",
+			"leaves out 5 rows"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,8 +141,10 @@ func TestFaissMetric(t *testing.T) {
 	file, _, _ := faissFixture(t, "flat-ip")
 	collection := m.collection(t)
 	for form, path := range forms(t, file, m, collection, "L2", 16) {
-		key := map[string]string{"own": "target.milvus.index.metric: IP", "F2M": "collection_parameter.metric_type: IP"}[form]
-		milvusdm(t, "plan", path).exits(fault.ExitOK).says("WARNING", "made for metric IP, and the target's index has L2", key)
+		key := map[string]string{"own": "target.milvus.index.metric: IP",
+			"F2M": "collection_parameter.metric_type: IP"}[form]
+		milvusdm(t, "plan", path).exits(fault.ExitOK).says("WARNING",
+			"made for metric IP, and the target's index has L2", key)
 		milvusdm(t, "run", path).exits(fault.ExitOK).says("WARNING", "made for metric IP")
 	}
 	for _, path := range forms(t, file, m, collection, "IP", 16) {
@@ -148,12 +159,14 @@ func TestFaissRefused(t *testing.T) {
 	testdata := filepath.Join(stack.Root(t), "internal", "faiss", "testdata")
 	collection := m.collection(t)
 	for file, says := range map[string][]string{
-		"closed-rabitq.faiss": {"RaBitQ", "since Faiss 1.11.0", "linked with Faiss 1."}, "foreign-4.pkl": {"Python pickle", "faiss.write_index"},
+		"closed-rabitq.faiss":   {"RaBitQ", "since Faiss 1.11.0", "linked with Faiss 1."},
+		"foreign-4.pkl":         {"Python pickle", "faiss.write_index"},
 		"closed-ivf-eden.faiss": {"IVFEDEN", "since Faiss 1.15.0"}, "refused-no-storage.faiss": {"HNSW", "not saved"},
 	} {
 		for _, path := range forms(t, filepath.Join(testdata, file), m, collection, "L2", 16) {
 			for _, command := range []string{"plan", "run"} {
-				milvusdm(t, command, path).fails(fault.Unsupported).says(append(slices.Clone(says), file)...).lacks("damaged")
+				milvusdm(t, command, path).fails(fault.Unsupported).says(append(slices.Clone(says),
+					file)...).lacks("damaged")
 			}
 		}
 	}
@@ -168,7 +181,8 @@ func TestFaissRefused(t *testing.T) {
 		} else {
 			text += "    allow_lossy: true\n"
 		}
-		if result := verified(t, "run", write(t, form+"-lossy.yaml", text)); result.Outcome != workflows.OutcomeVerified || result.Rows != 60 {
+		if result := verified(t, "run", write(t, form+"-lossy.yaml",
+			text)); result.Outcome != workflows.OutcomeVerified || result.Rows != 60 {
 			t.Errorf("%s: %+v", form, result)
 		}
 	}
