@@ -146,7 +146,9 @@ func TestSoundFilesAreNotCalledDamaged(t *testing.T) {
 				t.Errorf("%s: %+v %v", path, d, err)
 			}
 			read++
-			s.Close()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
 		case strings.Contains(err.Error(), "holds no rows"): // a codec
 		case fault.KindOf(err) != fault.Unsupported || strings.Contains(err.Error(), "damaged"):
 			t.Errorf("%s: %s %v", path, fault.KindOf(err), err)
