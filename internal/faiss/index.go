@@ -19,6 +19,7 @@ type Index struct {
 	root     *node
 	checksum check // nil: the file has none
 	file     io.Closer
+	sides    []*side // files beside it
 }
 
 // Info is what an index file says of itself.
@@ -61,7 +62,6 @@ func OpenIndex(path string) (*Index, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	x.file = f
 	return x, nil
 }
 
@@ -73,12 +73,31 @@ func openFile(f *os.File, path string) (*Index, error) {
 	if !st.Mode().IsRegular() {
 		return nil, fault.New(fault.Config, "%s: not a regular file; a Faiss index is read by offset", path)
 	}
-	return parse(f, path, st.Size())
+	var sides []*side
+	x, err := parseWith(f, path, st.Size(), func(name string) (*side, error) {
+		s, err := openSide(path, name)
+		if err == nil {
+			sides = append(sides, s)
+		}
+		return s, err
+	})
+	if err != nil {
+		for _, s := range sides {
+			err = errors.Join(err, s.file.Close())
+		}
+		return nil, err
+	}
+	x.file, x.sides = f, sides
+	return x, nil
 }
 
-// parse reads the structure of the index in r, which is size bytes long.
+// parse reads the structure of the index in r, which is size bytes long and has no file beside it.
 func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
-	d := &decoder{input: &input{r: r, name: name, size: size}}
+	return parseWith(r, name, size, nil)
+}
+
+func parseWith(r io.ReaderAt, name string, size int64, openSide func(string) (*side, error)) (*Index, error) {
+	d := &decoder{input: &input{r: r, name: name, size: size}, openSide: openSide}
 	if size == 0 {
 		return nil, fault.New(fault.Corrupt, "%s: the file is empty; write it again with faiss.write_index", name)
 	}
@@ -106,8 +125,14 @@ func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
 	return x, nil
 }
 
-// Close closes the file.
-func (x *Index) Close() error { return x.file.Close() }
+// Close closes the file, and those beside it.
+func (x *Index) Close() error {
+	err := x.file.Close()
+	for _, s := range x.sides {
+		err = errors.Join(err, s.file.Close())
+	}
+	return err
+}
 
 // check reads what tells whether the rows can be trusted: the checksum of a footer that has one and, with ids, the
 // places in an id map.

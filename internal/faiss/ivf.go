@@ -3,7 +3,6 @@ package faiss
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"slices"
 )
 
@@ -73,8 +72,10 @@ func (d *decoder) invertedLists(n Info, lists, size int64, decode codec, coarse 
 		out.unread = &unread{why: "its vectors are packed in blocks for search"}
 		d.blockLists(lists, n)
 	case "ilod":
-		d.listHeader(lists, size)
-		out.unread = d.onDisk(lists)
+		c.size = d.listHeader(lists, size)
+		if u := d.onDisk(c, lists); u != nil {
+			out.unread = u
+		}
 	case "il00":
 		out.unread = &unread{lost: true,
 			why: "it was written without its inverted lists, so the vectors are not in the file"}
@@ -138,25 +139,6 @@ func (d *decoder) blockLists(lists int64, n Info) {
 	if d.err == nil && rows != n.Rows {
 		d.corrupt(at, "the inverted lists hold %d rows instead of %d", rows, n.Rows)
 	}
-}
-
-// onDisk passes over what OnDiskInvertedLists keep in the index file, and says where the rest is.
-func (d *decoder) onDisk(lists int64) *unread {
-	at := d.off
-	_, count := d.vector(24, "the places of the inverted lists") // size, capacity, offset
-	d.vector(16, "the free places of the inverted lists")        // offset, capacity
-	off, length := d.vector(1, "the name of the lists' file")
-	d.skip(8, "the size of the lists' file")
-	if d.err == nil && count != lists {
-		d.corrupt(at, "the places of %d inverted lists instead of %d", count, lists)
-	}
-	name := make([]byte, min(length, 4096))
-	if d.err == nil {
-		d.err = d.read(name, off)
-	}
-	return &unread{lost: true, why: fmt.Sprintf("its vectors are not in it but in the file %q, which is not read: "+
-		"merge them into one file (faiss.read_index, then merge_from into an index with ArrayInvertedLists), or "+
-		"write the vectors into a Flat index", name)}
 }
 
 type listSize struct{ list, rows int64 }

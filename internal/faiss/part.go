@@ -224,13 +224,26 @@ func (p *part) scan(ctx context.Context, row, to int64, keys []int64, yield func
 
 // unchanged refuses a file that was written since it was opened: what was read of it may be a mixture.
 func (p *part) unchanged() error {
-	now, err := os.Stat(p.path)
+	if err := sameFile(p.path, p.stat); err != nil || p.index == nil {
+		return err
+	}
+	for _, s := range p.index.sides {
+		if err := sameFile(s.name, s.stat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameFile(path string, was fs.FileInfo) error {
+	now, err := os.Stat(path)
 	if err != nil {
 		return fileError(err, "read on")
 	}
-	if now.Size() != p.stat.Size() || !now.ModTime().Equal(p.stat.ModTime()) || !os.SameFile(now, p.stat) {
-		return fault.New(fault.SourceChanged, "%s: the file changed while it was read: it had %d bytes of %v and has %d of %v",
-			p.path, p.stat.Size(), p.stat.ModTime().Format(time.RFC3339Nano), now.Size(), now.ModTime().Format(time.RFC3339Nano))
+	if now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime()) || !os.SameFile(now, was) {
+		return fault.New(fault.SourceChanged,
+			"%s: the file changed while it was read: it had %d bytes of %v and has %d of %v", path,
+			was.Size(), was.ModTime().Format(time.RFC3339Nano), now.Size(), now.ModTime().Format(time.RFC3339Nano))
 	}
 	return nil
 }
@@ -245,6 +258,12 @@ func (s *source) identity() (string, error) {
 			return "", fileError(err, "identify the Faiss index")
 		}
 		h.Write(ends)
+		if p.index == nil {
+			continue
+		}
+		for _, s := range p.index.sides {
+			fmt.Fprintln(h, s.stat.Size(), s.stat.ModTime().UnixNano())
+		}
 	}
 	return "faiss:" + hex.EncodeToString(h.Sum(nil)[:16]), nil
 }

@@ -344,6 +344,22 @@ index = faiss.IndexRefinePanorama(factory("IVF4,PQ4x4fs", n=0), faiss.IndexFlatL
 index.add(X)
 save("refine-panorama", index, X)
 
+# lists in a file of their own, which lies beside the index
+index = faiss.IndexIVFFlat(faiss.IndexFlatL2(D), D, 6)
+index.train(TRAIN)
+disk = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(OUT / "ivf-ondisk.ivfdata"))
+index.replace_invlists(disk)
+index.add_with_ids(X[:40], IDS[:40])
+index.add_with_ids(X[40:], IDS[40:])
+order = list_ids(index)
+row = {int(i): r for r, i in enumerate(IDS)}
+save("ivf-ondisk", index, X[[row[int(i)] for i in order]], order)
+at = (OUT / "ivf-ondisk.faiss").read_bytes()  # the name that it states is that of another machine's file
+for path in [str(OUT / "ivf-ondisk.ivfdata").encode()]:
+    elsewhere = b"/elsewhere/ivf-ondisk.ivfdata"
+    size = lambda name: len(name).to_bytes(8, "little")
+    (OUT / "ivf-ondisk.faiss").write_bytes(at.replace(size(path) + path, size(elsewhere) + elsewhere))
+
 # other graphs
 index = faiss.IndexHNSWCagra(D, 4, faiss.METRIC_L2)
 index.base_level_only = False
