@@ -223,9 +223,12 @@ func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
 	case d.Metric == "" || d.Metric == target || d.Metric == "IP" && target == "COSINE":
 		return nil
 	}
+	unless := ""
+	if floats := []string{"L2", "IP", "COSINE"}; slices.Contains(floats, d.Metric) && slices.Contains(floats, target) {
+		unless = ", unless all vectors have length 1"
+	}
 	return []string{fmt.Sprintf("%sthe source was made for metric %s, and the target's index has %s: searches will "+
-		"find other neighbours. "+
-		"Write %s: %s if that is not meant", warning, d.Metric, target, key, d.Metric)}
+		"find other neighbours%s. Write %s: %s if that is not meant", warning, d.Metric, target, unless, key, d.Metric)}
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.

@@ -58,8 +58,8 @@ func (m *mapped) ids(first int64, dst []int64) error {
 // placesAtOnce bounds how many places check follows at once: a bit each, so 32 MiB.
 var placesAtOnce int64 = 1 << 28
 
-// check refuses a table whose places are not each of the map's once. So they are after IndexIDMap.remove_ids on an
-// IVF index: the map moves up, and the places in the lists stay as they were.
+// check refuses a table that does not have each place of the map exactly once. IndexIDMap.remove_ids leaves such a one
+// of an IVF index: it moves the map up, but not the places in the lists.
 func (m *mapped) check(ctx context.Context, report func(string)) error {
 	for from := int64(0); from < m.rows; from += placesAtOnce {
 		if err := m.checkPlaces(ctx, from, min(m.rows-from, placesAtOnce), report); err != nil {
@@ -69,7 +69,7 @@ func (m *mapped) check(ctx context.Context, report func(string)) error {
 	return nil
 }
 
-// checkPlaces refuses places outside of the map, and those in [from, from+n) that stand twice.
+// checkPlaces refuses places outside of the map, and those in [from, from+n) that two rows have.
 func (m *mapped) checkPlaces(ctx context.Context, from, n int64, report func(string)) error {
 	seen := make([]uint64, (n+63)/64)
 	places := make([]int64, min(m.rows, scanKeys))
@@ -91,8 +91,8 @@ func (m *mapped) checkPlaces(ctx context.Context, from, n int64, report func(str
 				continue
 			}
 			if seen[at/64]&(1<<(at%64)) != 0 {
-				return m.untrusted("place %d of the id map stands at row %d of the lists, and at one before it", place,
-					row+int64(i))
+				return m.untrusted("two rows of the lists point at place %d of the id map, the second is row %d",
+					place, row+int64(i))
 			}
 			seen[at/64] |= 1 << (at % 64)
 		}
@@ -107,10 +107,9 @@ func (m *mapped) outside(row, place int64) error {
 
 // untrusted is the error of a map that does not belong to the rows.
 func (m *mapped) untrusted(format string, args ...any) error {
-	return fault.New(fault.Corrupt,
-		"%s: the ids can't be trusted: %s. Faiss leaves an IDMap over IVF so when ids were removed from it: "+
-			"the map moves up, the lists do not. The vectors are right: write key: none to take them all with row "+
-			"numbers for keys, or use what the index was made from",
+	return fault.New(fault.Corrupt, "%s: the ids can't be trusted: %s. This happens when ids are removed from an "+
+		"IDMap over IVF: Faiss moves the map up, but not the places in the lists. The vectors are right: write key: none to "+
+		"copy them all with row numbers as keys, or use what the index was made from",
 		m.name, fmt.Sprintf(format, args...))
 }
 

@@ -166,7 +166,7 @@ func (d *decoder) file() *node {
 		}
 		if _, known := kinds[magic]; !known {
 			if what := d.foreign(); what != "" {
-				d.fail(fault.Unsupported, 0, "%s", what)
+				d.err = fault.New(fault.Unsupported, "%s: %s", d.name, what)
 				return &node{}
 			}
 		}

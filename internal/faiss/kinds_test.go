@@ -239,7 +239,7 @@ func TestTrailingBytes(t *testing.T) {
 // when the job is planned; rows are taken with numbers for keys if the job says so.
 func TestRemovedIDs(t *testing.T) {
 	for name, says := range map[string]string{"refused-removed-outside": "points at place",
-		"refused-removed-twice": "and at one before it"} {
+		"refused-removed-twice": "two rows of the lists"} {
 		path := "testdata/" + name + ".faiss"
 		s, _ := openSource(t, files(path), nil)
 		_, err := s.Plan(t.Context(), 1000, func(string) {})

@@ -80,8 +80,8 @@ func (d *decoder) ivfPanorama(code string) *node {
 	}
 	if c, ok := out.rows.(*codes); ok && code == "IwPn" && c.batch > 0 && c.size%c.width != 0 {
 		out.rows, out.unread = nil, &unread{code: code, name: n.Kind, since: kinds[code].since,
-			why: "its levels are of unequal width, and Faiss 1.13.0 laid such out otherwise than the versions after " +
-				"it, under the same code"}
+			why: "its levels are of unequal width, and Faiss 1.13.0 lays them out differently from later versions, " +
+				"under the same code"}
 	}
 	return out
 }
