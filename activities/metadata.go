@@ -122,7 +122,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
 			return err
 		}
-		if err := repeated(out, &in.Job.Copy); err != nil {
+		if err := repeated(out, &in.Job); err != nil {
 			return err
 		}
 		scanner, scans := src.(transfer.KeyScanner)
@@ -179,7 +179,7 @@ func parts(ranges []transfer.Range, d *transfer.Description) []transfer.Range {
 }
 
 // repeated decides about rows of a server that stand under a key of another row, which only a count shows.
-func repeated(out *Ranges, c *job.Copy) error {
+func repeated(out *Ranges, j *job.Job) error {
 	where := ""
 	for _, r := range out.Ranges {
 		if r.Repeated > 0 && where == "" && r.Partition != "" {
@@ -187,10 +187,11 @@ func repeated(out *Ranges, c *job.Copy) error {
 		}
 		out.Superseded += r.Repeated
 	}
-	if out.Superseded == 0 || c.OnDuplicate == "one" {
+	if out.Superseded == 0 || j.Copy.OnDuplicate == "one" {
 		return nil
 	}
-	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write on_duplicate: one under copy to take one row of each key", out.Superseded, where)
+	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write %s: one to take one row of each key",
+		out.Superseded, where, j.Key("copy.on_duplicate"))
 }
 
 // repeatedKeys refuses a source whose keys stand more than once. What keeps all rows is told first, and what the
