@@ -154,7 +154,11 @@ func (c *child) next(ctx context.Context, limit int) (kind byte, err error) {
 
 func (f failure) fault(path string) error {
 	if strings.Contains(f.Text, "could not open") {
-		return fault.New(fault.Denied, "%s: Faiss: %s (%s)", path, f.Text, faiss.Here())
+		kind := fault.Denied
+		if strings.Contains(f.Text, "No such file") {
+			kind = fault.NotFound
+		}
+		return fault.New(kind, "%s: Faiss: %s (%s)", path, f.Text, faiss.Here())
 	}
 	if f.Unsupported {
 		return fault.New(fault.Unsupported, "%s: Faiss can't give its vectors back: %s; write the vectors that it "+
