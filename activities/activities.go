@@ -32,7 +32,7 @@ func (a *Activities) open(ctx context.Context, s *job.Source, p *pulse) (transfe
 	if s.Milvus != nil {
 		p.connecting("Milvus at " + s.Milvus.Address)
 	}
-	src, err := a.OpenSource(ctx, s)
+	src, err := a.OpenSource(transfer.Reporting(ctx, p.waiting), s)
 	if err != nil {
 		return nil, err
 	}

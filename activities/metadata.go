@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -43,7 +44,9 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	}
 	p.Source = *d
 	if d.Lossy != "" && !ref.Job.Copy.AllowLossy {
-		return nil, pulse.end(fault.New(fault.Config, "%s holds only an approximation of the vectors (%s); write allow_lossy: true under copy to take it", d.Format, d.Lossy))
+		return nil, pulse.end(fault.New(fault.Config,
+			"%s holds only an approximation of the vectors (%s); write %s: true to take it",
+			d.Format, d.Lossy, ref.Job.Key("copy.allow_lossy")))
 	}
 	err = a.withSink(ctx, &ref, pulse, func(sink transfer.Sink) error {
 		t, err := sink.Inspect(ctx, d)
@@ -67,7 +70,7 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		}
 	}
 	p.RangeRows = max(p.RangeRows, d.Rows/maxRanges+1)
-	if p.Ranges, err = countRanges(ctx, src, d, p.RangeRows); err != nil {
+	if p.Ranges, err = countRanges(ctx, src, d, p.RangeRows, pulse); err != nil {
 		return nil, pulse.end(err)
 	}
 	if p.Ranges > maxRanges {
@@ -85,16 +88,16 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if !p.Target.WholeRanges {
 		p.TargetMemory = d.Bytes
 	}
-	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
+	p.Notes = slices.Concat(d.Notes, p.Target.Notes, metricNotes(&ref.Job, d, p.Target.Index.Metric))
 	return p, nil
 }
 
 // countRanges is how many ranges there will be: at least roughly for a server, which would have to read all its keys.
-func countRanges(ctx context.Context, src transfer.Source, d *transfer.Description, size int64) (int, error) {
+func countRanges(ctx context.Context, src transfer.Source, d *transfer.Description, size int64, p *pulse) (int, error) {
 	if len(d.Inputs) == 0 {
 		return int(d.Rows/size) + max(len(d.Partitions), 1), nil
 	}
-	ranges, err := src.Plan(ctx, size, func(string) {})
+	ranges, err := src.Plan(ctx, size, p.waiting)
 	return len(ranges), err
 }
 
@@ -119,7 +122,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
 			return err
 		}
-		if err := repeated(out, &in.Job.Copy); err != nil {
+		if err := repeated(out, &in.Job); err != nil {
 			return err
 		}
 		scanner, scans := src.(transfer.KeyScanner)
@@ -141,8 +144,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 			return err
 		}
 		if in.Job.Copy.OnDuplicate != "last" {
-			return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; write on_duplicate: last under copy to take the last row of each",
-				len(repeats.Keys), len(repeats.Superseded), repeats.First)
+			return repeatedKeys(&in.Job, repeats)
 		}
 		out.Superseded = int64(len(repeats.Superseded))
 		return skip(out.Ranges, repeats.Superseded)
@@ -177,7 +179,7 @@ func parts(ranges []transfer.Range, d *transfer.Description) []transfer.Range {
 }
 
 // repeated decides about rows of a server that stand under a key of another row, which only a count shows.
-func repeated(out *Ranges, c *job.Copy) error {
+func repeated(out *Ranges, j *job.Job) error {
 	where := ""
 	for _, r := range out.Ranges {
 		if r.Repeated > 0 && where == "" && r.Partition != "" {
@@ -185,10 +187,49 @@ func repeated(out *Ranges, c *job.Copy) error {
 		}
 		out.Superseded += r.Repeated
 	}
-	if out.Superseded == 0 || c.OnDuplicate == "one" {
+	if out.Superseded == 0 || j.Copy.OnDuplicate == "one" {
 		return nil
 	}
-	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write on_duplicate: one under copy to take one row of each key", out.Superseded, where)
+	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write %s: one to take one row of each key",
+		out.Superseded, where, j.Key("copy.on_duplicate"))
+}
+
+// repeatedKeys refuses a source whose keys stand more than once. What keeps all rows is told first, and what the
+// other way costs with it.
+func repeatedKeys(j *job.Job, r *transfer.Repeats) error {
+	advice := fmt.Sprintf("write %s: last to take the last row of each key, which leaves out %d rows",
+		j.Key("copy.on_duplicate"), len(r.Superseded))
+	if j.Source.Faiss != nil {
+		advice = fmt.Sprintf("write %s: %s to keep all rows and number them, or %s", j.Key("source.faiss.key"),
+			job.NoKey, advice)
+	}
+	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; %s", len(r.Keys),
+		len(r.Superseded), r.First, advice)
+}
+
+// warning marks a note that must not be missed.
+const warning = "WARNING: "
+
+// metricNotes says where the target's index ranks otherwise than what the vectors were made for. A source of files
+// alone: a collection's indexes come with it.
+func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
+	key := j.Key("target.milvus.index.metric")
+	stated := j.Target.Milvus != nil && j.Target.Milvus.Index.Metric != ""
+	switch {
+	case len(d.Inputs) == 0 || d.Settings != nil || target == "":
+		return nil
+	case d.Metric == "IP" && target == "IP" && !stated && j.Source.Faiss != nil:
+		return []string{fmt.Sprintf("Faiss does not record whether inner product stands for cosine similarity: write "+
+			"%s: COSINE if it does", key)}
+	case d.Metric == "" || d.Metric == target || d.Metric == "IP" && target == "COSINE":
+		return nil
+	}
+	unless := ""
+	if floats := []string{"L2", "IP", "COSINE"}; slices.Contains(floats, d.Metric) && slices.Contains(floats, target) {
+		unless = ", unless all vectors have length 1"
+	}
+	return []string{fmt.Sprintf("%sthe source was made for metric %s, and the target's index has %s: searches will "+
+		"find other neighbours%s. Write %s: %s if that is not meant", warning, d.Metric, target, unless, key, d.Metric)}
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.

@@ -132,8 +132,8 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 				return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in other partitions of %s; delete them there, or write into those partitions",
 					n-own, keys.Len(), b.Place(0), plan.Collection)
 			}
-			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write on_existing: replace or keep under copy, or mode: overwrite under target",
-				n, keys.Len(), b.Place(0), plan.Place)
+			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write %s: replace or keep, or %s: overwrite",
+				n, keys.Len(), b.Place(0), plan.Place, in.Job.Key("copy.on_existing"), in.Job.Key("target.milvus.mode"))
 		})
 	}))
 }

@@ -94,6 +94,10 @@ func (s *sheet) row(key, value string) {
 // rows adds a line for each value.
 func (s *sheet) rows(key string, values []string) {
 	for _, v := range values {
+		if text, ok := strings.CutPrefix(v, "WARNING: "); ok {
+			s.row("WARNING", text)
+			continue
+		}
 		s.row(key, v)
 	}
 }

@@ -19,21 +19,23 @@ type codes struct {
 	codec codec // nil: the code is the vector
 	runs  []run
 	rows  int64
-	lists bool // each run's ids follow its codes
+	lists bool // each run has ids
 	// coarse, when not nil, has the centroid of list i as row i; it is added to what the codec yields.
 	coarse table
+	panorama
 }
 
 // run is a stretch of rows whose codes are adjacent in the file.
 type run struct {
 	first int64 // row
 	off   int64
+	ids   int64 // where the ids are, in an inverted list
 	list  int64 // number of the inverted list
 }
 
-// each calls f for the pieces of rows [first, first+n) that lie in one run: k rows of run r, which has total, from its
-// row skip on; done rows came before.
-func (c *codes) each(first, n int64, f func(r run, total, skip, done, k int64) error) error {
+// each calls f for the pieces of rows [first, first+n) that lie in one run: k rows of run r, from its row skip on; done
+// rows came before.
+func (c *codes) each(first, n int64, f func(r run, skip, done, k int64) error) error {
 	i := sort.Search(len(c.runs), func(i int) bool { return c.runs[i].first > first }) - 1
 	for done := int64(0); done < n; i++ {
 		r, end := c.runs[i], c.rows
@@ -42,7 +44,7 @@ func (c *codes) each(first, n int64, f func(r run, total, skip, done, k int64) e
 		}
 		skip := first + done - r.first
 		k := min(end-first-done, n-done)
-		if err := f(r, end-r.first, skip, done, k); err != nil {
+		if err := f(r, skip, done, k); err != nil {
 			return err
 		}
 		done += k
@@ -54,8 +56,12 @@ func (c *codes) vectors(first int64, dst []byte) error {
 	if c.codec != nil {
 		return c.decodeRows(first, floatsOf(dst))
 	}
-	return c.each(first, int64(len(dst))/c.size, func(r run, _, skip, done, k int64) error {
-		return c.read(dst[done*c.size:(done+k)*c.size], r.off+skip*c.size)
+	return c.each(first, int64(len(dst))/c.size, func(r run, skip, done, k int64) error {
+		rows := dst[done*c.size : (done+k)*c.size]
+		if c.batch > 0 {
+			return c.readParts(rows, r, skip)
+		}
+		return c.read(rows, r.off+skip*c.size)
 	})
 }
 
@@ -67,7 +73,7 @@ func (c *codes) decodeRows(first int64, dst []float32) error {
 	if c.coarse != nil {
 		centroid = make([]float32, c.dim)
 	}
-	return c.each(first, n, func(r run, _, skip, done, k int64) error {
+	return c.each(first, n, func(r run, skip, done, k int64) error {
 		if centroid != nil {
 			if err := c.coarse.vectors(r.list, floatBytes(centroid)); err != nil {
 				return err
@@ -106,8 +112,8 @@ func (c *codes) ids(first int64, dst []int64) error {
 		}
 		return nil
 	}
-	return c.each(first, int64(len(dst)), func(r run, total, skip, done, k int64) error {
-		return c.read(int64Bytes(dst[done:done+k]), r.off+total*c.size+skip*8)
+	return c.each(first, int64(len(dst)), func(r run, skip, done, k int64) error {
+		return c.read(int64Bytes(dst[done:done+k]), r.ids+skip*8)
 	})
 }
 

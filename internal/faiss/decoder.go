@@ -46,9 +46,9 @@ type decoder struct {
 	off int64
 	err error
 
-	// after is how many bytes follow the index that is being read, -1 where that is not known yet.
-	after int64
-	depth int
+	within    []string                         // names of the indexes that the one being read lies in
+	openSide  func(name string) (*side, error) // opens a file beside the index; nil: there is none
+	quantizer string                           // the index whose coarse quantizer is being read, "" outside of one
 
 	window [4096]byte // file contents from windowAt on
 	at     int64

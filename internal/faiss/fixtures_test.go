@@ -22,18 +22,45 @@ type fixture struct {
 	Tolerance float64 // 0: bit for bit
 }
 
-func fixtures(t testing.TB, reader string) []fixture {
+// closedFixture is a file of a kind whose structure is read and whose rows are not.
+type closedFixture struct {
+	Name, Kind string
+	Rows       int64
+}
+
+func (f closedFixture) path() string { return filepath.Join("testdata", f.Name+".faiss") }
+
+func closedFixtures(t testing.TB) []closedFixture { return manifest(t).Closed }
+
+type fixtureManifest struct {
+	Fixtures []fixture
+	Closed   []closedFixture
+}
+
+func manifest(t testing.TB) (m fixtureManifest) {
 	t.Helper()
-	var m struct{ Fixtures []fixture }
-	text, err := os.ReadFile("testdata/manifest.json")
-	if err == nil {
-		err = json.Unmarshal(text, &m)
-	}
+	paths, err := filepath.Glob("testdata/manifest*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, path := range paths {
+		var one fixtureManifest
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(text, &one)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Fixtures, m.Closed = append(m.Fixtures, one.Fixtures...), append(m.Closed, one.Closed...)
+	}
+	return m
+}
+
+func fixtures(t testing.TB, reader string) []fixture {
+	t.Helper()
 	var out []fixture
-	for _, f := range m.Fixtures {
+	for _, f := range manifest(t).Fixtures {
 		if f.Reader == reader {
 			out = append(out, f)
 		}

@@ -17,6 +17,14 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	for _, x := range closedFixtures(f) {
+		b, err := os.ReadFile(x.path())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(withFooter(b))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		x, err := parse(bytes.NewReader(b), "fuzz.faiss", int64(len(b)))
 		if err != nil {

@@ -1,10 +1,10 @@
 package faiss
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -16,8 +16,10 @@ import (
 // read at once.
 type Index struct {
 	Info
-	root *node
-	file io.Closer
+	root     *node
+	checksum check // nil: the file has none
+	file     io.Closer
+	sides    []*side // files beside it
 }
 
 // Info is what an index file says of itself.
@@ -33,6 +35,8 @@ type Info struct {
 	Lossy string
 	// IDs: the file holds ids. Else row i has id i.
 	IDs bool
+	// Footer names what another program wrote behind the index, "" for nothing.
+	Footer string
 	// Normalized: the index scaled vectors to unit length before it stored them.
 	Normalized bool
 }
@@ -47,65 +51,107 @@ func (i Info) RowBytes() int {
 
 // OpenIndex reads the structure of an index file.
 //
-// Errors: fault.NotFound, fault.Denied, fault.Corrupt when it is not a sound index file, and fault.Unsupported with the
-// kind's four-character code when it holds what this package does not read.
+// Errors: fault.NotFound, fault.Denied, fault.Corrupt when it is not a sound index file, and fault.Unsupported when
+// it is sound, as far as that was seen, and holds what this package does not read.
 func OpenIndex(path string) (*Index, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+		return nil, fileError(err, "open Faiss index")
 	}
 	x, err := openFile(f, path)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	x.file = f
 	return x, nil
 }
 
 func openFile(f *os.File, path string) (*Index, error) {
 	st, err := f.Stat()
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+		return nil, fileError(err, "open Faiss index")
 	}
 	if !st.Mode().IsRegular() {
 		return nil, fault.New(fault.Config, "%s: not a regular file; a Faiss index is read by offset", path)
 	}
-	return parse(f, path, st.Size())
-}
-
-func fileFault(err error) fault.Kind {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fault.NotFound
-	case errors.Is(err, fs.ErrPermission):
-		return fault.Denied
+	var sides []*side
+	x, err := parseWith(f, path, st.Size(), func(name string) (*side, error) {
+		s, err := openSide(path, name)
+		if err == nil {
+			sides = append(sides, s)
+		}
+		return s, err
+	})
+	if err != nil {
+		for _, s := range sides {
+			err = errors.Join(err, s.file.Close())
+		}
+		return nil, err
 	}
-	return fault.Internal
+	x.file, x.sides = f, sides
+	return x, nil
 }
 
-// parse reads the structure of the index in r, which is size bytes long.
+// parse reads the structure of the index in r, which is size bytes long and has no file beside it.
 func parse(r io.ReaderAt, name string, size int64) (*Index, error) {
-	d := &decoder{input: &input{r: r, name: name, size: size}}
+	return parseWith(r, name, size, nil)
+}
+
+func parseWith(r io.ReaderAt, name string, size int64, openSide func(string) (*side, error)) (*Index, error) {
+	d := &decoder{input: &input{r: r, name: name, size: size}, openSide: openSide}
 	if size == 0 {
-		return nil, fault.New(fault.Corrupt, "%s: the file is empty; write it anew with faiss.write_index", name)
+		return nil, fault.New(fault.Corrupt, "%s: the file is empty; write it again with faiss.write_index", name)
 	}
 	root := d.file()
-	if d.err == nil && d.left() > 0 {
-		d.corrupt(d.off, "the index ends here, but %d bytes follow it", d.left())
-	}
+	footer := d.footer()
 	if d.err != nil {
 		if fault.KindOf(d.err) == fault.Corrupt {
-			return nil, fmt.Errorf("%w; the file is truncated, damaged or not a Faiss index: copy it again or write it anew with faiss.write_index", d.err)
+			return nil, fmt.Errorf("%w; the file is truncated, damaged or not a Faiss index: copy it again or write "+
+				"it again with faiss.write_index", d.err)
 		}
 		return nil, d.err
 	}
 	info := root.Info
-	info.Lossy = strings.Join(root.losses, "; ")
-	return &Index{Info: info, root: root}, nil
+	info.Lossy, info.Footer = strings.Join(root.losses, "; "), footer
+	if u := root.unread; u != nil {
+		return nil, fault.New(fault.Unsupported, "%w", &unreadError{unread: *u, path: name, info: info})
+	}
+	if root.rows == nil {
+		return nil, fault.New(fault.Internal, "%s: the index is %s, whose rows have no reader", name, info.Kind)
+	}
+	x := &Index{Info: info, root: root}
+	if footer != "" {
+		x.checksum = d.checksum
+	}
+	return x, nil
 }
 
-// Close closes the file.
-func (x *Index) Close() error { return x.file.Close() }
+// Close closes the file, and those beside it.
+func (x *Index) Close() error {
+	err := x.file.Close()
+	for _, s := range x.sides {
+		err = errors.Join(err, s.file.Close())
+	}
+	return err
+}
+
+// check reads what tells whether the rows can be trusted: the checksum of a footer that has one and, with ids, the
+// places in an id map.
+func (x *Index) check(ctx context.Context, ids bool, report func(string)) error {
+	if x.checksum != nil {
+		if err := x.checksum(ctx, report); err != nil {
+			return err
+		}
+	}
+	for _, check := range x.root.checks {
+		if !ids {
+			break
+		}
+		if err := check(ctx, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // ReadFloats fills dst with the vectors of rows [first, first+len(dst)/Dim), which must exist, of a float index.
 func (x *Index) ReadFloats(first int64, dst []float32) error {
@@ -122,8 +168,14 @@ func (x *Index) ReadIDs(first int64, dst []int64) error { return x.root.rows.ids
 type node struct {
 	Info
 	losses []string
-	rows   table
+	rows   table   // nil: they can't be read
+	unread *unread // why not
+	checks []check // of the ids
 }
+
+// check reads what must be right for the rows to be right, and what reading a row alone does not show. report is
+// called with how far it is.
+type check func(ctx context.Context, report func(string)) error
 
 // table gives rows by number. The ranges asked for exist. Tables may be used by several goroutines.
 type table interface {
@@ -136,7 +188,7 @@ type table interface {
 
 // over makes a node for an index that adds nothing to the rows of another.
 func over(outer Info, name string, inner *node) *node {
-	n := &node{Info: inner.Info, losses: inner.losses, rows: inner.rows}
+	n := &node{Info: inner.Info, losses: inner.losses, rows: inner.rows, unread: inner.unread, checks: inner.checks}
 	n.Kind, n.Metric = name+" over "+inner.Kind, outer.Metric
 	return n
 }

@@ -1,186 +1,210 @@
 package faiss
 
-import (
-	"fmt"
-	"strings"
-
-	"milvusdm/internal/fault"
-)
+import "milvusdm/internal/fault"
 
 // The file format is that of faiss/impl/index_write.cpp: a four-character code for the kind, a header, the parts of the
 // kind, each index it is made of written in the same way in its place. All is little-endian; there is no version
 // number and no checksum.
+
+// kind is a kind of index that Faiss writes.
+type kind struct {
+	name  string // Faiss's, without "Index" before it
+	since string // the first Faiss that has it, where that is newer than 1.7.3
+	// read reads the structure behind the code, and makes a node whose rows can be read, or one that says why they
+	// can't. Nil: the structure is not known.
+	read func(d *decoder, code string) *node
+}
+
+// kinds are all codes of indexes that index_read.cpp of Faiss 1.15.1 knows. It is filled by init, since the readers
+// use it.
+var kinds map[string]kind
+
+func init() {
+	own := func(read func(*decoder) *node) func(*decoder, string) *node {
+		return func(d *decoder, _ string) *node { return read(d) }
+	}
+	hnsw := func(before func(*decoder)) func(*decoder, string) *node {
+		return func(d *decoder, code string) *node {
+			return d.hnsw(kinds[code].name, (*decoder).header, (*decoder).index, before)
+		}
+	}
+	idMap := func(d *decoder, code string) *node { return d.idMap(kinds[code].name, d.header, d.index) }
+	kinds = map[string]kind{
+		"null": {"no index", "", own((*decoder).missing)},
+
+		"IxF2": {"Flat", "", own((*decoder).flat)},
+		"IxFI": {"Flat", "", own((*decoder).flat)},
+		"IxFl": {"Flat", "", own((*decoder).flat)},
+		"IxFP": {"FlatL2Panorama", "1.13.1", (*decoder).flatPanorama},
+		"IxFp": {"FlatIPPanorama", "1.14.0", (*decoder).flatPanorama},
+		"IxMp": {"IDMap", "", idMap},
+		"IxM2": {"IDMap2", "", idMap},
+		"IxRF": {"Refine", "", (*decoder).refine},
+		"IxRP": {"RefinePanorama", "1.13.2", (*decoder).refine},
+		"IxPT": {"PreTransform", "", own((*decoder).preTransform)},
+		"IxSQ": {"ScalarQuantizer", "", own((*decoder).scalar)},
+		"IxPq": {"PQ", "", (*decoder).product},
+		"IxPo": {"PQ", "", (*decoder).product},
+		"IxPQ": {"PQ", "", (*decoder).product},
+		"Imiq": {"MultiIndexQuantizer", "", own((*decoder).multiIndex)},
+
+		"IwFl": {"IVFFlat", "", own((*decoder).ivfFlat)},
+		"IwP2": {"IVFFlatPanorama", "1.13.0", (*decoder).ivfPanorama},
+		"IwPn": {"IVFFlatPanorama", "1.13.0", (*decoder).ivfPanorama},
+		"IwSq": {"IVFScalarQuantizer", "", (*decoder).ivfScalar},
+		"IwSQ": {"IVFScalarQuantizer", "", (*decoder).ivfScalar},
+		"IwPQ": {"IVFPQ", "", own((*decoder).ivfProduct)},
+
+		"IHNf": {"HNSWFlat", "", hnsw(nil)},
+		"IHNs": {"HNSWSQ", "", hnsw(nil)},
+		"IHNp": {"HNSWPQ", "", hnsw(nil)},
+		"IH00": {"HNSW", "", hnsw(nil)},
+		"IHN2": {"HNSW2Level", "", hnsw(nil)},
+		"IHfP": {"HNSWFlatPanorama", "1.13.2", hnsw((*decoder).graphSums)},
+		"IHNc": {"HNSWCagra", "1.10.0", hnsw((*decoder).cagra)},
+		"IHc2": {"HNSWCagra", "1.12.0", hnsw((*decoder).cagra2)},
+		"INSf": {"NSGFlat", "", (*decoder).nsg},
+		"INSp": {"NSGPQ", "", (*decoder).nsg},
+		"INSs": {"NSGSQ", "", (*decoder).nsg},
+		"INNf": {"NNDescentFlat", "", (*decoder).nnDescent},
+
+		"IxHe": {"LSH", "", (*decoder).lsh},
+		"IxHE": {"LSH", "", (*decoder).lsh},
+		"IxLa": {"Lattice", "", (*decoder).lattice},
+		"Ix2L": {"2Layer", "", (*decoder).twoLayer},
+		"IPfs": {"PQFastScan", "", (*decoder).productFastScan},
+		"IRMf": {"RowwiseMinMax", "", (*decoder).rowwise},
+		"IRMh": {"RowwiseMinMaxFP16", "", (*decoder).rowwise},
+		"IxRq": {"ResidualQuantizer", "", (*decoder).additive},
+		"IxRQ": {"ResidualQuantizer", "", nil},
+		"IxLS": {"LocalSearchQuantizer", "", (*decoder).additive},
+		"IxPR": {"ProductResidualQuantizer", "", (*decoder).additive},
+		"IxPL": {"ProductLocalSearchQuantizer", "", (*decoder).additive},
+		"ImRQ": {"ResidualCoarseQuantizer", "", (*decoder).additiveCoarse},
+		"IRfs": {"ResidualQuantizerFastScan", "", (*decoder).additiveFastScan},
+		"ILfs": {"LocalSearchQuantizerFastScan", "", (*decoder).additiveFastScan},
+		"IPRf": {"ProductResidualQuantizerFastScan", "", (*decoder).additiveFastScan},
+		"IPLf": {"ProductLocalSearchQuantizerFastScan", "", (*decoder).additiveFastScan},
+		"IwRQ": {"IVFResidualQuantizer", "", (*decoder).ivfAdditive},
+		"IwLS": {"IVFLocalSearchQuantizer", "", (*decoder).ivfAdditive},
+		"IwPR": {"IVFProductResidualQuantizer", "", (*decoder).ivfAdditive},
+		"IwPL": {"IVFProductLocalSearchQuantizer", "", (*decoder).ivfAdditive},
+		"IVRf": {"IVFResidualQuantizerFastScan", "", (*decoder).ivfAdditiveFastScan},
+		"IVLf": {"IVFLocalSearchQuantizerFastScan", "", (*decoder).ivfAdditiveFastScan},
+		"NPRf": {"IVFProductResidualQuantizerFastScan", "", (*decoder).ivfAdditiveFastScan},
+		"NPLf": {"IVFProductLocalSearchQuantizerFastScan", "", (*decoder).ivfAdditiveFastScan},
+		"IwPf": {"IVFPQFastScan", "", (*decoder).ivfProductFastScan},
+		"IwQR": {"IVFPQR", "", (*decoder).ivfProductRefined},
+		"IwSh": {"IVFSpectralHash", "", (*decoder).ivfSpectral},
+		"IwFd": {"IVFFlatDedup", "", (*decoder).ivfDedup},
+		"IwIQ": {"IVFIndependentQuantizer", "1.7.4", (*decoder).ivfIndependent},
+
+		// Faiss 1.13.0 and 1.13.1 wrote different things behind Irfs and Iwrf
+		"Ixrq": {"RaBitQ", "1.11.0", (*decoder).rabitq},
+		"Ixrr": {"RaBitQ", "1.13.1", (*decoder).rabitq},
+		"Irfs": {"RaBitQFastScan", "1.13.0", nil},
+		"Irfn": {"RaBitQFastScan", "1.14.2", (*decoder).rabitqFastScan},
+		"Iwrq": {"IVFRaBitQ", "1.11.0", (*decoder).ivfRabitq},
+		"Iwrr": {"IVFRaBitQ", "1.13.1", (*decoder).ivfRabitq},
+		"Iwrf": {"IVFRaBitQFastScan", "1.13.0", nil},
+		"Iwrn": {"IVFRaBitQFastScan", "1.14.2", (*decoder).ivfRabitqFastScan},
+		"IxEd": {"EDEN", "1.15.0", (*decoder).eden},
+		"IxEe": {"EDEN", "1.15.0", (*decoder).eden},
+		"IwEd": {"IVFEDEN", "1.15.0", (*decoder).ivfEden},
+		"IwEe": {"IVFEDEN", "1.15.0", (*decoder).ivfEden},
+
+		"ILVQ": {"SVSVamanaLVQ", "1.13.0", nil},
+		"ISVL": {"SVSVamanaLeanVec", "1.13.0", nil},
+		"ISVD": {"SVSVamana", "1.13.0", nil},
+		"ISV2": {"SVSVamana", "1.14.3", nil},
+		"ISVF": {"SVSFlat", "1.13.0", nil},
+		"ISIQ": {"SVSIVFLVQ", "1.14.2", nil},
+		"ISIL": {"SVSIVFLeanVec", "1.14.2", nil},
+		"ISID": {"SVSIVF", "1.14.2", nil},
+
+		// written before 2019
+		"IvFl": {"IVFFlat of Faiss before 1.5", "", nil},
+		"IvFL": {"IVFFlat of Faiss before 1.5", "", nil},
+		"IvPQ": {"IVFPQ of Faiss before 1.5", "", nil},
+		"IvQR": {"IVFPQR of Faiss before 1.5", "", nil},
+		"IvSQ": {"IVFScalarQuantizer of Faiss before 1.5", "", nil},
+	}
+}
+
+// binaryKinds are those of binary indexes.
+var binaryKinds map[string]kind
+
+func init() {
+	binaryIDMap := func(d *decoder, code string) *node {
+		return d.idMap(binaryKinds[code].name, d.binaryHeader, d.binaryIndex)
+	}
+	hnsw := func(before func(*decoder)) func(*decoder, string) *node {
+		return func(d *decoder, code string) *node {
+			return d.hnsw(binaryKinds[code].name, (*decoder).binaryHeader, (*decoder).binaryIndex, before)
+		}
+	}
+	binaryKinds = map[string]kind{
+		"IBxF": {"BinaryFlat", "", func(d *decoder, _ string) *node { return d.binaryFlat() }},
+		"IBwF": {"BinaryIVF", "", func(d *decoder, _ string) *node { return d.binaryIVF() }},
+		"IBHf": {"BinaryHNSW", "", hnsw(nil)},
+		"IBHc": {"BinaryHNSWCagra", "1.12.0", hnsw((*decoder).cagra)},
+		"IBMp": {"BinaryIDMap", "", binaryIDMap},
+		"IBM2": {"BinaryIDMap2", "", binaryIDMap},
+		"IBHm": {"BinaryMultiHash", "", (*decoder).binaryMultiHash},
+		"IBHh": {"BinaryHash", "", nil},
+		"IBFf": {"BinaryFromFloat", "", nil},
+	}
+}
 
 // file reads the index that a file is made of.
 func (d *decoder) file() *node {
 	if d.left() >= 4 {
 		magic := string(d.next(4, ""))
 		d.off = 0
-		if what := foreign(magic); what != "" {
-			d.corrupt(0, "%s", what)
-			return &node{}
-		}
-		if strings.HasPrefix(magic, "IB") {
+		if _, binary := binaryKinds[magic]; binary {
 			return d.binaryIndex()
+		}
+		if _, known := kinds[magic]; !known {
+			if what := d.foreign(); what != "" {
+				d.err = fault.New(fault.Unsupported, "%s: %s", d.name, what)
+				return &node{}
+			}
 		}
 	}
 	return d.index()
 }
 
 // index reads a float index. On an error it returns an empty node.
-func (d *decoder) index() *node {
-	return d.nested(func(kind string) *node {
-		switch kind {
-		case "IxF2", "IxFI", "IxFl":
-			return d.flat()
-		case "IxMp":
-			return d.idMap("IDMap", d.header, d.index)
-		case "IxM2":
-			return d.idMap("IDMap2", d.header, d.index)
-		case "IwFl":
-			return d.ivfFlat()
-		case "IwSq", "IwSQ":
-			return d.ivfScalar(kind)
-		case "IwPQ":
-			return d.ivfProduct()
-		case "IHNf", "IHNs", "IHNp", "IH00":
-			return d.hnsw("HNSW", d.header, d.index)
-		case "IxRF":
-			return d.refine()
-		case "IxSQ":
-			return d.scalar()
-		case "IxPq", "IxPo", "IxPQ":
-			return d.product(kind)
-		case "IxPT":
-			return d.preTransform()
-		}
-		return nil
-	})
-}
+func (d *decoder) index() *node { return d.nested(kinds) }
 
 // binaryIndex reads a binary index. On an error it returns an empty node.
-func (d *decoder) binaryIndex() *node {
-	return d.nested(func(kind string) *node {
-		switch kind {
-		case "IBxF":
-			return d.binaryFlat()
-		case "IBwF":
-			return d.binaryIVF()
-		case "IBHf":
-			return d.hnsw("BinaryHNSW", d.binaryHeader, d.binaryIndex)
-		case "IBMp":
-			return d.idMap("BinaryIDMap", d.binaryHeader, d.binaryIndex)
-		case "IBM2":
-			return d.idMap("BinaryIDMap2", d.binaryHeader, d.binaryIndex)
-		}
-		return nil
-	})
-}
+func (d *decoder) binaryIndex() *node { return d.nested(binaryKinds) }
 
-func (d *decoder) nested(read func(kind string) *node) *node {
+func (d *decoder) nested(of map[string]kind) *node {
 	at := d.off
-	kind := d.fourCC()
-	if d.depth++; d.depth > maxDepth {
+	code := d.fourCC()
+	if d.err == nil && len(d.within) == maxDepth {
 		d.corrupt(at, "more than %d indexes nested in each other", maxDepth)
 	}
-	defer func() { d.depth-- }()
 	if d.err != nil {
 		return &node{}
 	}
-	n := read(kind)
-	if n == nil && d.err == nil {
-		d.unknown(at, kind)
+	k := of[code]
+	d.within = append(d.within, k.name)
+	defer func() { d.within = d.within[:len(d.within)-1] }()
+	if k.read == nil {
+		d.unknown(at, code, k)
+		return &node{}
 	}
-	if d.err != nil {
+	n := k.read(d, code)
+	if d.err != nil || n == nil {
 		return &node{}
 	}
 	return n
 }
 
-// otherKinds are kinds that Faiss writes and this package does not read.
-var otherKinds = map[string]string{
-	"null": "a part of the index that was not saved with it",
-	"IxFP": "FlatL2Panorama", "IxFp": "FlatIPPanorama", "IxHe": "LSH", "IxHE": "LSH", "IxLa": "Lattice",
-	"IxRq": "ResidualQuantizer", "IxRQ": "ResidualQuantizer", "IxLS": "LocalSearchQuantizer",
-	"IxPR": "ProductResidualQuantizer", "IxPL": "ProductLocalSearchQuantizer", "ImRQ": "ResidualCoarseQuantizer",
-	"Imiq": "MultiIndexQuantizer", "Ix2L": "2Layer", "IxRP": "RefinePanorama", "IPfs": "PQFastScan",
-	"ILfs": "LocalSearchQuantizerFastScan", "IRfs": "ResidualQuantizerFastScan",
-	"IPLf": "ProductLocalSearchQuantizerFastScan", "IPRf": "ProductResidualQuantizerFastScan",
-	"IRMh": "RowwiseMinMaxFP16", "IRMf": "RowwiseMinMax",
-	"IvFl": "IVFFlat (before 2019)", "IvFL": "IVFFlat (before 2019)", "IvPQ": "IVFPQ (before 2019)",
-	"IvQR": "IVFPQR (before 2019)", "IvSQ": "IVFScalarQuantizer (before 2019)",
-	"IwFd": "IVFFlatDedup", "IwPn": "IVFFlatPanorama", "IwP2": "IVFFlatPanorama", "IwQR": "IVFPQR", "IwPf": "IVFPQFastScan",
-	"IwSh": "IVFSpectralHash", "IwIQ": "IVFIndependentQuantizer", "IwLS": "IVFLocalSearchQuantizer",
-	"IwRQ": "IVFResidualQuantizer", "IwPL": "IVFProductLocalSearchQuantizer", "IwPR": "IVFProductResidualQuantizer",
-	"IVLf": "IVFLocalSearchQuantizerFastScan", "IVRf": "IVFResidualQuantizerFastScan",
-	"NPLf": "IVFProductLocalSearchQuantizerFastScan", "NPRf": "IVFProductResidualQuantizerFastScan",
-	"IHN2": "HNSW2Level", "IHNc": "HNSWCagra", "IHc2": "HNSWCagra", "IHfP": "HNSWFlatPanorama",
-	"INSf": "NSGFlat", "INSp": "NSGPQ", "INSs": "NSGSQ", "INNf": "NNDescentFlat",
-	"Ixrq": "RaBitQ", "Ixrr": "RaBitQ", "Irfs": "RaBitQFastScan", "Irfn": "RaBitQFastScan", "Iwrq": "IVFRaBitQ",
-	"Iwrr": "IVFRaBitQ", "Iwrf": "IVFRaBitQFastScan", "Iwrn": "IVFRaBitQFastScan",
-	"IxEd": "EDEN", "IxEe": "EDEN", "IwEd": "IVFEDEN", "IwEe": "IVFEDEN",
-	"ILVQ": "SVSVamanaLVQ", "ISVL": "SVSVamanaLeanVec", "ISVD": "SVSVamana", "ISV2": "SVSVamana", "ISVF": "SVSFlat",
-	"ISIQ": "SVSIVFLVQ", "ISIL": "SVSIVFLeanVec", "ISID": "SVSIVF",
-	"IBFf": "BinaryFromFloat", "IBHc": "BinaryHNSWCagra", "IBHh": "BinaryHash", "IBHm": "BinaryMultiHash",
-}
-
-// exactKinds are those of otherKinds that keep float vectors as they are and that Faiss gives back.
-var exactKinds = map[string]bool{"INSf": true, "INNf": true}
-
-// outline names what a file holds that this package does not read, and says whether vectors are kept in it as they were.
-func (in *input) outline() (kind string, exact bool) {
-	d := &decoder{input: in}
-	prefix := ""
-	code := d.fourCC()
-	for range maxDepth {
-		if code != "IxMp" && code != "IxM2" {
-			break
-		}
-		prefix += "IDMap over "
-		d.header()
-		code = d.fourCC()
-	}
-	name := otherKinds[code]
-	if name == "" {
-		name = fmt.Sprintf("%q", code)
-	}
-	return prefix + name, exactKinds[code]
-}
-
-func (d *decoder) unknown(at int64, kind string) {
-	switch name, known := otherKinds[kind]; {
-	case known:
-		d.unsupported(at, fmt.Sprintf("%q, %s", kind, name))
-	case kind[0] == 'I' && printable(kind) && at == 0:
-		d.unsupported(at, fmt.Sprintf("%q, perhaps of a newer Faiss", kind))
-	default:
-		d.corrupt(at, "%q is not the kind of a Faiss index", kind)
-	}
-}
-
-// unsupported fails with what is there but not read, named with its four-character code.
-func (d *decoder) unsupported(at int64, what string) {
-	d.fail(fault.Unsupported, at, "index kind %s is not read directly; write the vectors into a Flat index (faiss.IndexFlat, with IDMap where they have ids)", what)
-}
-
-func printable(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// foreign names a well-known format that is not Faiss's by its first bytes.
-func foreign(magic string) string {
-	switch {
-	case magic == "\x89HDF":
-		return "this is an HDF5 file; name it as a hdf5 source"
-	case magic == "\x93NUM":
-		return "this is a NumPy array, not a Faiss index"
-	case magic == "PK\x03\x04", strings.HasPrefix(magic, "\x1f\x8b"), magic == "\x28\xb5\x2f\xfd":
-		return "this is a compressed file; unpack it first"
-	}
-	return ""
+// missing reads the mark of an index that was not saved.
+func (d *decoder) missing() *node {
+	return &node{Info: Info{Kind: "an index"}, unread: &unread{lost: true,
+		why: "the part that holds the vectors was not saved with it"}}
 }

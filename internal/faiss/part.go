@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
 )
 
 // part is one file of a source.
@@ -24,7 +25,9 @@ type part struct {
 	index  *Index // nil: the helper reads the file
 	helper Helper
 
-	first int64 // number of the file's row 0 over all files
+	first    int64 // number of the file's row 0 over all files
+	numbered bool  // keys are row numbers
+	report   func(string)
 }
 
 // end is the number of the row behind the last.
@@ -42,16 +45,16 @@ func expand(paths []string) ([]string, error) {
 		for _, name := range names {
 			info, err := os.Stat(name)
 			if err != nil {
-				return nil, fault.Wrap(fileFault(err), err, "source.faiss.paths")
+				return nil, fileError(err, "find the Faiss index")
 			}
 			if i := slices.IndexFunc(infos, func(other fs.FileInfo) bool { return os.SameFile(info, other) }); i >= 0 {
-				return nil, fault.New(fault.Config, "source.faiss.paths: %s and %s are the same file", out[i], name)
+				return nil, fault.New(fault.Config, "%s and %s are the same file; leave one out", out[i], name)
 			}
 			out, infos = append(out, name), append(infos, info)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fault.New(fault.Config, "source.faiss.paths names no file")
+		return nil, fault.New(fault.Config, "the job names no Faiss file")
 	}
 	return out, nil
 }
@@ -63,14 +66,14 @@ var extensions = []string{".faiss", ".index"}
 func inDirectory(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "source.faiss.paths")
+		return nil, fileError(err, "find the Faiss index")
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "source.faiss.paths")
+		return nil, fileError(err, "find the Faiss index")
 	}
 	var out []string
 	for _, e := range entries {
@@ -89,39 +92,30 @@ func inDirectory(path string) ([]string, error) {
 func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 	stat, err := os.Stat(path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "open Faiss index")
+		return nil, fileError(err, "open Faiss index")
 	}
 	p := &part{path: path, stat: stat}
 	index, err := OpenIndex(path)
+	var u *unreadError
 	switch {
 	case err == nil:
 		p.index, p.info = index, index.Info
 		return p, nil
-	case fault.KindOf(err) != fault.Unsupported, errors.Is(err, errLost):
+	case !errors.As(err, &u), u.lost, u.info.Binary:
 		return nil, err
 	case helper == nil:
-		return nil, fault.New(fault.Unsupported, "%w; Faiss itself might read it, but this worker was built without go-faiss", err)
+		return nil, fault.New(fault.Unsupported,
+			"%w; this worker was built without go-faiss, which reads some of these kinds", err)
+	case u.tooNewFor(helper.Version()):
+		return nil, fault.New(fault.Unsupported, "%w; go-faiss can't read it either: it is linked with Faiss %s", err,
+			helper.Version())
 	}
 	p.helper = helper
 	if p.info, err = helper.Describe(ctx, path); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (the index is %s; Faiss %s is linked)", err, u.info.Kind, helper.Version())
 	}
-	return p, p.name()
-}
-
-// name says what the helper can't: what kind of index it reads.
-func (p *part) name() error {
-	f, err := os.Open(p.path)
-	if err != nil {
-		return fault.Wrap(fileFault(err), err, "open Faiss index")
-	}
-	defer f.Close()
-	kind, exact := (&input{r: f, name: p.path, size: p.stat.Size()}).outline()
-	p.info.Kind = kind
-	if !exact {
-		p.info.Lossy = kind + " stored each vector in a code of few bytes"
-	}
-	return nil
+	p.info.Kind, p.info.Lossy = u.info.Kind, u.info.Lossy
+	return p, nil
 }
 
 func (p *part) close() error {
@@ -145,11 +139,11 @@ func (p *part) place(row int64) string { return fmt.Sprintf("%s: row %d", p.path
 // open reads rows [row, to), numbered over all files, one after another.
 func (p *part) open(ctx context.Context, row, to int64, vectors bool) (*rowReader, error) {
 	r := &rowReader{part: p, row: row}
-	if p.index != nil || !vectors && !p.info.IDs {
+	if p.index != nil || !vectors && p.numbered {
 		return r, nil
 	}
 	var err error
-	r.stream, err = p.helper.Open(ctx, p.path, row-p.first, to-row, vectors)
+	r.stream, err = p.helper.Open(transfer.Reporting(ctx, p.report), p.path, row-p.first, to-row, vectors)
 	return r, err
 }
 
@@ -165,7 +159,7 @@ func (r *rowReader) read(ctx context.Context, vectors []byte, keys []int64) erro
 	if err := r.fill(ctx, vectors, keys); err != nil {
 		return err
 	}
-	if !r.info.IDs {
+	if r.numbered {
 		for i := range keys {
 			keys[i] = r.row + int64(i)
 		}
@@ -184,7 +178,7 @@ func (r *rowReader) fill(ctx context.Context, vectors []byte, keys []int64) erro
 			return err
 		}
 	}
-	if r.info.IDs {
+	if !r.numbered {
 		return r.index.ReadIDs(at, keys)
 	}
 	return nil
@@ -195,6 +189,14 @@ func (r *rowReader) close() error {
 		return nil
 	}
 	return r.stream.Close()
+}
+
+// check reads what tells whether the rows can be trusted; a helper's process does so itself.
+func (p *part) check(ctx context.Context, report func(string)) error {
+	if p.index == nil {
+		return nil
+	}
+	return p.index.check(ctx, !p.numbered, report)
 }
 
 // scan reads the keys of rows [row, to), numbered over all files; keys is room for some.
@@ -222,13 +224,26 @@ func (p *part) scan(ctx context.Context, row, to int64, keys []int64, yield func
 
 // unchanged refuses a file that was written since it was opened: what was read of it may be a mixture.
 func (p *part) unchanged() error {
-	now, err := os.Stat(p.path)
-	if err != nil {
-		return fault.Wrap(fileFault(err), err, "read on")
+	if err := sameFile(p.path, p.stat); err != nil || p.index == nil {
+		return err
 	}
-	if now.Size() != p.stat.Size() || !now.ModTime().Equal(p.stat.ModTime()) || !os.SameFile(now, p.stat) {
-		return fault.New(fault.SourceChanged, "%s: the file changed while it was read: it had %d bytes of %v and has %d of %v",
-			p.path, p.stat.Size(), p.stat.ModTime().Format(time.RFC3339Nano), now.Size(), now.ModTime().Format(time.RFC3339Nano))
+	for _, s := range p.index.sides {
+		if err := sameFile(s.name, s.stat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameFile(path string, was fs.FileInfo) error {
+	now, err := os.Stat(path)
+	if err != nil {
+		return fileError(err, "read on")
+	}
+	if now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime()) || !os.SameFile(now, was) {
+		return fault.New(fault.SourceChanged,
+			"%s: the file changed while it was read: it had %d bytes of %v and has %d of %v", path,
+			was.Size(), was.ModTime().Format(time.RFC3339Nano), now.Size(), now.ModTime().Format(time.RFC3339Nano))
 	}
 	return nil
 }
@@ -240,9 +255,15 @@ func (s *source) identity() (string, error) {
 		fmt.Fprintln(h, p.stat.Size(), p.stat.ModTime().UnixNano())
 		ends, err := p.ends()
 		if err != nil {
-			return "", fault.Wrap(fileFault(err), err, "identify the Faiss index")
+			return "", fileError(err, "identify the Faiss index")
 		}
 		h.Write(ends)
+		if p.index == nil {
+			continue
+		}
+		for _, s := range p.index.sides {
+			fmt.Fprintln(h, s.stat.Size(), s.stat.ModTime().UnixNano())
+		}
 	}
 	return "faiss:" + hex.EncodeToString(h.Sum(nil)[:16]), nil
 }

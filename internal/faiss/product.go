@@ -25,7 +25,7 @@ func (d *decoder) product(kind string) *node {
 
 // ivfProduct reads IndexIVFPQ.
 func (d *decoder) ivfProduct() *node {
-	n, lists, coarse := d.ivfHeader(d.header, d.quantizer)
+	n, lists, coarse := d.ivfHeader(d.header, d.index)
 	if !d.bool("by_residual") {
 		coarse = nil
 	}
@@ -55,16 +55,36 @@ type productCodec struct {
 }
 
 func (d *decoder) productQuantizer(dim int64) *productCodec {
+	q := d.productShape(dim)
+	if d.err != nil {
+		return nil
+	}
+	q.entries = d.floatVector(dim<<q.nbits, "the product quantizer's codebook")
+	return q
+}
+
+// skipProductQuantizer passes over a product quantizer and returns the size of its codes.
+func (d *decoder) skipProductQuantizer(dim int64) int64 {
+	q := d.productShape(dim)
+	at := d.off
+	_, count := d.vector(4, "the product quantizer's codebook")
+	if d.err == nil && count != dim<<q.nbits {
+		d.corrupt(at, "the product quantizer's codebook has %d values instead of %d", count, dim<<q.nbits)
+	}
+	return q.size()
+}
+
+// productShape reads what a product quantizer is, up to its codebook.
+func (d *decoder) productShape(dim int64) *productCodec {
 	at := d.off
 	got, parts, nbits := d.int64("the dimension"), d.int64("the number of sub-quantizers"), d.int64("nbits")
 	if d.err == nil && (got != dim || parts < 1 || parts > dim || dim%parts != 0 || nbits < 1 || nbits > 24) {
 		d.corrupt(at, "a product quantizer of dimension %d in %d parts of %d bits in an index of dimension %d", got, parts, nbits, dim)
 	}
 	if d.err != nil {
-		return nil
+		return &productCodec{}
 	}
-	entries := d.floatVector(dim<<nbits, "the product quantizer's codebook")
-	return &productCodec{parts: int(parts), width: int(dim / parts), nbits: int(nbits), entries: entries}
+	return &productCodec{parts: int(parts), width: int(dim / parts), nbits: int(nbits)}
 }
 
 func (q *productCodec) size() int64 { return int64(q.parts*q.nbits+7) / 8 }
@@ -104,20 +124,24 @@ func (q *productCodec) part(dst []float32, part, entry int) {
 	copy(dst, q.entries[(part<<q.nbits+entry)*q.width:])
 }
 
-// multiIndex reads MultiIndexQuantizer (behind its kind), whose centroids are all combinations of a product
+// multiIndex reads MultiIndexQuantizer, whose centroids are all combinations of a product
 // quantizer's entries: row r takes entry r%2^nbits in the first part, and so on.
 func (d *decoder) multiIndex() *node {
 	n := d.header()
 	n.Kind = "MultiIndexQuantizer"
 	pq := d.productQuantizer(int64(n.Dim))
 	if d.err != nil {
-		return &node{}
+		return nil
 	}
 	if pq.parts*pq.nbits > 62 || n.Rows != 1<<(pq.parts*pq.nbits) {
 		d.corrupt(d.off, "a multi-index of %d parts of %d bits with %d centroids", pq.parts, pq.nbits, n.Rows)
-		return &node{}
+		return nil
 	}
-	return &node{Info: n, rows: combinations{pq}}
+	out := &node{Info: n, rows: combinations{pq}}
+	if d.quantizer == "" {
+		out.unread = &unread{lost: true, why: "it holds centroids and no vectors"}
+	}
+	return out
 }
 
 type combinations struct{ *productCodec }

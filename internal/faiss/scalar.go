@@ -21,7 +21,25 @@ const (
 	sq8Signed
 )
 
-var scalarNames = [...]string{"8 bits", "4 bits", "8 bits (uniform)", "4 bits (uniform)", "float16", "unsigned bytes", "6 bits", "bfloat16", "signed bytes"}
+// scalarNames say what is kept of an element. What had no more to it before is kept exactly.
+var scalarNames = [...]string{
+	"in 8 bits", "in 4 bits", "in 8 bits (uniform)", "in 4 bits (uniform)",
+	"as float16 (exact if it was float16 before)",
+	"as an unsigned byte (exact for whole numbers from 0 to 255)", "in 6 bits",
+	"as bfloat16 (exact if it was bfloat16 before)",
+	"as a signed byte (exact for whole numbers from -128 to 127)",
+}
+
+// since is the first Faiss that has a type that is not decoded here.
+func (t scalarType) since() string {
+	switch {
+	case t < 15: // 0 bits, and TurboQuant for the mean squared error
+		return "1.14.2"
+	case t < 19: // TurboQuant
+		return "1.14.3"
+	}
+	return "1.15.0" // EDEN
+}
 
 // bits is how many bits an element takes.
 func (t scalarType) bits() int64 {
@@ -39,50 +57,74 @@ func (t scalarType) bits() int64 {
 // scalar reads IndexScalarQuantizer: each element of a vector in few bits.
 func (d *decoder) scalar() *node {
 	n := d.header()
-	size, decode, loss := d.scalarQuantizer(n)
+	q := d.scalarQuantizer(n)
 	n.Kind = "ScalarQuantizer"
 	if d.err != nil {
 		return nil
 	}
-	return &node{Info: n, losses: []string{loss}, rows: d.oneRun(n, size, 1, decode)}
+	rows := d.oneRun(n, q.size, 1, q.codec)
+	return q.node(&node{Info: n, rows: rows})
 }
 
 // ivfScalar reads IndexIVFScalarQuantizer.
 func (d *decoder) ivfScalar(kind string) *node {
-	n, lists, coarse := d.ivfHeader(d.header, d.quantizer)
+	n, lists, coarse := d.ivfHeader(d.header, d.index)
 	at := d.off
-	size, decode, loss := d.scalarQuantizer(n)
-	if got := d.int64("the code size"); d.err == nil && got != size {
-		d.corrupt(at, "codes of %d bytes instead of %d", got, size)
+	q := d.scalarQuantizer(n)
+	if got := d.int64("the code size"); d.err == nil && got != q.size {
+		d.corrupt(at, "codes of %d bytes instead of %d", got, q.size)
 	}
 	residual := kind == "IwSQ" || d.bool("by_residual") // the older kind always was
 	if !residual {
 		coarse = nil
 	}
 	n.Kind = "IVFScalarQuantizer"
-	out := d.invertedLists(n, lists, size, decode, coarse)
+	out := d.invertedLists(n, lists, q.size, q.codec, coarse)
 	if d.err != nil {
 		return nil
 	}
-	out.losses = []string{loss}
-	return out
+	return q.node(out)
 }
 
-// scalarQuantizer reads how elements are coded, and returns the size of a code.
-func (d *decoder) scalarQuantizer(n Info) (size int64, decode codec, loss string) {
+// scalarCoding is how a scalar quantizer codes vectors.
+type scalarCoding struct {
+	size   int64 // of a code
+	codec  codec
+	loss   string
+	unread *unread // a type that is not decoded here
+}
+
+// node completes the node of an index that codes so.
+func (c scalarCoding) node(n *node) *node {
+	n.losses = []string{c.loss}
+	if c.unread != nil {
+		n.rows, n.unread = nil, c.unread
+	}
+	return n
+}
+
+// scalarQuantizer reads how elements are coded.
+func (d *decoder) scalarQuantizer(n Info) (c scalarCoding) {
 	at := d.off
 	t := scalarType(d.int32("the type of the scalar quantizer"))
 	d.skip(8, "the scalar quantizer's training parameters") // rangestat, rangestat_arg
 	dim, stored := d.int64("the dimension"), d.int64("the code size")
 	off, count := d.vector(4, "the scalar quantizer's ranges")
 	if d.err != nil {
-		return 0, nil, ""
+		return c
 	}
-	if t < 0 || int(t) >= len(scalarNames) {
-		d.unsupported(at, fmt.Sprintf("scalar quantizer of type %d", t))
-		return 0, nil, ""
+	if t < 0 || stored < 0 || stored > maxDim*8 || dim != int64(n.Dim) {
+		d.corrupt(at, "a scalar quantizer of type %d with dimension %d and codes of %d bytes in an index of "+
+			"dimension %d", t, dim, stored, n.Dim)
+		return c
 	}
-	size = (dim*t.bits() + 7) / 8
+	if int(t) >= len(scalarNames) {
+		c.size, c.loss = max(stored, 1), "a scalar quantizer keeps an approximation of each element"
+		c.unread = &unread{since: t.since(), why: fmt.Sprintf("its scalar quantizer is of type %d (since Faiss %s)", t,
+			t.since())}
+		return c
+	}
+	size := (dim*t.bits() + 7) / 8
 	want := int64(0)
 	switch t {
 	case sq8, sq4, sq6:
@@ -93,17 +135,17 @@ func (d *decoder) scalarQuantizer(n Info) (size int64, decode codec, loss string
 	if n.Rows == 0 && count == 0 {
 		want = 0 // not trained yet
 	}
-	if dim != int64(n.Dim) || stored != size || count != want {
+	if stored != size || count != want {
 		d.corrupt(at, "a scalar quantizer of type %d with dimension %d, codes of %d bytes and %d range values in an index of dimension %d",
 			t, dim, stored, count, n.Dim)
-		return 0, nil, ""
+		return c
 	}
 	q := &scalarCodec{scalarType: t, dim: n.Dim, size: int(size)}
 	if trained := d.floats(off, count, "the scalar quantizer's ranges"); count > 0 {
 		q.low, q.width = trained[:count/2], trained[count/2:]
 	}
 	q.fill()
-	return size, q, "a scalar quantizer stored each element in " + scalarNames[t]
+	return scalarCoding{size: size, codec: q, loss: "a scalar quantizer stored each element " + scalarNames[t]}
 }
 
 // scalarCodec decodes as Faiss's ScalarQuantizer does (faiss/impl/scalar_quantizer): low + (code+0.5)/(2^bits-1) * width.

@@ -20,7 +20,11 @@ import (
 
 // Helper reads float indexes with Faiss itself, for kinds that this package does not know. It loads a whole index to do
 // so, in a process of its own.
+//
+// What ctx has as transfer.Reporter is told while a process works.
 type Helper interface {
+	// Version is that of the Faiss that is linked, as "1.7.3".
+	Version() string
 	// Describe loads an index and says what it holds, but for Kind and Lossy. Errors are fault.Unsupported for a kind that can't be read
 	// faithfully in this way either, and fault.Corrupt when Faiss refuses the file or dies of it.
 	Describe(ctx context.Context, path string) (Info, error)
@@ -39,6 +43,7 @@ type Stream interface {
 // source is a set of index files as one sequence of rows.
 type source struct {
 	keyField, vectorField string
+	numbered              bool    // the ids of the files are left out
 	parts                 []*part // at least one
 	first, end            int64   // the rows that the job takes, numbered over all files
 }
@@ -54,7 +59,7 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 	if err != nil {
 		return nil, err
 	}
-	s := &source{keyField: src.KeyField, vectorField: src.VectorField}
+	s := &source{keyField: src.KeyField, vectorField: src.VectorField, numbered: src.Key == job.NoKey}
 	if s.keyField == "" {
 		s.keyField = "id"
 	}
@@ -64,6 +69,7 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 	for _, path := range paths {
 		p, err := openPart(ctx, path, helper)
 		if err == nil {
+			p.numbered, p.report = s.numbered || !p.info.IDs, transfer.Reporter(ctx)
 			p.first, s.end = s.end, s.end+p.info.Rows
 			s.parts = append(s.parts, p)
 			err = agree(s.parts[0], p)
@@ -81,7 +87,8 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 // agree refuses files that do not fit one collection.
 func agree(a, b *part) error {
 	if a.info.shape() != b.info.shape() {
-		return fault.New(fault.Config, "%s holds %s and %s holds %s; name them in a job each", a.path, a.info.shape(), b.path, b.info.shape())
+		return fault.New(fault.Config, "%s holds %s and %s holds %s; write a job for each", a.path, a.info.shape(),
+			b.path, b.info.shape())
 	}
 	return nil
 }
@@ -98,11 +105,12 @@ func (s *source) take(rows job.RowSlice) error {
 	total := s.end
 	switch {
 	case total == 0:
-		return fault.New(fault.Corrupt, "%s: the index holds no rows; add the vectors to it before it is written", s.parts[0].path)
+		return fault.New(fault.Config, "%s: the index holds no rows; add the vectors to it before it is written",
+			s.parts[0].path)
 	case rows.First < 0 || rows.Count < 0:
-		return fault.New(fault.Config, "source.faiss.rows: first and count can't be negative: %d, %d", rows.First, rows.Count)
+		return fault.New(fault.Config, "rows: first and count can't be negative: %d, %d", rows.First, rows.Count)
 	case rows.First >= total:
-		return fault.New(fault.Config, "source.faiss.rows.first is %d, and there are %d rows", rows.First, total)
+		return fault.New(fault.Config, "rows.first is %d, and there are %d rows", rows.First, total)
 	}
 	s.first = rows.First
 	if rows.Count > 0 && rows.Count < total-rows.First {
@@ -130,7 +138,7 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 			Fields: []*schemapb.FieldSchema{transfer.KeyField(s.keyField), vector}}},
 		Rows:          s.end - s.first,
 		Inputs:        s.taken(),
-		GeneratedKeys: !slices.ContainsFunc(s.parts, func(p *part) bool { return p.info.IDs }),
+		GeneratedKeys: !slices.ContainsFunc(s.parts, func(p *part) bool { return !p.numbered }),
 	}
 	var err error
 	if d.Identity, err = s.identity(); err != nil {
@@ -180,33 +188,50 @@ func (s *source) describeMetric(d *transfer.Description) {
 	d.Metric = info.Metric.Milvus()
 	switch {
 	case d.Metric == "":
-		d.Notes = append(d.Notes, fmt.Sprintf("the index was made for %v, which Milvus does not have: choose another with index.metric", info.Metric))
+		d.Notes = append(d.Notes, fmt.Sprintf("the index was made for %v, which Milvus does not have: searches in "+
+			"Milvus will find other neighbours", info.Metric))
 	case d.Metric == "IP" && info.Normalized:
-		d.Notes = append(d.Notes, "the index normalizes vectors and takes their inner product, which is cosine similarity: set index.metric: COSINE for queries that are not normalized")
-	case d.Metric == "IP":
-		d.Notes = append(d.Notes, "Faiss does not record whether inner product stands for cosine similarity: set index.metric: COSINE if it does")
+		d.Notes = append(d.Notes, "the index scales vectors to length 1 before it takes inner products: that is "+
+			"cosine similarity")
 	}
 }
 
 func (s *source) describeKeys(d *transfer.Description) {
-	with := 0
+	with, footers := 0, 0
 	for _, p := range s.parts {
 		if p.info.IDs {
 			with++
 		}
+		if p.info.Footer != "" {
+			footers++
+		}
 	}
 	switch {
+	case s.numbered && with > 0:
+		d.Notes = append(d.Notes, fmt.Sprintf("the ids in %d of %d files are left out (key: none): keys are row "+
+			"numbers, counted over all files", with, len(s.parts)))
 	case with == 0:
 		d.Notes = append(d.Notes, "the files hold no ids: keys are row numbers, counted over all files")
 	case with < len(s.parts):
 		d.Notes = append(d.Notes, fmt.Sprintf("%d of %d files hold ids; in the others keys are row numbers, counted over all files, which may repeat those ids", with, len(s.parts)))
 	}
+	if footers > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("%d of %d files end with %s: they are of an OpenSearch or "+
+			"Elasticsearch segment, and their ids are Lucene's "+
+			"numbers of documents in it, not the documents' _id", footers, len(s.parts), luceneName))
+	}
 }
 
-// Plan cuts the rows into ranges that do not cross from one file to the next.
-func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]transfer.Range, error) {
+// Plan cuts the rows into ranges that do not cross from one file to the next. It reads what tells whether ids and
+// rows belong together.
+func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]transfer.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
+	}
+	for _, p := range s.parts {
+		if err := p.check(ctx, report); err != nil {
+			return nil, err
+		}
 	}
 	ranges := transfer.RowRanges(s.taken(), rowsPerRange)
 	for i := range ranges {

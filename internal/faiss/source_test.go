@@ -34,6 +34,8 @@ func openSource(t *testing.T, src *job.FaissSource, helper Helper) (transfer.Sou
 	return s, d
 }
 
+var testLimit = transfer.BatchLimit{Rows: 11, Bytes: 1 << 20}
+
 func files(paths ...string) *job.FaissSource {
 	return &job.FaissSource{Files: job.Files{Paths: paths}}
 }
@@ -172,7 +174,7 @@ func TestDescriptions(t *testing.T) {
 		says   string // in lossy or notes
 		keys   bool
 	}{
-		{[]string{"testdata/flat-ip.faiss"}, "IP", "cosine", true},
+		{[]string{"testdata/flat-ip.faiss"}, "IP", "keys are row numbers", true},
 		{[]string{"testdata/flat-l1.faiss"}, "", "made for L1", true},
 		{[]string{"testdata/binary-idmap.faiss"}, "HAMMING", "", false},
 		{[]string{"testdata/ivf-sq8.faiss"}, "L2", "scalar quantizer stored each element in 8 bits", false},
@@ -240,14 +242,14 @@ func TestSourceErrors(t *testing.T) {
 		kind fault.Kind
 		says []string
 	}{
-		{files(), fault.Config, []string{"names no file"}},
+		{files(), fault.Config, []string{"names no Faiss file"}},
 		{files(empty), fault.NotFound, []string{empty, "holds no Faiss index"}},
 		{files("testdata/absent.faiss"), fault.NotFound, []string{"testdata/absent.faiss"}},
 		{files("testdata/flat-l2.faiss", "testdata/./flat-l2.faiss"), fault.Config, []string{"the same file"}},
 		{files("testdata/flat-l2.faiss", "testdata/binary-flat.faiss"), fault.Config, []string{"flat-l2.faiss", "binary-flat.faiss", "dimension 64"}},
 		{files("testdata/flat-l2.faiss", "testdata/flat-ip.faiss"), fault.Config, []string{"L2", "inner product"}},
 		{files("testdata/flat-l2.faiss", "testdata/sq4-odd.faiss"), fault.Config, []string{"dimension 16", "dimension 7"}},
-		{files("testdata/flat-empty.faiss"), fault.Corrupt, []string{"holds no rows"}},
+		{files("testdata/flat-empty.faiss"), fault.Config, []string{"holds no rows"}},
 		{files("testdata/residual-quantizer.faiss"), fault.Unsupported, []string{"IxRq", "built without go-faiss"}},
 		{slice(60, 0), fault.Config, []string{"rows.first is 60", "60 rows"}},
 		{slice(-1, 0), fault.Config, []string{"negative"}},
@@ -270,6 +272,8 @@ type fakeHelper struct {
 	open int
 	fail error
 }
+
+func (h *fakeHelper) Version() string { return "1.7.3" }
 
 func (h *fakeHelper) Describe(context.Context, string) (Info, error) { return h.info, h.fail }
 

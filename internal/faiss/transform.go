@@ -1,13 +1,10 @@
 package faiss
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"milvusdm/internal/fault"
 )
 
 // transform is a VectorTransform that can be undone, as far as Faiss undoes it.
@@ -18,6 +15,7 @@ type transform struct {
 	undo func(x, y []float32)
 	// loss says why x is not exactly what was transformed; "" when it is.
 	loss       string
+	lost       string // why it can't be undone at all
 	normalizes bool
 }
 
@@ -51,13 +49,18 @@ func (d *decoder) preTransform() *node {
 	out.losses = slices.Clip(out.losses)
 	width := inner.Dim
 	for _, t := range chain {
+		if t.lost != "" && (out.unread == nil || !out.unread.lost) {
+			out.unread = &unread{lost: true, why: "its vectors went through " + t.lost + ", " + cantUndo}
+		}
 		width = max(width, t.in)
 		out.Normalized = out.Normalized || t.normalizes
 		if t.loss != "" {
 			out.losses = append(out.losses, t.loss)
 		}
 	}
-	if len(chain) > 0 {
+	if out.unread != nil {
+		out.rows = nil
+	} else if len(chain) > 0 {
 		out.rows = &transformed{table: inner.rows, chain: chain, dim: n.Dim, inner: inner.Dim, width: width}
 	}
 	return out
@@ -101,38 +104,63 @@ func (t *transformed) undo(dst, v, x, y []float32) {
 	}
 }
 
-// transform reads a VectorTransform. Those that Faiss can't undo are refused.
+// transform reads a VectorTransform.
 func (d *decoder) transform() transform {
 	at := d.off
 	kind := string(d.next(4, "the kind of a transform"))
 	switch kind {
 	case "rrot":
-		return d.linear(at, "random rotation", 0)
+		return d.linear("random rotation", 0)
 	case "LTra":
-		return d.linear(at, "linear transform (OPQ)", 0)
+		return d.linear("linear transform (OPQ)", 0)
 	case "Pcam", "PcAm", "PCAm":
-		return d.pca(at, kind)
+		return d.pca(kind)
 	case "VNrm":
 		return d.normalization()
 	case "VCnt":
 		return d.centering()
 	case "RmDT":
 		return d.remap()
-	case "Viqm", "Viqt", "HRot":
-		d.lost(at, fmt.Sprintf("%q, a transform of ITQ or Hadamard,", kind))
-	default:
-		d.corrupt(at, "%q is not a kind of transform", kind)
+	case "Viqm":
+		d.skip(2*4, "the ITQ's parameters") // max_iter, seed
+		t := d.linear("ITQ", 0)
+		t.lost = "ITQ"
+		return t
+	case "Viqt":
+		return d.itq()
+	case "HRot":
+		d.skip(4, "the rotation's seed")
+		t := transform{name: "Hadamard rotation", lost: "a Hadamard rotation"}
+		d.dims(&t)
+		return t
 	}
+	d.corrupt(at, "%q is not a kind of transform", kind)
 	return transform{}
 }
 
-// errLost is why a transform is refused. Faiss, though it may say otherwise, knows no better: read from a file, it takes
-// every matrix for orthonormal, and what it then reconstructs are not the vectors that went in.
-var errLost = errors.New("it can't be undone, so this file can't give back the vectors that were put into it; use what it was made from")
-
-func (d *decoder) lost(at int64, what string) {
-	d.fail(fault.Unsupported, at, "vectors went through %s: %w", what, errLost)
+// itq reads ITQTransform, which is made of others.
+func (d *decoder) itq() transform {
+	d.vector(4, "the mean")
+	d.bool("do_pca")
+	for range 2 {
+		at := d.off
+		if kind := string(d.next(4, "the kind of a transform")); d.err == nil && (kind == "Viqt" || kind == "HRot") {
+			d.corrupt(at, "%q in an ITQ transform", kind)
+		}
+		if d.err == nil {
+			d.off = at
+			d.transform()
+		}
+	}
+	t := transform{name: "ITQ", lost: "ITQ"}
+	d.dims(&t)
+	return t
 }
+
+// cantUndo is why an index is refused. Faiss, though it may say otherwise, knows no better: read from a file, it
+// takes every matrix for orthonormal, and what it then reconstructs are not the vectors that went in.
+const cantUndo = "which can't be undone, so this file can't give back the vectors that were put into it; use what it " +
+	"was made from"
 
 // dims reads what every transform ends with.
 func (d *decoder) dims(t *transform) {
@@ -145,7 +173,7 @@ func (d *decoder) dims(t *transform) {
 }
 
 // pca reads PCAMatrix: a linear transform with what it was computed from.
-func (d *decoder) pca(at int64, kind string) transform {
+func (d *decoder) pca(kind string) transform {
 	power := d.float("eigen_power")
 	if kind == "Pcam" {
 		d.skip(4, "epsilon")
@@ -157,12 +185,13 @@ func (d *decoder) pca(at int64, kind string) transform {
 	d.vector(4, "the PCA's mean")
 	d.vector(4, "the PCA's eigenvalues")
 	d.vector(4, "the PCA's matrix")
-	return d.linear(at, "PCA", power)
+	return d.linear("PCA", power)
 }
 
 // linear reads LinearTransform, y = Ax + b. As in Faiss it can be undone if the rows of A are orthonormal; then
 // x = At(y - b).
-func (d *decoder) linear(at int64, name string, power float32) transform {
+func (d *decoder) linear(name string, power float32) transform {
+	at := d.off
 	biased := d.bool("have_bias")
 	off, count := d.vector(4, "the matrix of a transform")
 	biasOff, biasCount := d.vector(4, "the bias of a transform")
@@ -171,11 +200,14 @@ func (d *decoder) linear(at int64, name string, power float32) transform {
 	switch {
 	case d.err != nil:
 		return t
+	case count == 0:
+		t.lost = "an untrained " + name
+		return t
 	case count != int64(t.in)*int64(t.out) || biased && biasCount != int64(t.out):
 		d.corrupt(at, "a transform from dimension %d to %d with a matrix of %d elements and a bias of %d", t.in, t.out, count, biasCount)
 		return t
 	case power != 0:
-		d.lost(at, "PCA with whitening")
+		t.lost = "PCA with whitening"
 		return t
 	}
 	m := linear{a: d.floats(off, count, "the matrix of a transform"), in: t.in, out: t.out}
@@ -186,7 +218,7 @@ func (d *decoder) linear(at int64, name string, power float32) transform {
 		return t
 	}
 	if t.out > t.in || !m.orthonormal() {
-		d.lost(at, name+" that is not a rotation")
+		t.lost = "a " + name + " that is not a rotation"
 		return t
 	}
 	t.undo = m.undo

@@ -15,14 +15,18 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
 )
 
 // helper starts children. It implements faiss.Helper.
 type helper struct {
-	program string // "" is this one
+	program string        // "" is this one
+	version string        // of the Faiss that is linked
+	wait    time.Duration // for a frame; 0: by the file's size
 	mu      sync.Mutex
 	known   map[string]described
 }
@@ -33,9 +37,12 @@ type described struct {
 	info faiss.Info
 }
 
-func newHelper(program string) *helper {
-	return &helper{program: program, known: map[string]described{}}
+func newHelper(program, version string) *helper {
+	return &helper{program: program, version: version, known: map[string]described{}}
 }
+
+// Version implements faiss.Helper.
+func (h *helper) Version() string { return h.version }
 
 // Describe implements faiss.Helper. It remembers its answers, since each costs loading the index.
 func (h *helper) Describe(ctx context.Context, path string) (faiss.Info, error) {
@@ -85,6 +92,9 @@ type child struct {
 	printed output
 	info    info
 	vectors bool
+	// patience bounds the wait for a frame. report is told of signs of work meanwhile.
+	patience time.Duration
+	report   func(string)
 
 	frame   []byte
 	ids     []byte // of the rows of the frame that are not handed out yet
@@ -104,7 +114,8 @@ func (h *helper) start(ctx context.Context, path string, first, count int64, mod
 	if err != nil {
 		return nil, fmt.Errorf("start go-faiss for %s: %w", path, err)
 	}
-	c := &child{path: path, pipe: r, in: bufio.NewReaderSize(r, 64<<10), vectors: mode == modeVectors}
+	c := &child{path: path, pipe: r, in: bufio.NewReaderSize(r, 64<<10), vectors: mode == modeVectors,
+		patience: h.patience(path), report: transfer.Reporter(ctx)}
 	c.cmd = exec.Command(program, command, path, strconv.FormatInt(first, 10), strconv.FormatInt(count, 10), mode)
 	c.cmd.ExtraFiles = []*os.File{w}
 	c.cmd.Stdout, c.cmd.Stderr = &c.printed, &c.printed
@@ -121,9 +132,12 @@ func (h *helper) start(ctx context.Context, path string, first, count int64, mod
 	return c, nil
 }
 
-// next reads a frame. When ctx ends, the child does.
+// next reads a frame. When ctx or the child's time ends, the child does.
 func (c *child) next(ctx context.Context, limit int) (kind byte, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, errSlow)
+	defer cancel()
 	defer context.AfterFunc(ctx, c.kill)()
+	defer c.watch()()
 	kind, c.frame, err = readFrame(c.in, c.frame, limit)
 	switch {
 	case err != nil:
@@ -139,15 +153,30 @@ func (c *child) next(ctx context.Context, limit int) (kind byte, err error) {
 }
 
 func (f failure) fault(path string) error {
-	if f.Unsupported {
-		return fault.New(fault.Unsupported, "%s: Faiss can't read it for us: %s; write the vectors into a Flat index", path, f.Text)
+	if strings.Contains(f.Text, "could not open") {
+		kind := fault.Denied
+		if strings.Contains(f.Text, "No such file") {
+			kind = fault.NotFound
+		}
+		return fault.New(kind, "%s: Faiss: %s (%s)", path, f.Text, faiss.Here())
 	}
-	return fault.New(fault.Corrupt, "%s: Faiss refuses it: %s; copy it again or write it anew with faiss.write_index", path, f.Text)
+	if f.Unsupported {
+		return fault.New(fault.Unsupported, "%s: Faiss can't give its vectors back: %s; write the vectors that it "+
+			"was made from into a Flat index", path, f.Text)
+	}
+	return fault.New(fault.Corrupt, "%s: Faiss refuses it: %s; copy it again or write it again with faiss.write_index",
+		path, f.Text)
 }
 
 // died says what became of a child that sent no more frames.
 func (c *child) died(ctx context.Context, cause error) error {
-	if err := ctx.Err(); err != nil {
+	switch err := ctx.Err(); {
+	case errors.Is(context.Cause(ctx), errSlow):
+		return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was ended: it gave nothing "+
+			"for %v, which is long for a file of this size; "+
+			"the file is damaged, or reading it is very slow on this machine; write the vectors into a Flat index, "+
+			"which is read without go-faiss", c.path, c.patience)
+	case err != nil:
 		return err
 	}
 	c.kill() // if it talks nonsense
@@ -155,9 +184,12 @@ func (c *child) died(ctx context.Context, cause error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() == syscall.SIGKILL && errors.Is(cause, io.EOF) {
-			return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was killed, probably for want of memory: Faiss loads the whole index; free memory, or write the vectors into a Flat index, which is read piece by piece", c.path)
+			return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was killed, probably "+
+				"because memory ran out: Faiss loads the whole index; free memory, or write the vectors into a Flat "+
+				"index, which is read piece by piece", c.path)
 		}
-		return fault.New(fault.Corrupt, "%s: Faiss crashed while it read the file (%v%s), which is probably damaged: copy it again or write it anew with faiss.write_index",
+		return fault.New(fault.Corrupt, "%s: Faiss crashed while it read the file (%v%s), which is probably damaged: "+
+			"copy it again or write it again with faiss.write_index",
 			c.path, exit, c.printed.firstLine())
 	}
 	return fault.New(fault.Internal, "%s: go-faiss process: %w%s", c.path, cause, c.printed.firstLine())
@@ -177,7 +209,7 @@ func (c *child) readInfo(ctx context.Context) error {
 	return nil
 }
 
-const maxDim = 1 << 20
+const maxDim = 1 << 20 // Faiss's own bound
 
 func (c *child) expectEnd(ctx context.Context) error {
 	kind, err := c.next(ctx, frameBytes)

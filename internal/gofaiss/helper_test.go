@@ -12,11 +12,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
 )
 
 // The test program is its own child, or plays one: then its behaviour is the base name of the file that it is to read.
@@ -90,6 +92,9 @@ func play(args []string) int {
 		time.Sleep(time.Hour)
 	case "silent":
 		time.Sleep(time.Hour)
+	case "busy":
+		for end := time.Now().Add(time.Hour); time.Now().Before(end); {
+		}
 	case "large":
 		held.Rows = -1
 	}
@@ -127,7 +132,7 @@ func pretend(t *testing.T, how string) string {
 }
 
 func TestStream(t *testing.T) {
-	h, path := newHelper(""), pretend(t, "fine")
+	h, path := newHelper("", "1.7.3"), pretend(t, "fine")
 	i, err := h.Describe(t.Context(), path)
 	if err != nil || i.Rows != 1000 || i.Dim != 2 || !i.IDs {
 		t.Fatal(i, err)
@@ -164,7 +169,7 @@ func TestStream(t *testing.T) {
 
 // A description is asked for once, as long as the file is the same.
 func TestDescribeIsRemembered(t *testing.T) {
-	h, path := newHelper(""), pretend(t, "fine")
+	h, path := newHelper("", "1.7.3"), pretend(t, "fine")
 	if _, err := h.Describe(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
@@ -189,18 +194,18 @@ func TestFailures(t *testing.T) {
 		{"refused", fault.Corrupt, "it is bent"},
 		{"unsupported", fault.Unsupported, "no such kind"},
 		{"crash", fault.Corrupt, "SIGSEGV"},
-		{"killed", fault.Unsupported, "want of memory"},
+		{"killed", fault.Unsupported, "memory ran out"},
 		{"babble", fault.Corrupt, "crashed"},
 		{"large", fault.Corrupt, "-1 rows"},
 	} {
 		path := pretend(t, c.how)
-		_, err := newHelper("").Describe(t.Context(), path)
+		_, err := newHelper("", "1.7.3").Describe(t.Context(), path)
 		if fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %s %v", c.how, fault.KindOf(err), err)
 		}
 	}
 	for _, how := range []string{"crash-later", "stall-later"} {
-		s, err := newHelper("").Open(t.Context(), pretend(t, how), 0, 1000, true)
+		s, err := newHelper("", "1.7.3").Open(t.Context(), pretend(t, how), 0, 1000, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,8 +226,50 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if _, err := newHelper("").Describe(ctx, pretend(t, "silent")); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 10*time.Second {
+	if _, err := newHelper("", "1.7.3").Describe(ctx, pretend(t, "silent")); !errors.Is(err,
+		context.DeadlineExceeded) || time.Since(start) > 10*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+}
+
+// A child that gives nothing is ended when its time is over; meanwhile only signs of work are told.
+func TestTimeLimit(t *testing.T) {
+	for how, busy := range map[string]bool{"silent": false, "busy": true} {
+		h, path := newHelper("", "1.7.3"), pretend(t, how)
+		h.wait = 5 * time.Second
+		var mu sync.Mutex
+		told := 0
+		start := time.Now()
+		_, err := h.Describe(transfer.Reporting(t.Context(), func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if told++; !strings.Contains(text, "reading "+how) {
+				t.Errorf("told: %s", text)
+			}
+		}), path)
+		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "for 5s") ||
+			time.Since(start) > 20*time.Second {
+			t.Errorf("%s: after %v: %s %v", how, time.Since(start), fault.KindOf(err), err)
+		}
+		mu.Lock()
+		if most := 1; busy && told == 0 || !busy && told > most { // a program that sleeps works a little when it begins
+			t.Errorf("%s: told %d times", how, told)
+		}
+		mu.Unlock()
+	}
+	h := newHelper("", "1.7.3")
+	large := filepath.Join(t.TempDir(), "large")
+	f, err := os.Create(large)
+	if err == nil {
+		err = errors.Join(f.Truncate(10<<30), f.Close()) // sparse
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if small, big := h.patience("absent"), h.patience(large); small != leastPatience || big < 30*time.Minute ||
+		big > 2*time.Hour {
+		t.Errorf("%v and %v", small, big)
 	}
 }
 
@@ -231,7 +278,7 @@ const parenthood = "GOFAISS_TEST_PARENT"
 
 func beParent(path string) int {
 	_ = os.Unsetenv(parenthood) // fails for bad names only
-	_, err := newHelper("").Describe(context.Background(), path)
+	_, err := newHelper("", "1.7.3").Describe(context.Background(), path)
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }

@@ -8,6 +8,8 @@ package gofaiss
 #include <faiss/c_api/Index_c.h>
 #include <faiss/c_api/MetaIndexes_c.h>
 #include <faiss/c_api/error_c.h>
+
+extern const int milvusdm_faiss_version[3];
 */
 import "C"
 
@@ -29,7 +31,13 @@ import (
 	"milvusdm/internal/faiss"
 )
 
-var shared = newHelper("")
+var shared = newHelper("", linked())
+
+// linked is the version of the Faiss that is linked.
+func linked() string {
+	v := C.milvusdm_faiss_version
+	return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2])
+}
 
 // Helper returns what reads indexes in child processes of this program, which has to call [Run] first of all.
 func Helper() faiss.Helper { return shared }

@@ -23,6 +23,8 @@ type Job struct {
 	Compare *Source `json:"compare,omitempty" yaml:"compare" rule:"one"`
 	// How rows are moved.
 	Copy Copy `json:"copy" yaml:"copy"`
+	// Form is the form that the job was written in: "" for our own, or MilvusDM2. See Key.
+	Form string `json:"form,omitempty" yaml:"-"`
 }
 
 // Source is what is read: exactly one of its fields is set.
@@ -197,6 +199,8 @@ type FaissSource struct {
 	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field,default=id"`
 	// Name of the target's vector field.
 	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field,default=embedding"`
+	// "none" leaves the ids of the files out and numbers the rows. Without it, ids are the primary keys.
+	Key string `json:"key,omitempty" yaml:"key" rule:"is=no_key"`
 }
 
 // Mode says what to do with a target collection or partition that exists; the meaning is MilvusDM's.

@@ -102,6 +102,7 @@ func decodeMilvusDM2(d *strict.Decoder, root *yaml.Node, dir string) *Job {
 		return nil
 	}
 	j := file.job(inDir(dir, d.File))
+	j.Form = MilvusDM2
 	j.Name = targetName(j)
 	return j
 }

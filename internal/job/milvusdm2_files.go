@@ -6,6 +6,8 @@ import "milvusdm/internal/job/strict"
 type faissTask struct {
 	// Faiss index file; a list of them is taken too. Relative paths start at the working directory.
 	DataPath []string `yaml:"data_path" rule:"required,is=path"`
+	// "none" leaves the ids of the files out and numbers the rows. Without it, ids are the primary keys.
+	Key      string `yaml:"key" rule:"is=no_key"`
 	fileTask `yaml:",inline"`
 }
 
@@ -80,7 +82,8 @@ func (t *fileTask) check(keys strict.Keys, source *Source) {
 }
 
 func (t *faissTask) source() *Source {
-	return &Source{Faiss: &FaissSource{Files: Files{Paths: t.DataPath, Host: t.Host}, KeyField: "id", VectorField: "embedding"}}
+	return &Source{Faiss: &FaissSource{Files: Files{Paths: t.DataPath, Host: t.Host}, KeyField: "id",
+		VectorField: "embedding", Key: t.Key}}
 }
 
 func (t *hdf5Task) source() *Source {

@@ -41,7 +41,7 @@ func chooseIndex(field *schemapb.FieldSchema, wish job.Index, sourceMetric strin
 	}
 	ix.Metric = strings.ToUpper(ix.Metric)
 	if slices.Contains(binaryMetrics, ix.Metric) != binary {
-		return ix, fault.New(fault.Config, "target.milvus.index.metric: %s does not go with field %q of type %v; write %s",
+		return ix, fault.New(fault.Config, "the metric %s of the index does not go with field %q of type %v; write %s",
 			ix.Metric, field.GetName(), field.GetDataType(), map[bool]string{true: "HAMMING or JACCARD", false: "L2, IP or COSINE"}[binary])
 	}
 	switch {

@@ -6,6 +6,7 @@
 """
 import json
 import pathlib
+import pickle
 
 import faiss
 import numpy as np
@@ -272,15 +273,15 @@ index = faiss.index_binary_factory(BD, "BHNSW4")
 index.add(BITS)
 save("binary-hnsw", index, BITS)
 
-# kinds that only Faiss reads
+# graphs, and kinds that only Faiss reads
 many = vectors(150)  # a smaller graph can't be built
 index = faiss.index_factory(D, "NSG4,Flat")
 index.build_type = 0  # brute force
 index.add(many)
-save("nsgflat", index, many, reader="faiss")
+save("nsgflat", index, many)
 index = faiss.IndexNNDescentFlat(D, 8)
 index.add(many)
-save("nndescentflat", index, many, reader="faiss")
+save("nndescentflat", index, many)
 index = factory("RQ2x4")
 save("residual-quantizer", index, by_row(index), exact=False, reader="faiss")
 index = factory("LSQ2x4")
@@ -316,5 +317,182 @@ faiss.write_index(index, str(OUT / "refused-ivfpqr-ids.faiss"))
 index = factory("HNSW4,Flat")
 faiss.write_index(index, str(OUT / "refused-no-storage.faiss"), faiss.IO_FLAG_SKIP_STORAGE)
 
-(OUT / "manifest.json").write_text(json.dumps({"faiss": faiss.__version__, "fixtures": manifest}, indent=1) + "\n")
+# panorama: rows in batches, level by level
+for name, cls, d, levels, batch in [
+    ("panorama-l2", "IndexFlatL2Panorama", D, 4, 32), ("panorama-ip", "IndexFlatIPPanorama", D, 3, 7),
+    ("panorama-odd", "IndexFlatL2Panorama", 10, 7, 64),  # 7 levels of 2 elements: Faiss keeps 5
+]:
+    index = getattr(faiss, cls)(d, levels, batch)
+    given = vectors(N, d)
+    index.add(given)
+    assert (by_row(index) == given).all(), name
+    save(name, index, given)
+index = faiss.IndexIDMap2(faiss.IndexFlatL2Panorama(D, 4, 16))
+index.add_with_ids(X, IDS)
+save("idmap2-panorama", index, X, IDS)
+for name, levels, batch in [("ivf-panorama", 4, 24), ("ivf-panorama-odd", 7, 4)]:
+    index = faiss.IndexIVFFlatPanorama(faiss.IndexFlatL2(D), D, LISTS, levels, faiss.METRIC_L2, True, batch)
+    index.train(TRAIN)
+    index.add_with_ids(X, IDS)
+    order = list_ids(index)
+    row = {int(i): r for r, i in enumerate(IDS)}
+    save(name, index, X[[row[int(i)] for i in order]], order)
+index = faiss.IndexHNSWFlatPanorama(D, 4, 4)
+index.add(X)
+save("hnsw-panorama", index, X)
+index = faiss.IndexRefinePanorama(factory("IVF4,PQ4x4fs", n=0), faiss.IndexFlatL2Panorama(D, 4, 16))
+index.add(X)
+save("refine-panorama", index, X)
+
+# lists in a file of their own, which lies beside the index
+index = faiss.IndexIVFFlat(faiss.IndexFlatL2(D), D, 6)
+index.train(TRAIN)
+disk = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(OUT / "ivf-ondisk.ivfdata"))
+index.replace_invlists(disk)
+index.add_with_ids(X[:40], IDS[:40])
+index.add_with_ids(X[40:], IDS[40:])
+order = list_ids(index)
+row = {int(i): r for r, i in enumerate(IDS)}
+save("ivf-ondisk", index, X[[row[int(i)] for i in order]], order)
+at = (OUT / "ivf-ondisk.faiss").read_bytes()  # the name that it states is that of another machine's file
+for path in [str(OUT / "ivf-ondisk.ivfdata").encode()]:
+    elsewhere = b"/elsewhere/ivf-ondisk.ivfdata"
+    size = lambda name: len(name).to_bytes(8, "little")
+    (OUT / "ivf-ondisk.faiss").write_bytes(at.replace(size(path) + path, size(elsewhere) + elsewhere))
+
+# other graphs
+index = faiss.IndexHNSWCagra(D, 4, faiss.METRIC_L2)
+index.base_level_only = False
+index.add(X)
+save("hnsw-cagra", index, X)
+small = vectors(150, 4)
+index = faiss.IndexNNDescentFlat(4, 8)
+index.add(small)
+save("nndescent-small", index, small)
+index = faiss.IndexNSGSQ(D, faiss.ScalarQuantizer.QT_8bit, 4)
+index.build_type = 0
+index.train(many)
+index.add(many)
+save("nsg-sq", index, by_row(index), exact=False)
+index = faiss.IndexBinaryMultiHash(BD, 2, 8)
+index.add(BITS)
+save("binary-multi-hash", index, BITS)
+index = faiss.IndexBinaryHNSWCagra(BD, 4)
+index.base_level_only = False
+index.add(BITS)
+save("binary-hnsw-cagra", index, BITS)
+
+# coarse quantizers of kinds whose rows are not read: the vectors behind them are
+FEW, CELLS = 20, 16
+
+
+def behind(name, quantizer, metric=faiss.METRIC_L2):
+    """An IVFFlat with custom ids whose lists are chosen by quantizer, which holds CELLS centroids."""
+    if not quantizer.is_trained:
+        quantizer.train(TRAIN)
+    if quantizer.ntotal == 0:
+        quantizer.add(TRAIN[:CELLS])
+    index = faiss.IndexIVFFlat(quantizer, D, quantizer.ntotal, metric)
+    index.is_trained = True
+    # lists are chosen here: some quantizers can't search before they are tuned
+    index.add_core(FEW, faiss.swig_ptr(X), faiss.swig_ptr(IDS), faiss.swig_ptr(np.arange(FEW, dtype="int64") % 7))
+    order = list_ids(index)
+    row = {int(i): r for r, i in enumerate(IDS)}
+    save("behind-" + name, index, X[[row[int(i)] for i in order]], order)
+
+
+def quantizers():
+    """Indexes of the kinds whose structure is passed over, empty, by names that this Faiss has."""
+    flat = lambda: faiss.IndexFlatL2(D)
+    made = {
+        "ivf-fastscan-rflat": lambda: faiss.index_factory(D, "IVF4,PQ4x4fs,RFlat"), "fastscan": lambda: faiss.index_factory(D, "PQ4x4fs"),
+        "ivf-fastscan": lambda: faiss.index_factory(D, "IVF4,PQ4x4fs"),
+        "whitened": lambda: faiss.index_factory(D, "PCAW8,Flat"), "itq": lambda: faiss.index_factory(D, "ITQ8,LSH"),
+        "lsh": lambda: faiss.index_factory(D, "LSH"), "lsh-thresholds": lambda: faiss.index_factory(D, "LSHrt"),
+        "2layer": lambda: two_layer(), "ivfpqr": lambda: faiss.IndexIVFPQR(flat(), D, 4, 4, 4, 4, 4),
+        "spectral": lambda: faiss.IndexIVFSpectralHash(flat(), D, 4, 16, 1.0),
+        "dedup": lambda: faiss.IndexIVFFlatDedup(flat(), D, 4),
+    }
+    for label, text in [
+        ("rq", "RQ2x4"), ("rq-norms", "RQ2x4_Nqint8"), ("rq-clustered", "RQ2x4_Ncqint8"), ("lsq", "LSQ2x4"), ("lsq-norms", "LSQ2x4_Ncqint4"),
+        ("prq", "PRQ2x2x4"), ("plsq", "PLSQ2x2x4"), ("rq-fastscan", "RQ2x4fs_Nrq2x4"), ("lsq-fastscan", "LSQ2x4fs_Nlsq2x4"),
+        ("prq-fastscan", "PRQ2x2x4fs_Nrq2x4"), ("plsq-fastscan", "PLSQ2x2x4fs_Nlsq2x4"), ("ivf-rq", "IVF4,RQ2x4"), ("ivf-lsq", "IVF4,LSQ2x4"),
+        ("ivf-prq", "IVF4,PRQ2x2x4"), ("ivf-plsq", "IVF4,PLSQ2x2x4"), ("ivf-rq-fastscan", "IVF4,RQ2x4fs_Nrq2x4"),
+        ("ivf-lsq-fastscan", "IVF4,LSQ2x4fs_Nlsq2x4"), ("ivf-prq-fastscan", "IVF4,PRQ2x2x4fs_Nrq2x4"),
+        ("ivf-plsq-fastscan", "IVF4,PLSQ2x2x4fs_Nlsq2x4"),
+    ]:
+        made[label] = lambda text=text: faiss.index_factory(D, text)
+    newer = {
+        "rabitq": lambda: faiss.IndexRaBitQ(D), "rabitq-bits": lambda: faiss.IndexRaBitQ(D, faiss.METRIC_L2, 4),
+        "ivf-rabitq": lambda: faiss.IndexIVFRaBitQ(flat(), D, 4), "rabitq-fastscan": lambda: faiss.IndexRaBitQFastScan(D),
+        "ivf-rabitq-bits": lambda: faiss.IndexIVFRaBitQ(flat(), D, 4, faiss.METRIC_L2, True, 4),
+        "ivf-rabitq-fastscan": lambda: faiss.IndexIVFRaBitQFastScan(flat(), D, 4),
+        "eden": lambda: faiss.index_factory(D, "EDEN4"), "ivf-eden": lambda: faiss.index_factory(D, "IVF4,EDEN4"),
+        "turbo": lambda: faiss.IndexScalarQuantizer(D, faiss.ScalarQuantizer.QT_4bit_tqmse),
+        "hadamard": lambda: faiss.IndexPreTransform(faiss.HadamardRotation(D), flat()),
+    }
+    return {**made, **newer}
+
+
+def two_layer():
+    index = faiss.Index2Layer(faiss.IndexFlatL2(D), 4, 4, 4)
+    index.pq = faiss.ProductQuantizer(D, 4, 4)
+    index.code_size_2, index.code_size = index.pq.code_size, index.code_size_1 + index.pq.code_size
+    return index
+
+
+# closed: the kinds alone, with IDMap around them; the name of the kind is index_read.cpp's
+closed = []
+for label, make in quantizers().items():
+    try:
+        quantizer = make()
+        behind(label, quantizer)
+    except (AttributeError, RuntimeError) as e:  # this Faiss has no such kind
+        print(f"{label}: {str(e)[:150]}")
+        continue
+    if label in ("itq", "whitened", "hadamard", "fastscan", "lsh", "ivf-fastscan-rflat"):
+        continue
+    faiss.write_index(quantizer, str(OUT / f"closed-{label}.faiss"))
+    closed.append({"name": f"closed-{label}", "kind": type(faiss.downcast_index(quantizer)).__name__.removeprefix("Index"), "rows": int(quantizer.ntotal)})
+for label, kind in [("minmax", faiss.IndexRowwiseMinMax), ("minmax-fp16", faiss.IndexRowwiseMinMaxFP16)]:  # codecs, which hold no rows
+    index = kind(faiss.IndexScalarQuantizer(D, faiss.ScalarQuantizer.QT_8bit))
+    index.train(TRAIN)
+    faiss.write_index(index, str(OUT / f"closed-{label}.faiss"))
+    closed.append({"name": f"closed-{label}", "kind": type(index).__name__.removeprefix("Index"), "rows": 0})
+quantizer = faiss.ResidualCoarseQuantizer(D, 2, 2)
+quantizer.train(TRAIN)
+behind("residual-coarse", quantizer)
+index = faiss.IndexIVFPQ(quantizer, D, quantizer.ntotal, 4, 4)  # its codes are relative to centroids that are not read
+index.train(TRAIN)
+index.add(X[:FEW])
+faiss.write_index(index, str(OUT / "closed-ivfpq-residual-coarse.faiss"))
+closed.append({"name": "closed-ivfpq-residual-coarse", "kind": "IVFPQ", "rows": FEW})
+index = faiss.IndexIVFIndependentQuantizer(faiss.IndexFlatL2(D), faiss.IndexIVFFlat(faiss.IndexFlatL2(8), 8, LISTS), faiss.PCAMatrix(D, 8))
+index.own_fields = False
+index.train(TRAIN)
+index.add(X[:FEW])
+faiss.write_index(index, str(OUT / "closed-independent.faiss"))
+closed.append({"name": "closed-independent", "kind": "IVFIndependentQuantizer", "rows": int(index.ntotal)})
+
+# ids were removed from an IDMap over IVF: the map moves up, the places in the lists do not
+for name, kind, removed, more in [("refused-removed-outside", faiss.IndexIDMap, IDS[5:9], 0), ("refused-removed-twice", faiss.IndexIDMap2, IDS[:9], 9)]:
+    index = kind(factory("IVF4,Flat", n=0))
+    index.add_with_ids(X[:50], IDS[:50])
+    index.remove_ids(removed)
+    if more:
+        index.add_with_ids(X[50:50 + more], IDS[50:50 + more])
+    faiss.write_index(index, str(OUT / f"{name}.faiss"))
+index = faiss.IndexIDMap2(factory("IVF4,Flat", n=0))  # the last ones: map and places still agree
+index.add_with_ids(X[:50], IDS[:50])
+index.remove_ids(IDS[45:50])
+order = list_ids(faiss.downcast_index(index.index))
+save("idmap2-ivf-removed-last", index, X[order], IDS[order])
+
+# pickles that hold an index, as LangChain's serialize_to_bytes
+tiny = faiss.IndexFlatL2(4)
+tiny.add(vectors(3, 4))
+for protocol in (2, 4, 5):
+    (OUT / f"foreign-{protocol}.pkl").write_bytes(pickle.dumps((tiny, {0: "a"}), protocol=protocol))
+
+(OUT / "manifest.json").write_text(json.dumps({"faiss": faiss.__version__, "fixtures": manifest, "closed": closed}, indent=1) + "\n")
 print(len(manifest), "fixtures", sum(p.stat().st_size for p in OUT.iterdir()), "bytes")
