@@ -24,7 +24,8 @@ type part struct {
 	index  *Index // nil: the helper reads the file
 	helper Helper
 
-	first int64 // number of the file's row 0 over all files
+	first  int64 // number of the file's row 0 over all files
+	offset int64 // is added to row numbers that are keys
 }
 
 // end is the number of the row behind the last.
@@ -167,7 +168,7 @@ func (r *rowReader) read(ctx context.Context, vectors []byte, keys []int64) erro
 	}
 	if !r.info.IDs {
 		for i := range keys {
-			keys[i] = r.row + int64(i)
+			keys[i] = r.offset + r.row + int64(i)
 		}
 	}
 	r.row += int64(len(keys))

@@ -40,6 +40,7 @@ type Stream interface {
 type source struct {
 	keyField, vectorField string
 	parts                 []*part // at least one
+	behind                bool    // keys begin behind the target's, which is yet to be found out
 	first, end            int64   // the rows that the job takes, numbered over all files
 }
 
@@ -54,7 +55,7 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 	if err != nil {
 		return nil, err
 	}
-	s := &source{keyField: src.KeyField, vectorField: src.VectorField}
+	s := &source{keyField: src.KeyField, vectorField: src.VectorField, behind: src.KeyOffset == job.KeyOffsetAuto}
 	if s.keyField == "" {
 		s.keyField = "id"
 	}
@@ -65,12 +66,17 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 		p, err := openPart(ctx, path, helper)
 		if err == nil {
 			p.first, s.end = s.end, s.end+p.info.Rows
+			p.offset = src.FirstKey()
 			s.parts = append(s.parts, p)
 			err = agree(s.parts[0], p)
 		}
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+	}
+	if src.KeyOffset != "" && s.someIDs() {
+		err := fault.New(fault.Config, "%s: key_offset is for files without ids; leave it out", s.parts[0].path)
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.take(src.Rows); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -130,7 +136,8 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 			Fields: []*schemapb.FieldSchema{transfer.KeyField(s.keyField), vector}}},
 		Rows:          s.end - s.first,
 		Inputs:        s.taken(),
-		GeneratedKeys: !slices.ContainsFunc(s.parts, func(p *part) bool { return p.info.IDs }),
+		GeneratedKeys: !s.someIDs(),
+		KeysBehind:    s.behind,
 	}
 	var err error
 	if d.Identity, err = s.identity(); err != nil {
@@ -187,6 +194,9 @@ func (s *source) describeMetric(d *transfer.Description) {
 		d.Notes = append(d.Notes, "Faiss does not record whether inner product stands for cosine similarity: set index.metric: COSINE if it does")
 	}
 }
+
+// someIDs reports whether any file holds ids.
+func (s *source) someIDs() bool { return slices.ContainsFunc(s.parts, func(p *part) bool { return p.info.IDs }) }
 
 func (s *source) describeKeys(d *transfer.Description) {
 	with := 0
@@ -247,6 +257,10 @@ func (s *source) partOf(row int64) *part {
 }
 
 func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+	if s.behind {
+		return nil, fault.New(fault.Config, "key_offset: auto is found out when rows are copied; write the number of the first key, "+
+			"which the plan and the report of the copy tell")
+	}
 	if from.IsZero() {
 		from = r.From
 	}

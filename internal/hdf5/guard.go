@@ -50,7 +50,7 @@ func checkSource(ctx context.Context, in, out *os.File) error {
 	if err := json.NewDecoder(in).Decode(&j); err != nil {
 		return err
 	}
-	states, err := findFiles(j.Paths)
+	states, err := findFiles(&j)
 	if err != nil {
 		return err
 	}

@@ -96,11 +96,11 @@ func TestUnreadableFiles(t *testing.T) {
 		{filepath.Join(dir, "absent.h5"), "absent.h5", fault.NotFound},
 		{noFiles, "holds no HDF5 files", fault.NotFound},
 		{write("empty.h5", ""), "is empty", fault.Corrupt},
-		{write("array.h5", "\x93NUMPY\x01\x00"), "NumPy array", fault.Corrupt},
-		{write("index.h5", "IxF2........"), "Faiss index", fault.Corrupt},
-		{write("pointer.h5", "version https://git-lfs.github.com/spec/v1\n"), "Git LFS", fault.Corrupt},
+		{write("array.h5", "\x93NUMPY\x01\x00"), "NumPy array", fault.Unsupported},
+		{write("index.h5", "IxF2........"), "Faiss index", fault.Unsupported},
+		{write("pointer.h5", "version https://git-lfs.github.com/spec/v1\n"), "Git LFS", fault.Unsupported},
 		{write("zeros.h5", strings.Repeat("\x00", 5000)), "zeros", fault.Corrupt},
-		{write("text.h5", "hello"), `"hello"`, fault.Corrupt},
+		{write("text.h5", "hello"), `"hello"`, fault.Unsupported},
 		{write("begins.h5", signature), "can't be opened", fault.Corrupt},
 	} {
 		_, err := Open(t.Context(), sourceOf(c.path))

@@ -115,6 +115,11 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 	if err := holds(s.version, plan.Schema); err != nil {
 		return err
 	}
+	if from.Settings == nil { // what a server has, another takes
+		if err := limits(plan.Schema); err != nil {
+			return err
+		}
+	}
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
 	}
@@ -202,8 +207,10 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 	if err != nil {
 		return err
 	}
-	plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there)
-	return err
+	if plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there); err != nil || !from.KeysBehind {
+		return err
+	}
+	return s.planFirstKey(ctx, plan, from)
 }
 
 // countExisting counts the rows that stand in the collection, where that can be known without loading it.
