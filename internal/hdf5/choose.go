@@ -153,10 +153,14 @@ func naturally(a, b string) int {
 
 // refuseSparse refuses ann-benchmarks' sparse sets: the items of all sets end to end, and how many each set has beside them.
 func (p *place) refuseSparse() error {
-	if !p.group {
-		return nil
+	if !p.group && path.Base(p.path) == "train" {
+		above, err := placeAt(p.file, p.job, path.Dir(p.path))
+		if err != nil {
+			return err
+		}
+		return above.refuseSparse()
 	}
-	if !p.has("train") {
+	if !p.group || !p.has("train") {
 		return nil
 	}
 	g, err := p.file.openGroup(p.path)

@@ -173,8 +173,12 @@ func (p *place) vectorShape(c cells) error {
 	case c.width < 1:
 		return fault.New(fault.Corrupt, "%s: %s has rows of no elements", f.name, c.path)
 	case !c.hasRows():
+		hint := ""
+		if c.elem.isFloat() { // other numbers are rarely one vector
+			hint = p.advise([]change{{"layout", "objects"}})
+		}
 		return fault.New(fault.Unsupported, "%s: %s holds one value for each of %d rows, or is a single vector of %d: it has one dimension, "+
-			"and vectors are read from rows of several%s", f.name, c.path, c.rows(), c.rows(), p.advise([]change{{"layout", "objects"}}))
+			"and vectors are read from rows of several%s", f.name, c.path, c.rows(), c.rows(), hint)
 	case c.width == 1 && c.parts[0].data.matlab:
 		return fault.New(fault.Unsupported, "%s: %s holds a single number in each of %d rows, which is no vector", f.name, c.path, c.rows())
 	case c.elem.class == classUint && c.elem.size == 1 && !p.file.trying:

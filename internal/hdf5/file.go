@@ -179,40 +179,41 @@ func externalLink(file, object string) error {
 
 // locate finds an object by its path. found is false if there is none.
 func (f *file) locate(object string) (here entry, found bool, err error) {
-	here, parent := entry{name: "/", group: true}, "/"
-	for _, name := range strings.Split(strings.Trim(path.Clean("/"+object), "/"), "/") {
-		if name == "" {
-			return here, true, nil
-		}
-		if !here.group {
-			return here, false, nil
-		}
-		g, err := f.openGroup(parent)
-		if err != nil {
-			return here, false, err
-		}
-		kind, err := kindOf(g, name)
-		g.Close()
-		if err != nil {
-			return here, false, f.corrupt(err, "look for %s", path.Join(parent, name))
-		}
-		if kind == memberAbsent {
-			return here, false, nil
-		}
-		here = f.entryOf(parent, name, kind, true)
-		if here.external {
-			return here, false, externalLink(f.name, path.Join(parent, name))
-		}
-		parent = path.Join(parent, name)
+	object = path.Clean("/" + object)
+	if object == "/" {
+		return entry{name: "/", group: true}, true, nil
 	}
-	return here, true, nil
+	parent, name := path.Split(object)
+	g, err := f.openGroup(path.Clean(parent))
+	if err != nil {
+		switch text := err.Error(); {
+		case strings.Contains(text, "external"):
+			return here, false, externalLink(f.name, object)
+		case strings.Contains(text, "doesn't exist"), strings.Contains(text, "not found"), strings.Contains(text, "not a group"):
+			return here, false, nil
+		}
+		return here, false, err
+	}
+	defer g.Close()
+	kind, err := kindOf(g, name)
+	switch {
+	case err != nil:
+		return here, false, f.corrupt(err, "look for %s", object)
+	case kind == memberAbsent:
+		return here, false, nil
+	case kind == memberExternal:
+		return here, false, externalLink(f.name, object)
+	}
+	return f.entryOf(parent, name, kind, true), true, nil
 }
 
 // dataset is what a dataset is, without being open.
 type dataset struct {
 	path string
 	elem elemType
-	dims []int64 // empty for a single value
+	// stored is elem as the file has it: a mark may say that it is meant as another.
+	stored elemType
+	dims   []int64 // empty for a single value
 	// turned: a row of the dataset's program is a column in the file, as MATLAB stores matrices.
 	turned bool
 	matlab bool
@@ -282,7 +283,7 @@ func (f *file) describe(object string) (*dataset, error) {
 	if err != nil {
 		return nil, f.corrupt(err, "extent of dataset %s", object)
 	}
-	out.written = math.MaxInt64
+	out.written, out.stored = math.MaxInt64, out.elem
 	return out, f.corrupt(f.readMarks(d, out), "attributes of dataset %s", object)
 }
 

@@ -77,7 +77,11 @@ func (p *place) adviseLengths(t *table, first *column) string {
 	if !t.hasKey || first.source == "" {
 		return ""
 	}
-	return p.advise([]change{{"key", keyNumbered}, {"except", first.source}}, []change{{"key", keyNumbered}})
+	hint := p.advise([]change{{"key", keyNumbered}, {"except", first.source}}, []change{{"key", keyNumbered}})
+	if hint == "" {
+		return ""
+	}
+	return hint + ", which numbers the rows and leaves those keys out"
 }
 
 // name gives fields the names that they have in the target: the job's, else those in the file, as far as Milvus takes them.
@@ -147,7 +151,10 @@ func (p *place) noVectors(t *table) error {
 			columns = append(columns, c.source)
 		}
 	}
-	hint := p.advise([]change{{"layout", "objects"}})
+	hint := ""
+	if len(columns) > 0 {
+		hint = p.advise([]change{{"layout", "objects"}})
+	}
 	if hint != "" {
 		hint += ", if each dataset is one vector"
 	}

@@ -51,6 +51,9 @@ func detect(f *file, j *job.HDF5Source) (*table, error) {
 			return nil, err
 		}
 	}
+	if j.VectorColumns != nil && !slices.Contains([]job.HDF5Layout{job.LayoutGroup, job.LayoutCompound, job.LayoutPandas, job.LayoutExport}, layout) {
+		return nil, fault.New(fault.Config, "%s: %s is for layouts group, compound and pandas, and this is %s; leave it out", f.name, p.key("vector_columns"), layout)
+	}
 	t, err := layouts[layout](p)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,10 @@ func guess(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, error) {
 	if !p.group {
 		return guessDataset(p), p, nil
 	}
+	if len(seen) > maxNesting {
+		return "", nil, fault.New(fault.Unsupported, "%s: groups lie in each other more than %d deep; name the one with the vectors with %s", p.file.name,
+			maxNesting, p.key("object"))
+	}
 	if p.file.wasSeen(p.path, seen) {
 		return "", nil, fault.New(fault.Config, "%s: group %s holds itself and no dataset; the file holds %s", p.file.name, p.path, p.file.contents())
 	}
@@ -117,6 +124,9 @@ func guess(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, error) {
 	return guessGroup(p, seen)
 }
 
+// maxNesting bounds how deep an only group in an only group is looked into.
+const maxNesting = 100
+
 // guessGroup tells the layout from what a group without marks holds.
 func guessGroup(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, error) {
 	datasets, groups := p.datasets(), p.groups()
@@ -137,6 +147,8 @@ func guessGroup(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, erro
 		}
 	}
 	switch {
+	case len(datasets) == 0 && len(groups) == 0 && p.members[0].external:
+		return "", nil, externalLink(p.file.name, path.Join(p.path, p.members[0].name))
 	case len(datasets) == 0:
 		return "", nil, fault.New(fault.Config, "%s: group %s holds %d groups and no dataset; say which one to read. The file holds %s%s",
 			p.file.name, p.path, len(groups), p.file.contents(), p.adviseObjects())

@@ -42,8 +42,8 @@ const mostChecked = 4096
 
 // objectsIn returns the list of a group's objects if each is one vector, or why it is none.
 func (p *place) objectsIn() (*objectList, string, error) {
-	if !p.group {
-		return nil, "is a dataset", nil
+	if !p.group { // a list of one
+		return p.checkObjects(&objectList{group: path.Dir(p.path), names: []string{path.Base(p.path)}}, false)
 	}
 	o := &objectList{group: p.path}
 	groups := false
@@ -145,6 +145,13 @@ func (o *objectList) usual() bool {
 
 // readObjects reads a group of one dataset, or one group of a dataset, per vector. The name is the key.
 func readObjects(p *place) (*table, error) {
+	var names []string
+	for _, e := range p.members {
+		names = append(names, e.name)
+	}
+	if err := p.checkNames(names); err != nil {
+		return nil, err
+	}
 	o, why, err := p.objectsIn()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package hdf5
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -188,9 +189,11 @@ func (p *place) frameIndex() (*dataset, string, error) {
 	if len(d.dims) != 1 || !d.elem.isInt() && d.elem.class != classFixed {
 		return nil, fmt.Sprintf("of a type that is not read (%v)", d), nil
 	}
-	valueType, err := p.attribute(d, "value_type")
-	if err != nil || valueType != "" {
-		return nil, "of " + valueType, err
+	for _, name := range []string{"value_type", "kind"} {
+		kind, err := p.attribute(d, name)
+		if err != nil || kind != "" && kind != "integer" && kind != "string" {
+			return nil, "of " + kind, err
+		}
 	}
 	return d, "", p.file.usableRows(d)
 }
@@ -253,6 +256,9 @@ func (p *place) addFrame(t *table, columns []frameColumn, index *dataset, key st
 		return fault.New(fault.Config, "%s: %s has no floating-point columns, which would be the vector%s", p.file.name, p.path,
 			p.advise([]change{{"vector", "FloatVector"}}))
 	}
+	if err := p.orderColumns(vector); err != nil {
+		return err
+	}
 	col, err := newVector(p, orElse(p.job.VectorField, "embedding"), join(vector, p.path), p.frameVectorType(), false)
 	if err != nil {
 		return err
@@ -277,6 +283,26 @@ func (p *place) frameVectorType() schemapb.DataType {
 		return want
 	}
 	return schemapb.DataType_FloatVector
+}
+
+// orderColumns puts the columns into the order of vector_columns.
+func (p *place) orderColumns(vector []frameColumn) error {
+	place := func(c frameColumn) int {
+		return slices.IndexFunc(p.job.VectorColumns, func(pattern string) bool { return matches(pattern, c.name) })
+	}
+	for _, pattern := range p.job.VectorColumns {
+		if !slices.ContainsFunc(vector, func(c frameColumn) bool { return matches(pattern, c.name) }) {
+			return fault.New(fault.Config, "%s: %s names %q, which is no column of %s; there is %s", p.file.name, p.key("vector_columns"), pattern, p.path,
+				few(namesOf(vector)))
+		}
+	}
+	for _, c := range vector {
+		if e := c.elem(); !e.isFloat() && !e.isInt() && p.job.VectorColumns != nil {
+			return fault.New(fault.Config, "%s: %s names %s, which holds %v and not one number a row", p.file.name, p.key("vector_columns"), c.name, e)
+		}
+	}
+	slices.SortStableFunc(vector, func(a, b frameColumn) int { return cmp.Compare(place(a), place(b)) })
+	return nil
 }
 
 // inVector says which columns make up the vector.

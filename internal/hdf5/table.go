@@ -176,7 +176,7 @@ func (o *openTable) unchanged(open *hdf5.Dataset, seen *dataset) error {
 	if err != nil {
 		return err
 	}
-	if fmt.Sprint(dims) != fmt.Sprint(seen.dims) || !elem.equal(seen.elem) {
+	if fmt.Sprint(dims) != fmt.Sprint(seen.dims) || !elem.equal(seen.stored) {
 		return fault.New(fault.SourceChanged, "%s: %s is no longer what was planned: %v", o.file.name, seen.path, seen)
 	}
 	return nil

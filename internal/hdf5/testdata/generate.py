@@ -451,17 +451,22 @@ def pandas_frames():
     refused("pandas-multi.h5", "Unsupported", "MultiIndex")
 
 
-for write in (milvusdm, ann, group, compound, pandas_frames):
-    write()
-for c in cases:  # names that Python has for itself, or that are said twice above
-    j = c["job"]
-    if "slice" in j:
-        j["rows"] = j.pop("slice")
-    if "key_name" in j:
-        j["key"] = j.pop("key_name")
-    if "key_none" in j:
-        del j["key_none"]
-        j["key"] = "none"
-with open(os.path.join(HERE, "manifest.json"), "w") as f:
-    json.dump(cases, f, indent=1, ensure_ascii=False)
-    f.write("\n")
+def write_manifest(name):
+    for c in cases:  # names that Python has for itself, or that are said twice above
+        j = c["job"]
+        if "slice" in j:
+            j["rows"] = j.pop("slice")
+        if "key_name" in j:
+            j["key"] = j.pop("key_name")
+        if "key_none" in j:
+            del j["key_none"]
+            j["key"] = "none"
+    with open(os.path.join(HERE, name), "w") as f:
+        json.dump(cases, f, indent=1, ensure_ascii=False)
+        f.write("\n")
+
+
+if __name__ == "__main__":
+    for write in (milvusdm, ann, group, compound, pandas_frames):
+        write()
+    write_manifest("manifest.json")
