@@ -265,6 +265,11 @@ func (f *file) describe(object string) (*dataset, error) {
 		return nil, err
 	}
 	defer d.Close()
+	return f.describeOpen(d, object)
+}
+
+// describeOpen is describe of a dataset that is open.
+func (f *file) describeOpen(d *hdf5.Dataset, object string) (*dataset, error) {
 	t, err := d.Datatype()
 	if err != nil {
 		return nil, f.corrupt(libraryError(err), "type of dataset %s", object)

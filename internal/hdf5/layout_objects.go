@@ -254,7 +254,12 @@ func (o *objectList) read(c *openColumn, row int64, n int, dst unsafe.Pointer) e
 }
 
 func (o *objectList) readOne(f *file, p *openPart, name string, mem *hdf5.Dataspace, dst unsafe.Pointer) error {
-	d, err := f.describe(name)
+	open, err := f.openDataset(name, nil)
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	d, err := f.describeOpen(open, name)
 	if err != nil {
 		return err
 	}
@@ -264,14 +269,6 @@ func (o *objectList) readOne(f *file, p *openPart, name string, mem *hdf5.Datasp
 	if err := f.usable(d); err != nil {
 		return err
 	}
-	if d.written < d.rows() {
-		return fault.New(fault.Corrupt, "%s: %v: was not written whole: its program ended before it was done", f.name, d)
-	}
-	open, err := f.openDataset(name, nil)
-	if err != nil {
-		return err
-	}
-	defer open.Close()
 	space := open.Space()
 	if space == nil {
 		return fmt.Errorf("%s: no dataspace", name)
