@@ -196,7 +196,9 @@ func (s *source) describeMetric(d *transfer.Description) {
 }
 
 // someIDs reports whether any file holds ids.
-func (s *source) someIDs() bool { return slices.ContainsFunc(s.parts, func(p *part) bool { return p.info.IDs }) }
+func (s *source) someIDs() bool {
+	return slices.ContainsFunc(s.parts, func(p *part) bool { return p.info.IDs })
+}
 
 func (s *source) describeKeys(d *transfer.Description) {
 	with := 0

@@ -121,6 +121,9 @@ func newVector(p *place, name string, c cells, want schemapb.DataType, bits bool
 		}
 	}
 	col := &column{cells: c, dim: c.width}
+	if d := c.parts[0].data; d.turned {
+		col.notes = append(col.notes, fmt.Sprintf("%s: MATLAB stores matrices by column; this is %d rows of %d there, and is read so", c.path, d.rows(), d.cols()))
+	}
 	bytes := c.elem.class == classUint && c.elem.size == 1
 	halves := c.elem.class == classUint && c.elem.size == 2 // 16-bit floats, kept as what NumPy has for their bits
 	switch {

@@ -46,7 +46,7 @@ func detect(f *file, j *job.HDF5Source) (*table, error) {
 		return nil, err
 	}
 	layout := j.Layout
-	if layout == "" || layout == job.LayoutAuto || j.AnyLayout {
+	if layout == "" || layout == job.LayoutAuto || j.AnyLayout && !p.isMilvusDM() {
 		if layout, p, err = guess(p, map[objectKey]bool{}); err != nil {
 			return nil, err
 		}
@@ -174,12 +174,14 @@ func guessDataset(p *place) job.HDF5Layout {
 	return job.LayoutMilvusDM
 }
 
-// milvusDMOrGroup: a file of MilvusDM holds embeddings and ids; with more beside them, a row each, it is a group. MilvusDM's own task
-// takes the two.
+// isMilvusDM reports whether MilvusDM's layout is what a job of its form asks for: unless it names other fields, it takes embeddings and ids
+// of whatever file has them, exports included.
+func (p *place) isMilvusDM() bool {
+	return p.group && p.has("embeddings") && p.job.Fields == nil && p.job.RenameFields == nil && p.job.VectorColumns == nil
+}
+
+// milvusDMOrGroup: a file of MilvusDM holds embeddings and ids; with more beside them, a row each, it is a group.
 func (p *place) milvusDMOrGroup() (job.HDF5Layout, error) {
-	if p.job.AnyLayout && p.job.Fields == nil && p.job.RenameFields == nil {
-		return job.LayoutMilvusDM, nil
-	}
 	vectors, err := p.describe("embeddings")
 	if err != nil {
 		return "", err

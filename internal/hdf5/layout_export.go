@@ -69,6 +69,10 @@ func readExport(p *place) (*table, error) {
 
 // refuseKeys refuses what the file says itself.
 func refuseKeys(f *file, j *job.HDF5Source) error {
+	if j.MilvusDM2() {
+		return fault.New(fault.Unsupported, "%s: is an export of a collection, which MilvusDM 2.0's form can't name; load it by the job that lies beside it, "+
+			"or by one of this program's own form", f.name)
+	}
 	for _, k := range []struct {
 		key string
 		set bool
