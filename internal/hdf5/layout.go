@@ -177,6 +177,9 @@ func guessDataset(p *place) job.HDF5Layout {
 // isMilvusDM reports whether MilvusDM's layout is what a job of its form asks for: unless it names other fields, it takes embeddings and ids
 // of whatever file has them, exports included.
 func (p *place) isMilvusDM() bool {
+	if !p.has("ids") && p.job.Key == "" && (p.has("id") || p.has("pk")) {
+		return false // whose keys would be left out
+	}
 	return p.group && p.has("embeddings") && p.job.Fields == nil && p.job.RenameFields == nil && p.job.VectorColumns == nil
 }
 
