@@ -260,8 +260,9 @@ func (s *source) partOf(row int64) *part {
 
 func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	if s.behind {
-		return nil, fault.New(fault.Config, "key_offset: auto is found out when rows are copied; write the number of the first key, "+
-			"which the plan and the report of the copy tell")
+		return nil, fault.New(fault.Config,
+			"key_offset: auto is found out when rows are copied; write the number of the first key, "+
+				"which the plan and the report of the copy tell")
 	}
 	if from.IsZero() {
 		from = r.From

@@ -9,7 +9,8 @@ import (
 	"milvusdm/internal/job"
 )
 
-// A hint names a key and a value only if the file can be read with it: it is tried, on the open file, before it is printed.
+// A hint names a key and a value only if the file can be read with it: it is tried, on the open file, before it is
+// printed.
 
 // change is a key of the job's source and a value for it. Of keys that are lists, names are separated by NULs.
 type change struct{ key, value string }

@@ -35,7 +35,8 @@ func (p *place) checkNames(names []string) error {
 	}{{"fields", p.job.Fields}, {"except", p.job.Except}} {
 		for _, name := range key.names {
 			if !slices.Contains(names, name) {
-				return fault.New(fault.Config, "%s: %s names %q, which is not in %s: there is %s", p.file.name, p.key(key.key), name, p.path, firstOf(names))
+				return fault.New(fault.Config, "%s: %s names %q, which is not in %s: there is %s", p.file.name, p.key(key.key),
+					name, p.path, firstOf(names))
 			}
 		}
 	}
@@ -76,7 +77,8 @@ func (p *place) joinColumns(fields []namedCells) ([]namedCells, *column, error) 
 			}
 		}
 		if len(found) == 0 {
-			return nil, nil, fault.New(fault.Config, "%s: %s names %q, which is no column of %s that is left; there is %s", p.file.name,
+			return nil, nil, fault.New(fault.Config, "%s: %s names %q, which is no column of %s that is left; there is %s",
+				p.file.name,
 				p.key("vector_columns"), pattern, p.path, firstOf(namesIn(fields)))
 		}
 		if p.group { // its members have no order; a compound's have
@@ -86,18 +88,21 @@ func (p *place) joinColumns(fields []namedCells) ([]namedCells, *column, error) 
 	}
 	for _, c := range chosen {
 		if !c.isNumber() {
-			return nil, nil, fault.New(fault.Config, "%s: %s names %s, which holds %s and not one number a row", p.file.name, p.key("vector_columns"),
+			return nil, nil, fault.New(fault.Config, "%s: %s names %s, which holds %s and not one number a row", p.file.name,
+				p.key("vector_columns"),
 				c.path, c.shape())
 		}
 	}
 	rest := slices.DeleteFunc(slices.Clone(fields), func(f namedCells) bool {
 		return slices.ContainsFunc(chosen, func(c namedCells) bool { return c.name == f.name })
 	})
-	col, err := newVector(p, orElse(p.job.VectorField, "embedding"), sideBySide(chosen, p.path), schemapb.DataType_FloatVector, false)
+	col, err := newVector(p, orElse(p.job.VectorField, "embedding"), sideBySide(chosen, p.path),
+		schemapb.DataType_FloatVector, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	col.notes = append(col.notes, fmt.Sprintf("%s: %d columns are the vector: %s", p.path, len(chosen), few(namesIn(chosen))))
+	col.notes = append(col.notes, fmt.Sprintf("%s: %d columns are the vector: %s", p.path, len(chosen),
+		few(namesIn(chosen))))
 	return rest, col, nil
 }
 
@@ -151,7 +156,8 @@ func naturally(a, b string) int {
 	return len(a) - len(b)
 }
 
-// refuseSparse refuses ann-benchmarks' sparse sets: the items of all sets end to end, and how many each set has beside them.
+// refuseSparse refuses ann-benchmarks' sparse sets: the items of all sets end to end, and how many each set has beside
+// them.
 func (p *place) refuseSparse() error {
 	if !p.group && path.Base(p.path) == "train" {
 		above, err := placeAt(p.file, p.job, path.Dir(p.path))
@@ -176,8 +182,10 @@ func (p *place) refuseSparse() error {
 	if err != nil || len(d.dims) > 1 || kind != "sparse" && !p.has("size_train") {
 		return nil // who reads it says what is wrong with it
 	}
-	return fault.New(fault.Unsupported, "%s: %s holds sets and no vectors (ann-benchmarks' sparse data: size_train says how many numbers of train "+
-		"each set has): Milvus has no type for sets of item numbers. Make a row of bits of each set, or a MinHash signature, and write those",
+	return fault.New(fault.Unsupported,
+		"%s: %s holds sets and no vectors (ann-benchmarks' sparse data: size_train says how many numbers of train "+
+			"each set has): Milvus has no type for sets of item numbers. Make a row of bits of each set, or a MinHash "+
+			"signature, and write those",
 		p.file.name, path.Join(p.path, "train"))
 }
 

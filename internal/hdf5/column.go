@@ -122,7 +122,9 @@ func newVector(p *place, name string, c cells, want schemapb.DataType, bits bool
 	}
 	col := &column{cells: c, dim: c.width}
 	if d := c.parts[0].data; d.turned {
-		col.notes = append(col.notes, fmt.Sprintf("%s: MATLAB stores matrices by column; this is %d rows of %d there, and is read so", c.path, d.rows(), d.cols()))
+		col.notes = append(col.notes,
+			fmt.Sprintf("%s: MATLAB stores matrices by column; this is %d rows of %d there, and is read so", c.path, d.rows(),
+				d.cols()))
 	}
 	bytes := c.elem.class == classUint && c.elem.size == 1
 	halves := c.elem.class == classUint && c.elem.size == 2 // 16-bit floats, kept as what NumPy has for their bits
@@ -152,15 +154,17 @@ func newVector(p *place, name string, c cells, want schemapb.DataType, bits bool
 	case want == schemapb.DataType_BinaryVector && bytes:
 		col.dim = 8 * c.width
 		col.mem, col.decode, col.rowBytes = memUint8, decodeBytes, int(c.width)
-	case want == schemapb.DataType_BinaryVector && c.elem.class == classFixed && len(c.parts[0].data.dims) == 1 && c.parts[0].array == 0:
+	case want == schemapb.DataType_BinaryVector && c.elem.class == classFixed && len(c.parts[0].data.dims) == 1 &&
+		c.parts[0].array == 0:
 		col.dim = 8 * int64(c.elem.size)
 		col.mem, col.decode, col.rowBytes = memAsFile, decodeBytes, c.elem.size
 	default:
 		return nil, c.refuse(f, want.String())
 	}
 	if most := transfer.MaxDimension(want); col.dim > most {
-		return nil, fault.New(fault.Unsupported, "%s: %s holds vectors of dimension %d, and Milvus takes at most %d: make them shorter first, "+
-			"as by pooling or PCA%s", f.name, c.path, col.dim, most, p.adviseExcept(name))
+		return nil, fault.New(fault.Unsupported,
+			"%s: %s holds vectors of dimension %d, and Milvus takes at most %d: make them shorter first, "+
+				"as by pooling or PCA%s", f.name, c.path, col.dim, most, p.adviseExcept(name))
 	}
 	col.field = transfer.VectorField(name, want, col.dim)
 	return col, nil
@@ -180,10 +184,12 @@ func (p *place) vectorShape(c cells) error {
 		if c.elem.isFloat() { // other numbers are rarely one vector
 			hint = p.advise([]change{{"layout", "objects"}})
 		}
-		return fault.New(fault.Unsupported, "%s: %s holds one value for each of %d rows, or is a single vector of %d: it has one dimension, "+
-			"and vectors are read from rows of several%s", f.name, c.path, c.rows(), c.rows(), hint)
+		return fault.New(fault.Unsupported,
+			"%s: %s holds one value for each of %d rows, or is a single vector of %d: it has one dimension, "+
+				"and vectors are read from rows of several%s", f.name, c.path, c.rows(), c.rows(), hint)
 	case c.width == 1 && c.parts[0].data.matlab:
-		return fault.New(fault.Unsupported, "%s: %s holds a single number in each of %d rows, which is no vector", f.name, c.path, c.rows())
+		return fault.New(fault.Unsupported, "%s: %s holds a single number in each of %d rows, which is no vector", f.name,
+			c.path, c.rows())
 	case c.elem.class == classUint && c.elem.size == 1 && !p.file.trying:
 		return p.refuseText(c)
 	}
@@ -198,7 +204,8 @@ func (c cells) hasRows() bool {
 
 // refuseText refuses vectors that are written as text.
 func (p *place) refuseText(c cells) error {
-	const how = "%s: %s holds text and no numbers, as %.40q: write the vectors as numbers (h5py: f[name] = numpy.array([json.loads(t) for t in texts], \"f4\"))"
+	const how = "%s: %s holds text and no numbers, as %.40q: write the vectors as numbers (h5py: f[name] = " +
+		"numpy.array([json.loads(t) for t in texts], \"f4\"))"
 	d := c.parts[0].data
 	if c.elem.class == classVariable {
 		return fault.New(fault.Unsupported, how, p.file.name, c.path, "text of variable length")
@@ -247,7 +254,8 @@ func newKey(p *place, name string, c cells) (*column, error) {
 		col.mem, col.decode, col.rowBytes = memFloat64, decodeWholeNumbers, 8
 		return col, nil
 	}
-	return nil, fault.New(fault.Config, "%s: %s holds %s, and keys are integers or strings%s", p.file.name, c.path, c.shape(),
+	return nil, fault.New(fault.Config, "%s: %s holds %s, and keys are integers or strings%s", p.file.name, c.path,
+		c.shape(),
 		p.advise([]change{{"key", keyNumbered}}, []change{{"key", keyNumbered}, {"key_field", "row"}}))
 }
 

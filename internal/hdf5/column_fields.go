@@ -12,7 +12,8 @@ func newScalar(p *place, name string, c cells, isJSON bool) (*column, error) {
 	f := p.file
 	col := &column{cells: c}
 	if isJSON && (!c.elem.isText() || c.isMatrix()) {
-		return nil, fault.New(fault.Config, "%s: %s names %s, which holds %v and not strings", f.name, p.key("json"), c.path, c.elem)
+		return nil, fault.New(fault.Config, "%s: %s names %s, which holds %v and not strings", f.name, p.key("json"), c.path,
+			c.elem)
 	}
 	if c.isMatrix() {
 		return nil, c.refuse(f, "field of Milvus")

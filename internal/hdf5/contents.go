@@ -13,8 +13,8 @@ const (
 	maxDepth   = 8
 )
 
-// walk calls visit with the members of a group and of the groups in it, each object once, until visit returns false. It looks at
-// mostWalked members at most.
+// walk calls visit with the members of a group and of the groups in it, each object once, until visit returns false. It
+// looks at mostWalked members at most.
 func (f *file) walk(visit func(object string, e entry) bool) {
 	seen := map[objectKey]bool{}
 	looked := 0

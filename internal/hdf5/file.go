@@ -93,7 +93,8 @@ func (f *file) list(group string) ([]entry, error) {
 		out = append(out, f.entryOf(group, name, kind, soft <= maxLinks))
 	})
 	if errors.Is(err, errTooMany) {
-		return nil, fault.New(fault.Unsupported, "%s: group %s holds more than %d objects, and no more are looked at; split the file",
+		return nil, fault.New(fault.Unsupported,
+			"%s: group %s holds more than %d objects, and no more are looked at; split the file",
 			f.name, group, maxObjects)
 	}
 	slices.SortFunc(out, func(a, b entry) int { return strings.Compare(a.name, b.name) })
@@ -189,7 +190,8 @@ func (f *file) locate(object string) (here entry, found bool, err error) {
 		switch text := err.Error(); {
 		case strings.Contains(text, "external"):
 			return here, false, externalLink(f.name, object)
-		case strings.Contains(text, "doesn't exist"), strings.Contains(text, "not found"), strings.Contains(text, "not a group"):
+		case strings.Contains(text, "doesn't exist"), strings.Contains(text, "not found"),
+			strings.Contains(text, "not a group"):
 			return here, false, nil
 		}
 		return here, false, err

@@ -23,7 +23,8 @@ func (t *table) finish(p *place) error {
 	}
 	want := vectorTypes[j.Vector]
 	if j.Vector != "" && !slices.ContainsFunc(t.columns, func(c *column) bool { return c.field.DataType == want }) {
-		return fault.New(fault.Config, "%s: %s holds nothing that %s, %s, could be", f.name, t.object, p.key("vector"), j.Vector)
+		return fault.New(fault.Config, "%s: %s holds nothing that %s, %s, could be", f.name, t.object, p.key("vector"),
+			j.Vector)
 	}
 	first := t.columns[0]
 	t.rows = first.rows()
@@ -34,12 +35,14 @@ func (t *table) finish(p *place) error {
 	for _, c := range t.columns {
 		for _, part := range c.parts {
 			if part.data.rows() != t.rows {
-				return fault.New(fault.Corrupt, "%s: %s has %d rows and %s has %d%s", f.name, first.path, t.rows, c.path, part.data.rows(),
+				return fault.New(fault.Corrupt, "%s: %s has %d rows and %s has %d%s", f.name, first.path, t.rows, c.path,
+					part.data.rows(),
 					p.adviseLengths(t, first))
 			}
 		}
 		if other, ok := seen[c.field.Name]; ok {
-			return fault.New(fault.Config, "%s: %s and %s would both be field %q: give one of them another name with %s or %s%s", f.name, other, c.path,
+			return fault.New(fault.Config,
+				"%s: %s and %s would both be field %q: give one of them another name with %s or %s%s", f.name, other, c.path,
 				c.field.Name, p.key("rename_fields"), p.key("key_field"), p.advise([]change{{"key_field", "row"}}))
 		}
 		seen[c.field.Name] = c.path
@@ -49,7 +52,9 @@ func (t *table) finish(p *place) error {
 		}
 	}
 	for _, name := range j.JSON {
-		if !slices.ContainsFunc(t.columns, func(c *column) bool { return c.source == name && c.field.DataType == schemapb.DataType_JSON }) {
+		if !slices.ContainsFunc(t.columns, func(c *column) bool {
+			return c.source == name && c.field.DataType == schemapb.DataType_JSON
+		}) {
 			return fault.New(fault.Config, "%s: %s names %q, which %s does not hold", f.name, p.key("json"), name, t.object)
 		}
 	}
@@ -84,7 +89,8 @@ func (p *place) adviseLengths(t *table, first *column) string {
 	return hint + ", which numbers the rows and leaves those keys out"
 }
 
-// name gives fields the names that they have in the target: the job's, else those in the file, as far as Milvus takes them.
+// name gives fields the names that they have in the target: the job's, else those in the file, as far as Milvus takes
+// them.
 func (t *table) name(p *place) error {
 	if err := t.nameVector(p); err != nil {
 		return err
@@ -104,8 +110,9 @@ func (t *table) name(p *place) error {
 		}
 		if old := c.field.Name; !transfer.IsFieldName(old) {
 			c.field.Name = transfer.ToFieldName(old)
-			t.notes = append(t.notes, fmt.Sprintf("field %q is called %s in the target, since Milvus takes letters, digits and underscores; "+
-				"%s gives it another name", old, c.field.Name, p.key("rename_fields")))
+			t.notes = append(t.notes,
+				fmt.Sprintf("field %q is called %s in the target, since Milvus takes letters, digits and underscores; "+
+					"%s gives it another name", old, c.field.Name, p.key("rename_fields")))
 		}
 	}
 	if t.hasKey {
@@ -113,7 +120,8 @@ func (t *table) name(p *place) error {
 	}
 	for old := range p.job.RenameFields {
 		if !used[old] {
-			return fault.New(fault.Config, "%s: %s names %q, which is no field of %s; there is %s", p.file.name, p.key("rename_fields"), old, t.object,
+			return fault.New(fault.Config, "%s: %s names %q, which is no field of %s; there is %s", p.file.name,
+				p.key("rename_fields"), old, t.object,
 				firstOf(t.sources()))
 		}
 	}
@@ -135,7 +143,8 @@ func (t *table) nameVector(p *place) error {
 	case len(vectors) > 1 && p.job.MilvusDM2():
 		t.notes = append(t.notes, fmt.Sprintf("the %d vector fields keep their names", len(vectors)))
 	case len(vectors) > 1:
-		return fault.New(fault.Config, "%s: %s holds %d vector fields, which keep their names: leave out %s", p.file.name, t.object, len(vectors),
+		return fault.New(fault.Config, "%s: %s holds %d vector fields, which keep their names: leave out %s", p.file.name,
+			t.object, len(vectors),
 			p.key("vector_field"))
 	default:
 		vectors[0].field.Name = p.job.VectorField
@@ -169,7 +178,8 @@ func (p *place) noVectors(t *table) error {
 	if hint == "" {
 		hint = p.adviseObjects()
 	}
-	return fault.New(fault.Config, "%s: %s holds no vectors, only %s. The file holds %s%s", p.file.name, t.object, firstOf(t.sources()),
+	return fault.New(fault.Config, "%s: %s holds no vectors, only %s. The file holds %s%s", p.file.name, t.object,
+		firstOf(t.sources()),
 		p.file.contents(), hint)
 }
 
@@ -194,6 +204,7 @@ func (t *table) sources() []string {
 }
 
 func hugeChunks(c *column, band int64) string {
-	return fmt.Sprintf("%s: is compressed in chunks that take %d MiB together when unpacked, which the worker has to hold; "+
+	return fmt.Sprintf("%s: is compressed in chunks that take %d MiB together when unpacked, which the worker has to "+
+		"hold; "+
 		"`h5repack -l %s:CHUNK=%s` makes them smaller", c.path, band>>20, c.parts[0].data.path, repackChunk(c.parts[0].data))
 }

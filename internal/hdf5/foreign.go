@@ -20,7 +20,8 @@ var foreign = []struct{ begins, is string }{
 	{"7z\xbc\xaf\x27\x1c", "it is a 7z archive; unpack it first"},
 	{"PAR1", "it is a Parquet file" + writeIt("numpy.stack(pandas.read_parquet(FILE)[COLUMN])")},
 	{"ARROW1", "it is an Arrow (Feather) file" + writeIt("numpy.stack(pandas.read_feather(FILE)[COLUMN])")},
-	{"\xff\xff\xff\xff", "it may be a stream of Arrow's" + writeIt("numpy.stack(pyarrow.ipc.open_stream(FILE).read_pandas()[COLUMN])")},
+	{"\xff\xff\xff\xff",
+		"it may be a stream of Arrow's" + writeIt("numpy.stack(pyarrow.ipc.open_stream(FILE).read_pandas()[COLUMN])")},
 	{"Obj\x01", "it is an Avro file" + writeIt("the vectors in it")},
 	{"ORC", "it is an ORC file" + writeIt("numpy.stack(pandas.read_orc(FILE)[COLUMN])")},
 	{"SQLite format 3\x00", "it is an SQLite database" + writeIt("the vectors in it")},
@@ -39,7 +40,8 @@ var foreign = []struct{ begins, is string }{
 
 const (
 	faissIndex = "it may be a Faiss index; make it the source of a job for Faiss files"
-	pickle     = "it is a Python pickle, which this program does not run. If it holds vectors, load it in Python and write them with h5py; " +
+	pickle     = "it is a Python pickle, which this program does not run. If it holds vectors, load it in Python and " +
+		"write them with h5py; " +
 		"if it holds a Faiss index, write that with faiss.write_index and make it the source of a job for Faiss files"
 )
 
@@ -47,7 +49,8 @@ func writeIt(how string) string {
 	return "; write its vectors with h5py: h5py.File(\"vectors.h5\", \"w\")[\"embeddings\"] = " + how
 }
 
-// looksLike guesses what a file is instead, from its beginning. Of a sound file of another format, the kind is Unsupported.
+// looksLike guesses what a file is instead, from its beginning. Of a sound file of another format, the kind is
+// Unsupported.
 func looksLike(header []byte) (fault.Kind, string) {
 	if len(bytes.Trim(header, "\x00")) == 0 {
 		return fault.Corrupt, "it begins with nothing but zeros, as after an interrupted copy"
@@ -96,7 +99,9 @@ func lookLikeText(header []byte) string {
 	for !utf8.ValidString(text) && len(header)-len(text) < utf8.UTFMax && len(text) > 0 {
 		text = text[:len(text)-1] // cut in the middle of a character
 	}
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\r' && r != '\t'
+	}) {
 		return ""
 	}
 	if strings.TrimSpace(text) == "" {

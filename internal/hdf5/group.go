@@ -37,13 +37,15 @@ func (g *groupFields) collect() error {
 		switch {
 		case !g.wants(e.name) && !usual:
 		case e.external:
-			return fault.New(fault.Unsupported, "%w%s", externalLink(g.file.name, path.Join(g.path, e.name)), g.adviseExcept(e.name))
+			return fault.New(fault.Unsupported, "%w%s", externalLink(g.file.name, path.Join(g.path, e.name)),
+				g.adviseExcept(e.name))
 		case e.group:
 			g.leave(e.name, "a group")
 		case !e.dataset:
 			g.leave(e.name, "no dataset")
 		case len(g.fields) == maxFields:
-			return fault.New(fault.Unsupported, "%s: group %s holds %d objects, and at most %d are fields%s", g.file.name, g.path, len(g.members), maxFields,
+			return fault.New(fault.Unsupported, "%s: group %s holds %d objects, and at most %d are fields%s", g.file.name,
+				g.path, len(g.members), maxFields,
 				g.advise([]change{{"layout", "objects"}}))
 		default:
 			if err := g.add(e.name); err != nil {
@@ -65,7 +67,8 @@ func (g *groupFields) add(name string) error {
 	switch why := d.unfit(); {
 	case why != "":
 		g.leave(name, why)
-	case d.elem.class == classCompound || d.elem.class == classSequence || d.elem.class == classArray && d.elem.elem.class == classOther:
+	case d.elem.class == classCompound || d.elem.class == classSequence || d.elem.class == classArray &&
+		d.elem.elem.class == classOther:
 		g.leave(name, fmt.Sprintf("of a type that is no field: %v", d.elem))
 	default:
 		g.fields = append(g.fields, d)
@@ -92,7 +95,8 @@ func (g *groupFields) chooseRows() error {
 		return nil
 	case key != nil && len(lengths) == 1:
 		for n, names := range lengths {
-			return fault.New(fault.Corrupt, "%s: %s has %d rows and %s has %d%s", g.file.name, key.path, key.rows(), path.Join(g.path, names[0]), n,
+			return fault.New(fault.Corrupt, "%s: %s has %d rows and %s has %d%s", g.file.name, key.path, key.rows(),
+				path.Join(g.path, names[0]), n,
 				g.advise([]change{{"key", keyNumbered}}, []change{{"key", keyNumbered}, {"except", path.Base(key.path)}}))
 		}
 	case len(lengths) > 1:
@@ -101,7 +105,8 @@ func (g *groupFields) chooseRows() error {
 			all = append(all, fmt.Sprintf("%s (%d)", firstOf(names), n))
 		}
 		slices.Sort(all)
-		return fault.New(fault.Config, "%s: the vectors of %s have different numbers of rows: %s; read them by jobs of their own%s", g.file.name, g.path,
+		return fault.New(fault.Config,
+			"%s: the vectors of %s have different numbers of rows: %s; read them by jobs of their own%s", g.file.name, g.path,
 			strings.Join(all, ", "), g.adviseObjects())
 	case len(lengths) == 0 && len(g.fields) > 0:
 		g.rows = g.fields[0].rows()
@@ -118,7 +123,8 @@ func (g *groupFields) wantedAll() error {
 	for i, name := range g.unread {
 		named := slices.Contains(g.job.Fields, name) || name == g.job.Key || slices.Contains(g.job.JSON, name)
 		if named {
-			return fault.New(fault.Unsupported, "%s: %s can't be read: %s", g.file.name, path.Join(g.path, name), strings.TrimPrefix(g.left[i], name+": "))
+			return fault.New(fault.Unsupported, "%s: %s can't be read: %s", g.file.name, path.Join(g.path, name),
+				strings.TrimPrefix(g.left[i], name+": "))
 		}
 	}
 	return nil

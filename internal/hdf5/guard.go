@@ -116,7 +116,8 @@ func runChild(ctx context.Context, input []byte, limit time.Duration) error {
 	if err := child.Run(); err != nil {
 		if ctx.Err() == nil && limited.Err() != nil {
 			files := strings.Split(strings.TrimSpace(seen.String()), "\n")
-			return fault.New(fault.Unsupported, "%s: was looked at for %v without an end; name fewer files, or the object to read",
+			return fault.New(fault.Unsupported,
+				"%s: was looked at for %v without an end; name fewer files, or the object to read",
 				files[len(files)-1], limit)
 		}
 		return childError(ctx, err, strings.Split(strings.TrimSpace(seen.String()), "\n"), said.String())

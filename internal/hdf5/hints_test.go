@@ -37,7 +37,8 @@ func messages(t *testing.T, j *job.HDF5Source) []string {
 var anyKey = regexp.MustCompile(`\b(?:source|compare|target|copy)\.[a-z_0-9.]+`)
 
 // ownWords are the keys of an HDF5 source; H2M's task has them, too, and its own names for the files.
-var ownWords = []string{"paths", "rows", "rows.first", "key_offset", "layout", "object", "key_field", "vector_field", "key", "fields", "except", "rename_fields",
+var ownWords = []string{"paths", "rows", "rows.first", "key_offset", "layout", "object", "key_field", "vector_field",
+	"key", "fields", "except", "rename_fields",
 	"vector_columns", "vector", "json"}
 
 // written finds "write KEY: VALUE".
@@ -80,7 +81,8 @@ func TestMessagesNameKeysOfTheirForm(t *testing.T) {
 
 // hint is "write KEY: VALUE", and more of them after " and ", in our own form.
 var (
-	hint   = regexp.MustCompile(`(?:write |, or )((?:source\.hdf5\.[a-z_]+: (?:\[[^\]]*\]|\{[^}]*\}|"[^"]*"|[^ ,;]+)(?: and )?)+)`)
+	hint = regexp.MustCompile(`(?:write |, or )((?:source\.hdf5\.[a-z_]+: (?:\[[^\]]*\]|\{[^}]*\}|"[^"]*"|[^ ,;]+)` +
+		`(?: and )?)+)`)
 	oneKey = regexp.MustCompile(`source\.hdf5\.([a-z_]+): (\[[^\]]*\]|\{[^}]*\}|"[^"]*"|[^ ,;]+)`)
 )
 
@@ -120,7 +122,8 @@ func TestHintsWork(t *testing.T) {
 
 // follow sets a key to a value as a file would.
 func follow(j *job.HDF5Source, key, value string) error {
-	text := fmt.Sprintf("version: 1\nsource:\n  hdf5:\n    paths: x\n    %s: %s\ntarget:\n  milvus: {address: 'a:1', collection: c}\n", key, value)
+	text := fmt.Sprintf("version: 1\nsource:\n  hdf5:\n    paths: x\n    %s: %s\ntarget:\n  milvus: {address: 'a:1', "+
+		"collection: c}\n", key, value)
 	var any map[string]any
 	if err := yaml.Unmarshal([]byte(text), &any); err != nil {
 		return err

@@ -51,8 +51,10 @@ func detect(f *file, j *job.HDF5Source) (*table, error) {
 			return nil, err
 		}
 	}
-	if j.VectorColumns != nil && !slices.Contains([]job.HDF5Layout{job.LayoutGroup, job.LayoutCompound, job.LayoutPandas, job.LayoutExport}, layout) {
-		return nil, fault.New(fault.Config, "%s: %s is for layouts group, compound and pandas, and this is %s; leave it out", f.name, p.key("vector_columns"), layout)
+	if j.VectorColumns != nil && !slices.Contains([]job.HDF5Layout{job.LayoutGroup, job.LayoutCompound, job.LayoutPandas,
+		job.LayoutExport}, layout) {
+		return nil, fault.New(fault.Config, "%s: %s is for layouts group, compound and pandas, and this is %s; leave it out",
+			f.name, p.key("vector_columns"), layout)
 	}
 	t, err := layouts[layout](p)
 	if err != nil {
@@ -89,18 +91,20 @@ func placeAt(f *file, j *job.HDF5Source, object string) (*place, error) {
 	return p, err
 }
 
-// guess tells the layout from names, types, and this program's and pandas's marks. It may go down to an only group, once: a group may
-// hold itself.
+// guess tells the layout from names, types, and this program's and pandas's marks. It may go down to an only group,
+// once: a group may hold itself.
 func guess(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, error) {
 	if !p.group {
 		return guessDataset(p), p, nil
 	}
 	if len(seen) > maxNesting {
-		return "", nil, fault.New(fault.Unsupported, "%s: groups lie in each other more than %d deep; name the one with the vectors with %s", p.file.name,
+		return "", nil, fault.New(fault.Unsupported,
+			"%s: groups lie in each other more than %d deep; name the one with the vectors with %s", p.file.name,
 			maxNesting, p.key("object"))
 	}
 	if p.file.wasSeen(p.path, seen) {
-		return "", nil, fault.New(fault.Config, "%s: group %s holds itself and no dataset; the file holds %s", p.file.name, p.path, p.file.contents())
+		return "", nil, fault.New(fault.Config, "%s: group %s holds itself and no dataset; the file holds %s", p.file.name,
+			p.path, p.file.contents())
 	}
 	if export, err := p.isExport(); err != nil || export {
 		return job.LayoutExport, p, err
@@ -150,7 +154,8 @@ func guessGroup(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, erro
 	case len(datasets) == 0 && len(groups) == 0 && p.members[0].external:
 		return "", nil, externalLink(p.file.name, path.Join(p.path, p.members[0].name))
 	case len(datasets) == 0:
-		return "", nil, fault.New(fault.Config, "%s: group %s holds %d groups and no dataset; say which one to read. The file holds %s%s",
+		return "", nil, fault.New(fault.Config,
+			"%s: group %s holds %d groups and no dataset; say which one to read. The file holds %s%s",
 			p.file.name, p.path, len(groups), p.file.contents(), p.adviseObjects())
 	case len(datasets) == 1:
 		d, err := p.describe(datasets[0])
@@ -174,8 +179,8 @@ func guessDataset(p *place) job.HDF5Layout {
 	return job.LayoutMilvusDM
 }
 
-// isMilvusDM reports whether MilvusDM's layout is what a job of its form asks for: unless it names other fields, it takes embeddings and ids
-// of whatever file has them, exports included.
+// isMilvusDM reports whether MilvusDM's layout is what a job of its form asks for: unless it names other fields, it
+// takes embeddings and ids of whatever file has them, exports included.
 func (p *place) isMilvusDM() bool {
 	if !p.has("ids") && p.job.Key == "" && (p.has("id") || p.has("pk")) {
 		return false // whose keys would be left out
@@ -267,7 +272,8 @@ func (p *place) openRows(name string) (*dataset, error) {
 }
 
 func (p *place) missing(name string) error {
-	return fault.New(fault.Config, "%s: holds no dataset %s; it holds %s%s", p.file.name, path.Join(p.path, name), p.file.contents(),
+	return fault.New(fault.Config, "%s: holds no dataset %s; it holds %s%s", p.file.name, path.Join(p.path, name),
+		p.file.contents(),
 		p.advise([]change{{"layout", string(job.LayoutAuto)}}))
 }
 
@@ -301,7 +307,8 @@ func (p *place) keyAmong(names, usual []string) (string, error) {
 	case slices.Contains(names, key):
 		return key, nil
 	default:
-		return "", fault.New(fault.Config, "%s: %s is %q, which is not in %s: there is %s", p.file.name, p.key("key"), key, p.path, firstOf(names))
+		return "", fault.New(fault.Config, "%s: %s is %q, which is not in %s: there is %s", p.file.name, p.key("key"), key,
+			p.path, firstOf(names))
 	}
 }
 

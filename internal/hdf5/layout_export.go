@@ -70,15 +70,18 @@ func readExport(p *place) (*table, error) {
 // refuseKeys refuses what the file says itself.
 func refuseKeys(f *file, j *job.HDF5Source) error {
 	if j.MilvusDM2() {
-		return fault.New(fault.Unsupported, "%s: is an export of a collection, which MilvusDM 2.0's form can't name; load it by the job that lies beside it, "+
-			"or by one of this program's own form", f.name)
+		return fault.New(fault.Unsupported,
+			"%s: is an export of a collection, which MilvusDM 2.0's form can't name; load it by the job that lies beside it, "+
+				"or by one of this program's own form", f.name)
 	}
 	for _, k := range []struct {
 		key string
 		set bool
 	}{
-		{"key", j.Key != ""}, {"key_field", j.KeyField != ""}, {"vector_field", j.VectorField != ""}, {"vector", j.Vector != ""},
-		{"json", len(j.JSON) > 0}, {"fields", len(j.Fields) > 0}, {"except", len(j.Except) > 0}, {"rename_fields", len(j.RenameFields) > 0},
+		{"key", j.Key != ""}, {"key_field", j.KeyField != ""}, {"vector_field", j.VectorField != ""}, {"vector",
+			j.Vector != ""},
+		{"json", len(j.JSON) > 0}, {"fields", len(j.Fields) > 0}, {"except", len(j.Except) > 0}, {"rename_fields",
+			len(j.RenameFields) > 0},
 		{"vector_columns", len(j.VectorColumns) > 0}, {"key_offset", j.KeyOffset != ""},
 	} {
 		if k.set {

@@ -18,7 +18,8 @@ type namedCells struct {
 	cells
 }
 
-// readGroup reads a group of one dataset a field. What can't be a field is left out, with a note; a field that is damaged is not.
+// readGroup reads a group of one dataset a field. What can't be a field is left out, with a note; a field that is
+// damaged is not.
 func readGroup(p *place) (*table, error) {
 	if !p.group {
 		return nil, fault.New(fault.Config, "%s: %s is a dataset; layout group reads a group%s", p.file.name, p.path,
@@ -54,7 +55,8 @@ func readGroup(p *place) (*table, error) {
 	}
 	t.notes = append(t.notes, g.notes()...)
 	if len(fields) == 0 {
-		return nil, fault.New(fault.Config, "%s: group %s holds no dataset of rows; the file holds %s%s", p.file.name, p.path, p.file.contents(),
+		return nil, fault.New(fault.Config, "%s: group %s holds no dataset of rows; the file holds %s%s", p.file.name,
+			p.path, p.file.contents(),
 			p.adviseObjects())
 	}
 	return t, p.addFields(t, fields, keyNames)
@@ -65,11 +67,13 @@ func (p *place) unfitMatrix(name string, c cells) string {
 	if !c.isMatrix() || slices.Contains(p.job.JSON, name) || p.job.Key == name {
 		return ""
 	}
-	if naturalVector(c) != schemapb.DataType_None && c.elem.class != classFixed || p.job.Vector == "FloatVector" && c.elem.isInt() {
+	if naturalVector(c) != schemapb.DataType_None && c.elem.class != classFixed || p.job.Vector == "FloatVector" &&
+		c.elem.isInt() {
 		return ""
 	}
 	why := c.shape() + ", which is no vector by itself"
-	if (p.job.Vector == "Float16Vector" || p.job.Vector == "BFloat16Vector") && c.elem.class == classUint && c.elem.size == 2 {
+	if (p.job.Vector == "Float16Vector" || p.job.Vector == "BFloat16Vector") && c.elem.class == classUint &&
+		c.elem.size == 2 {
 		return ""
 	}
 	if c.elem.isInt() && p.job.Vector == "" {
@@ -123,7 +127,8 @@ func readCompound(p *place) (*table, error) {
 		return nil, err
 	}
 	if len(fields) == 0 {
-		return nil, fault.New(fault.Unsupported, "%s: %v: none of its members can be read: %s", p.file.name, d, strings.Join(t.notes, "; "))
+		return nil, fault.New(fault.Unsupported, "%s: %v: none of its members can be read: %s", p.file.name, d,
+			strings.Join(t.notes, "; "))
 	}
 	return t, p.addFields(t, fields, keys)
 }
@@ -131,7 +136,8 @@ func readCompound(p *place) (*table, error) {
 // addFields makes columns of named fields, the key first.
 func (p *place) addFields(t *table, fields []namedCells, usualKeys []string) error {
 	if len(fields) > maxFields {
-		return fault.New(fault.Unsupported, "%s: %s holds %d fields, and a collection has at most %d%s", p.file.name, t.object, len(fields),
+		return fault.New(fault.Unsupported, "%s: %s holds %d fields, and a collection has at most %d%s", p.file.name,
+			t.object, len(fields),
 			transfer.MaxFields, p.advise([]change{{"layout", "objects"}}))
 	}
 	key, err := p.keyAmong(namesIn(fields), usualKeys)

@@ -15,8 +15,8 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// objectList is rows that are datasets of their own: the names of a group's members, each a dataset of one vector or a group of
-// one.
+// objectList is rows that are datasets of their own: the names of a group's members, each a dataset of one vector or a
+// group of one.
 type objectList struct {
 	group string
 	names []string
@@ -130,8 +130,9 @@ func (o *objectList) differs(d *dataset) string {
 	return ""
 }
 
-// usualObjects says whether a group is one of objects without the job saying so: members that can be nothing else. Datasets of one
-// dimension may be the columns of a table: 16-bit floats are not, nor are more of them than they have values.
+// usualObjects says whether a group is one of objects without the job saying so: members that can be nothing else.
+// Datasets of one dimension may be the columns of a table: 16-bit floats are not, nor are more of them than they have
+// values.
 func (o *objectList) usual() bool {
 	switch {
 	case !o.like.elem.isFloat() || len(o.names) < 2:
@@ -157,7 +158,8 @@ func readObjects(p *place) (*table, error) {
 		return nil, err
 	}
 	if why != "" {
-		return nil, fault.New(fault.Config, "%s: %s %s; layout objects reads a group whose members are one vector each%s", p.file.name, p.path, why,
+		return nil, fault.New(fault.Config, "%s: %s %s; layout objects reads a group whose members are one vector each%s",
+			p.file.name, p.path, why,
 			p.adviseExceptOdd())
 	}
 	t := &table{object: p.path, keyName: "id", objects: o,
@@ -174,12 +176,14 @@ func readObjects(p *place) (*table, error) {
 	}
 	if p.job.Key != keyNumbered {
 		if p.job.Key != "" {
-			return nil, fault.New(fault.Config, "%s: %s names %q, and the keys of layout objects are the names of the objects; leave it out, "+
-				"or write %s: none to number the rows", p.file.name, p.key("key"), p.job.Key, p.key("key"))
+			return nil, fault.New(fault.Config,
+				"%s: %s names %q, and the keys of layout objects are the names of the objects; leave it out, "+
+					"or write %s: none to number the rows", p.file.name, p.key("key"), p.job.Key, p.key("key"))
 		}
 		t.columns, t.hasKey = append(t.columns, newNames(t.keyName, o)), true
-		t.notes = append(t.notes, fmt.Sprintf("%s: each object is one vector, and its name is its key; %s: none numbers them instead",
-			p.path, p.key("key")))
+		t.notes = append(t.notes,
+			fmt.Sprintf("%s: each object is one vector, and its name is its key; %s: none numbers them instead",
+				p.path, p.key("key")))
 	}
 	t.columns = append(t.columns, col)
 	return t, nil
@@ -187,7 +191,8 @@ func readObjects(p *place) (*table, error) {
 
 // rowsOf is the dataset that the objects would be as one matrix.
 func (o *objectList) rowsOf() *dataset {
-	return &dataset{path: o.group, elem: o.like.elem, dims: []int64{int64(len(o.names)), o.like.elements()}, written: int64(len(o.names))}
+	return &dataset{path: o.group, elem: o.like.elem, dims: []int64{int64(len(o.names)), o.like.elements()},
+		written: int64(len(o.names))}
 }
 
 // usualName is the least max_length of a key that holds names: other files of the collection may have longer ones.
@@ -201,7 +206,8 @@ func newNames(name string, o *objectList) *column {
 	}
 	field := transfer.VarCharField(name, min(longest, maxText))
 	field.IsPrimaryKey = true
-	c := cells{elem: elemType{class: classVariable}, width: 1, path: o.group, parts: []part{{data: o.rowsOf(), objects: o, width: 1}}}
+	c := cells{elem: elemType{class: classVariable}, width: 1, path: o.group, parts: []part{{data: o.rowsOf(), objects: o,
+		width: 1}}}
 	return &column{field: field, cells: c, rowBytes: 16 + usualText, decode: decodeNames}
 }
 

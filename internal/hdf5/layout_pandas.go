@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
-	"gonum.org/v1/hdf5"
 
 	"milvusdm/internal/fault"
 )
@@ -68,7 +65,8 @@ func (p *place) pandasType() (string, error) {
 
 func (p *place) checkFrame() error {
 	if !p.group {
-		return fault.New(fault.Config, "%s: %s is a dataset; layout pandas reads the group of a DataFrame%s", p.file.name, p.path,
+		return fault.New(fault.Config, "%s: %s is a dataset; layout pandas reads the group of a DataFrame%s", p.file.name,
+			p.path,
 			p.advise([]change{{"object", path.Dir(p.path)}}))
 	}
 	if !p.has("axis0") || !p.has("axis1") || !p.has("block0_values") {
@@ -78,7 +76,8 @@ func (p *place) checkFrame() error {
 			return fault.New(fault.Unsupported, "%s: %s holds a %s of pandas; what is read is a DataFrame without MultiIndex, "+
 				"written by to_hdf(format=\"fixed\"), and of one by format=\"table\" the dataset table", p.file.name, p.path, mark)
 		}
-		return fault.New(fault.Config, "%s: %s holds no DataFrame (axis0, axis1, block0_values); the file holds %s%s", p.file.name, p.path,
+		return fault.New(fault.Config, "%s: %s holds no DataFrame (axis0, axis1, block0_values); the file holds %s%s",
+			p.file.name, p.path,
 			p.file.contents(), p.advise([]change{{"layout", "auto"}}))
 	}
 	return nil
@@ -127,7 +126,8 @@ func (p *place) frameColumns() ([]frameColumn, error) {
 		}
 	}
 	if len(byName) != len(order) {
-		return nil, fault.New(fault.Corrupt, "%s: %s names %d columns, and the blocks hold %d", p.file.name, path.Join(p.path, "axis0"), len(order), len(byName))
+		return nil, fault.New(fault.Corrupt, "%s: %s names %d columns, and the blocks hold %d", p.file.name,
+			path.Join(p.path, "axis0"), len(order), len(byName))
 	}
 	return out, nil
 }
@@ -139,7 +139,8 @@ func (p *place) frameBlock(name string, items []string) (*dataset, error) {
 		return nil, err
 	}
 	if d.elem.class == classOther || d.elem.class == classSequence {
-		return nil, fault.New(fault.Unsupported, "%s: columns %s are Python objects, pickled (%s), which this program does not unpack: write them with h5py%s",
+		return nil, fault.New(fault.Unsupported,
+			"%s: columns %s are Python objects, pickled (%s), which this program does not unpack: write them with h5py%s",
 			p.file.name, few(items), d.path, p.adviseExcept(strings.Join(items, "\x00")))
 	}
 	if err := p.file.usableRows(d); err != nil {
@@ -156,7 +157,8 @@ func (p *place) frameBlock(name string, items []string) (*dataset, error) {
 	case shape != "":
 		return nil, fault.New(fault.Corrupt, "%s: %s holds no rows", p.file.name, p.path)
 	case valueType != "":
-		return nil, fault.New(fault.Unsupported, "%s: columns %s hold %s: make them integers%s", p.file.name, few(items), valueType,
+		return nil, fault.New(fault.Unsupported, "%s: columns %s hold %s: make them integers%s", p.file.name, few(items),
+			valueType,
 			p.adviseExcept(strings.Join(items, "\x00")))
 	case len(d.dims) != 2 || d.dims[1] != int64(len(items)):
 		return nil, fault.New(fault.Corrupt, "%s: %v is not of the %d columns that it should hold", p.file.name, d, len(items))
@@ -246,14 +248,16 @@ func (p *place) addFrame(t *table, columns []frameColumn, index *dataset, key st
 			return err
 		}
 		name.source = indexName
-		name.notes = append(name.notes, fmt.Sprintf("%s: the index holds strings and is field %s; %s: %s makes it the key", p.path, indexName, p.key("key"),
+		name.notes = append(name.notes, fmt.Sprintf("%s: the index holds strings and is field %s; %s: %s makes it the key",
+			p.path, indexName, p.key("key"),
 			indexName))
 		t.columns = append(t.columns, name)
 	case index != nil && key != indexName && p.job.Key != "" && p.wants(indexName):
 		t.notes = append(t.notes, "not copied: the index, which is not the key")
 	}
 	if len(vector) == 0 {
-		return fault.New(fault.Config, "%s: %s has no floating-point columns, which would be the vector%s", p.file.name, p.path,
+		return fault.New(fault.Config, "%s: %s has no floating-point columns, which would be the vector%s", p.file.name,
+			p.path,
 			p.advise([]change{{"vector", "FloatVector"}}))
 	}
 	if err := p.orderColumns(vector); err != nil {
@@ -292,13 +296,15 @@ func (p *place) orderColumns(vector []frameColumn) error {
 	}
 	for _, pattern := range p.job.VectorColumns {
 		if !slices.ContainsFunc(vector, func(c frameColumn) bool { return matches(pattern, c.name) }) {
-			return fault.New(fault.Config, "%s: %s names %q, which is no column of %s; there is %s", p.file.name, p.key("vector_columns"), pattern, p.path,
+			return fault.New(fault.Config, "%s: %s names %q, which is no column of %s; there is %s", p.file.name,
+				p.key("vector_columns"), pattern, p.path,
 				few(namesOf(vector)))
 		}
 	}
 	for _, c := range vector {
 		if e := c.elem(); !e.isFloat() && !e.isInt() && p.job.VectorColumns != nil {
-			return fault.New(fault.Config, "%s: %s names %s, which holds %v and not one number a row", p.file.name, p.key("vector_columns"), c.name, e)
+			return fault.New(fault.Config, "%s: %s names %s, which holds %v and not one number a row", p.file.name,
+				p.key("vector_columns"), c.name, e)
 		}
 	}
 	slices.SortStableFunc(vector, func(a, b frameColumn) int { return cmp.Compare(place(a), place(b)) })
@@ -361,67 +367,4 @@ func few(names []string) string {
 		names = []string{names[0], names[1], "...", names[len(names)-1]}
 	}
 	return strings.Join(names, ", ")
-}
-
-// maxNames bounds the columns of a frame.
-const maxNames = 1 << 18
-
-// names reads an axis: strings, or integers as text.
-func (p *place) names(axis string) ([]string, error) {
-	d, err := p.open(axis)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case len(d.dims) != 1 || d.dims[0] > maxNames || d.elem.class != classFixed && !d.elem.isInt():
-		return nil, fault.New(fault.Unsupported, "%s: %v holds no plain column names (one string or integer a column)", p.file.name, d)
-	case d.dims[0] == 0:
-		return nil, nil
-	case d.elem.isInt():
-		values, err := readWhole[int64](p, d, memInt64, 1)
-		out := make([]string, len(values))
-		for i, v := range values {
-			out[i] = strconv.FormatInt(v, 10)
-		}
-		return out, err
-	}
-	size := d.elem.size
-	raw, err := readWhole[byte](p, d, memAsFile, size)
-	out := make([]string, d.dims[0])
-	for i := range out {
-		out[i] = d.elem.padding.strip(string(raw[i*size : (i+1)*size]))
-	}
-	return out, err
-}
-
-// readWhole reads all of a small dataset of one dimension, size values of T an element.
-func readWhole[T any](p *place, d *dataset, m memType, size int) ([]T, error) {
-	if bytes, ok := times(d.dims[0], int64(d.elem.size)); !ok || bytes > maxRow {
-		return nil, fault.New(fault.Unsupported, "%s: %v is too long", p.file.name, d)
-	}
-	out := make([]T, d.dims[0]*int64(size))
-	err := func() error {
-		open, err := p.file.openDataset(d.path, nil)
-		if err != nil {
-			return err
-		}
-		defer open.Close()
-		fileType, err := open.Datatype()
-		if err != nil {
-			return libraryError(err)
-		}
-		defer fileType.Close()
-		mem, err := newReadType(m, fileType, "", 0)
-		if err != nil {
-			return libraryError(err)
-		}
-		defer mem.Close()
-		all, err := hdf5.CreateSimpleDataspace([]uint{uint(d.dims[0])}, nil)
-		if err != nil {
-			return libraryError(err)
-		}
-		defer all.Close()
-		return readInto(open, mem, all, all, unsafe.Pointer(unsafe.SliceData(out)), d.chunkBytes())
-	}()
-	return out, p.file.corrupt(err, "read %s", d.path)
 }

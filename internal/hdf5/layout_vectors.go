@@ -100,7 +100,8 @@ func (p *place) vectorTable(layout job.HDF5Layout, vectors string, usualKeys []s
 	}
 	for _, name := range p.job.Fields {
 		if !slices.Contains(used, name) {
-			return nil, fault.New(fault.Config, "%s: %s names %q, and layout %s takes the keys and one dataset of vectors%s", p.file.name, p.key("fields"),
+			return nil, fault.New(fault.Config, "%s: %s names %q, and layout %s takes the keys and one dataset of vectors%s",
+				p.file.name, p.key("fields"),
 				name, layout, p.advise([]change{{"layout", string(job.LayoutGroup)}}))
 		}
 	}
@@ -120,7 +121,8 @@ func (p *place) leftOut(layout job.HDF5Layout, used []string) []string {
 	rest := slices.DeleteFunc(p.except(used), func(name string) bool { return !p.wants(name) })
 	var out, more []string
 	for _, name := range rest {
-		if d, err := p.file.describe(path.Join(p.path, name)); len(rest) <= mostNamed && p.find(name).dataset && err == nil && d.unfit() != "" {
+		if d, err := p.file.describe(path.Join(p.path, name)); len(rest) <= mostNamed && p.find(name).dataset &&
+			err == nil && d.unfit() != "" {
 			out = append(out, fmt.Sprintf("not copied: %s: %s", name, d.unfit()))
 		} else {
 			more = append(more, name)
@@ -138,5 +140,6 @@ func (p *place) leftOut(layout job.HDF5Layout, used []string) []string {
 
 // layoutNames are those for people.
 var layoutNames = map[job.HDF5Layout]string{
-	job.LayoutMilvusDM: "MilvusDM", job.LayoutANN: "ann-benchmarks", job.LayoutGroup: "group", job.LayoutCompound: "compound", job.LayoutPandas: "pandas", job.LayoutObjects: "objects",
+	job.LayoutMilvusDM: "MilvusDM", job.LayoutANN: "ann-benchmarks", job.LayoutGroup: "group",
+	job.LayoutCompound: "compound", job.LayoutPandas: "pandas", job.LayoutObjects: "objects",
 }

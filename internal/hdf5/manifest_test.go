@@ -20,8 +20,8 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// manifest.json says what each file of testdata holds; testdata/generate.py wrote it, and them, by h5py and pandas. found.json is the same
-// for files of the shapes that people's own programs give.
+// manifest.json says what each file of testdata holds; testdata/generate.py wrote it, and them, by h5py and pandas.
+// found.json is the same for files of the shapes that people's own programs give.
 type manifestCase struct {
 	Name          string
 	Job           job.HDF5Source

@@ -59,8 +59,8 @@ func (f *file) readPacked(open *hdf5.Dataset, d *dataset, err error) error {
 	return err
 }
 
-// readMATLAB: MATLAB stores by column, so a matrix of N rows of dim is dim x N in the file. A list, of one row or one column there, is
-// one value for each row here.
+// readMATLAB: MATLAB stores by column, so a matrix of N rows of dim is dim x N in the file. A list, of one row or one
+// column there, is one value for each row here.
 func (f *file) readMATLAB(open *hdf5.Dataset, d *dataset, class string) error {
 	d.matlab = true
 	switch {
@@ -103,7 +103,8 @@ func isNewer(err error) bool {
 	}
 	text := err.Error()
 	return strings.Contains(text, "HDF5 library:") && slices.ContainsFunc([]string{
-		"bad version number", "unknown version", "bad superblock version", "bad object header version", "wrong version number",
+		"bad version number", "unknown version", "bad superblock version", "bad object header version",
+		"wrong version number",
 	}, func(s string) bool { return strings.Contains(text, s) })
 }
 
@@ -115,8 +116,10 @@ func newerFormat(file, what string, err error) error {
 	if at := strings.LastIndex(text, ": "); at >= 0 {
 		text = text[at+2:]
 	}
-	return fault.New(fault.Unsupported, "%s: %s: was written in a newer format than HDF5 %s knows, which reads it here (%s): write the file "+
-		"without libver=\"latest\" (h5py's default is read), or update the worker's HDF5 library", file, what, libraryVersion(), text)
+	return fault.New(fault.Unsupported,
+		"%s: %s: was written in a newer format than HDF5 %s knows, which reads it here (%s): write the file "+
+			"without libver=\"latest\" (h5py's default is read), or update the worker's HDF5 library", file, what,
+		libraryVersion(), text)
 }
 
 // isText reports whether bytes that were to be vectors are text, as "[0.1, 0.2]".

@@ -75,7 +75,8 @@ func (p *openPart) readTurned(row int64, n int, dst unsafe.Pointer) error {
 	}
 	defer mem.Close()
 	raw := make([]byte, width*n*size)
-	if err := readInto(p.data, p.mem, mem, p.space, unsafe.Pointer(unsafe.SliceData(raw)), p.part.data.chunkBytes()); err != nil {
+	if err := readInto(p.data, p.mem, mem, p.space, unsafe.Pointer(unsafe.SliceData(raw)),
+		p.part.data.chunkBytes()); err != nil {
 		return err
 	}
 	from := unsafe.Pointer(unsafe.SliceData(raw))

@@ -14,13 +14,15 @@ import (
 
 // checkJob refuses values that no file makes right.
 func checkJob(j *job.HDF5Source) error {
-	layouts := []job.HDF5Layout{"", job.LayoutAuto, job.LayoutMilvusDM, job.LayoutANN, job.LayoutGroup, job.LayoutCompound, job.LayoutPandas,
+	layouts := []job.HDF5Layout{"", job.LayoutAuto, job.LayoutMilvusDM, job.LayoutANN, job.LayoutGroup,
+		job.LayoutCompound, job.LayoutPandas,
 		job.LayoutObjects, job.LayoutExport}
 	if !slices.Contains(layouts, j.Layout) {
 		return fault.New(fault.Config, "%s: %q is none of %q", j.KeyName("layout"), j.Layout, layouts[1:])
 	}
 	if _, ok := vectorTypes[j.Vector]; j.Vector != "" && !ok {
-		return fault.New(fault.Config, "%s: %q is none of FloatVector, BinaryVector, Float16Vector, BFloat16Vector", j.KeyName("vector"), j.Vector)
+		return fault.New(fault.Config, "%s: %q is none of FloatVector, BinaryVector, Float16Vector, BFloat16Vector",
+			j.KeyName("vector"), j.Vector)
 	}
 	return nil
 }

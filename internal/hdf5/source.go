@@ -145,7 +145,8 @@ func (s *source) takeRows(j *job.HDF5Source) error {
 	rows, total := j.Rows, s.end
 	s.offset = j.FirstKey()
 	if in := s.inputs[0]; j.KeyOffset != "" && in.table.hasKey && in.table.export == nil {
-		return fault.New(fault.Config, "%s: %s is for rows that are numbered, and %s holds the keys; leave it out, or write %s: none", in.name,
+		return fault.New(fault.Config,
+			"%s: %s is for rows that are numbered, and %s holds the keys; leave it out, or write %s: none", in.name,
 			j.KeyName("key_offset"), in.table.columns[0].path, j.KeyName("key"))
 	}
 	if j.KeyOffset == job.KeyOffsetAuto {
@@ -159,7 +160,8 @@ func (s *source) takeRows(j *job.HDF5Source) error {
 	case total == 0:
 		return fault.New(fault.Corrupt, "%s and %d more files hold no rows", s.inputs[0].name, len(s.inputs)-1)
 	case rows.First < 0 || rows.Count < 0:
-		return fault.New(fault.Config, "%s: first and count can't be negative: %d, %d", j.KeyName("rows"), rows.First, rows.Count)
+		return fault.New(fault.Config, "%s: first and count can't be negative: %d, %d", j.KeyName("rows"), rows.First,
+			rows.Count)
 	case rows.First >= total:
 		return fault.New(fault.Config, "%s is %d, and there are %d rows", j.KeyName("rows.first"), rows.First, total)
 	}
@@ -167,7 +169,8 @@ func (s *source) takeRows(j *job.HDF5Source) error {
 	if rows.Count > 0 && rows.Count < total-rows.First {
 		s.end = rows.First + rows.Count
 	} else if rows.Count > total-rows.First {
-		s.notes = append(s.notes, fmt.Sprintf("%s asks for %d rows from row %d on; there are %d", j.KeyName("rows"), rows.Count, rows.First, total-rows.First))
+		s.notes = append(s.notes, fmt.Sprintf("%s asks for %d rows from row %d on; there are %d", j.KeyName("rows"),
+			rows.Count, rows.First, total-rows.First))
 	}
 	return nil
 }
@@ -223,8 +226,9 @@ func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]
 
 func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	if s.unresolved != "" {
-		return nil, fault.New(fault.Config, "%s: auto is found out when rows are copied; write the number of the first key, which the plan and the "+
-			"report of the copy tell", s.unresolved)
+		return nil, fault.New(fault.Config,
+			"%s: auto is found out when rows are copied; write the number of the first key, which the plan and the "+
+				"report of the copy tell", s.unresolved)
 	}
 	if from.IsZero() {
 		from = r.From
@@ -251,8 +255,8 @@ func (s *source) partitions() []string {
 	return out
 }
 
-// keysScanned reports whether no key may stand twice, and keys can be scanned. In exports a key may, in different partitions; what
-// stands twice there, or is no Int64, shows when the target's rows are counted.
+// keysScanned reports whether no key may stand twice, and keys can be scanned. In exports a key may, in different
+// partitions; what stands twice there, or is no Int64, shows when the target's rows are counted.
 func (s *source) keysScanned() bool {
 	if s.inputs[0].table.export == nil {
 		return true

@@ -33,14 +33,15 @@ func (f *file) usable(d *dataset) error {
 	return nil
 }
 
-// usableRows is usable for a dataset of which the job may take only the rows that were written; whether it does is checked once they
-// are known (see written).
+// usableRows is usable for a dataset of which the job may take only the rows that were written; whether it does is
+// checked once they are known (see written).
 func (f *file) usableRows(d *dataset) error {
 	if err := f.supported(d); err != nil {
 		return err
 	}
 	if why := d.unfit(); why != "" {
-		return fault.New(fault.Unsupported, "%s: %v: is %s; datasets of 1 or 2 dimensions are read, a row for each of the first",
+		return fault.New(fault.Unsupported,
+			"%s: %v: is %s; datasets of 1 or 2 dimensions are read, a row for each of the first",
 			f.name, d, why)
 	}
 	// what lies elsewhere takes 12 or 16 bytes here
@@ -124,7 +125,8 @@ func (f *file) chunksComplete(d *dataset) error {
 	return nil
 }
 
-// findWritten finds how many rows there are before the first that was never written. Whether that does is for the job to say.
+// findWritten finds how many rows there are before the first that was never written. Whether that does is for the job
+// to say.
 func (f *file) findWritten(d *dataset) error {
 	open, err := f.openDataset(d.path, nil)
 	if err != nil {
@@ -139,8 +141,10 @@ func (f *file) findWritten(d *dataset) error {
 
 // notWritten is the error of a dataset whose rows are to be read and were never written.
 func notWritten(file string, d *dataset, hint string) error {
-	return fault.New(fault.Corrupt, "%s: %v: only %d of its %d chunks were written, and the others would read as the fill value: its program "+
-		"ended before it was done. If those values are right, write them (h5py: d[...] = d[...])%s", file, d, d.chunks, d.wanted, hint)
+	return fault.New(fault.Corrupt,
+		"%s: %v: only %d of its %d chunks were written, and the others would read as the fill value: its program "+
+			"ended before it was done. If those values are right, write them (h5py: d[...] = d[...])%s", file, d, d.chunks,
+		d.wanted, hint)
 }
 
 // repackChunk suggests chunks of about 1 MiB that hold whole rows.

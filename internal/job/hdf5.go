@@ -32,7 +32,8 @@ func (s *HDF5Source) KeyName(key string) string {
 // MilvusDM2 reports whether the source is of MilvusDM 2.0's form.
 func (s *HDF5Source) MilvusDM2() bool { return s.Form == FormH2M }
 
-// WithFirstKey is the source with the key of its first row, where the source numbers its rows and does not say from where on.
+// WithFirstKey is the source with the key of its first row, where the source numbers its rows and does not say from
+// where on.
 func (s Source) WithFirstKey(first int64) Source {
 	switch {
 	case s.HDF5 != nil && s.HDF5.KeyOffset == KeyOffsetAuto:

@@ -200,8 +200,8 @@ type HDF5Source struct {
 	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field"`
 	// Name of the target's vector field. Without it, the name in the file, else embedding.
 	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field"`
-	// Dataset, member or column that holds the primary keys: integers or strings. Without it, ids or id where there is one.
-	// "none" numbers the rows instead.
+	// Dataset, member or column that holds the primary keys: integers or strings. Without it, ids or id where there is
+	// one. "none" numbers the rows instead.
 	Key string `json:"key,omitempty" yaml:"key"`
 	// Datasets, members or columns to copy; the key is among them always. Without it, all.
 	Fields []string `json:"fields,omitempty" yaml:"fields"`

@@ -15,10 +15,13 @@ import (
 func (s *sink) planFirstKey(ctx context.Context, plan *transfer.TargetPlan, from *transfer.Description) error {
 	key := plan.Schema.PrimaryKey()
 	if key.GetDataType() != schemapb.DataType_Int64 {
-		return fault.New(fault.Config, "key_offset: auto needs a collection with Int64 keys, and those of %s are %v", plan.Collection, key.GetDataType())
+		return fault.New(fault.Config, "key_offset: auto needs a collection with Int64 keys, and those of %s are %v",
+			plan.Collection, key.GetDataType())
 	}
 	if !plan.Loaded {
-		return fault.New(fault.Config, "key_offset: auto asks collection %s for its greatest key, and it is not loaded; load it, or write a number", plan.Collection)
+		return fault.New(fault.Config,
+			"key_offset: auto asks collection %s for its greatest key, and it is not loaded; load it, or write a number",
+			plan.Collection)
 	}
 	greatest, some, err := s.greatestKey(ctx, plan.Collection, key.GetName())
 	switch {
@@ -27,14 +30,19 @@ func (s *sink) planFirstKey(ctx context.Context, plan *transfer.TargetPlan, from
 	case !some || greatest < 0:
 		greatest = -1
 	case greatest > math.MaxInt64-1-from.Rows:
-		return fault.New(fault.Config, "key_offset: auto finds no room for %d keys behind the greatest of %s, %d; write a number", from.Rows, plan.Collection, greatest)
+		return fault.New(fault.Config,
+			"key_offset: auto finds no room for %d keys behind the greatest of %s, %d; write a number", from.Rows,
+			plan.Collection, greatest)
 	}
 	plan.FirstKey = greatest + 1
-	plan.Notes = append(plan.Notes, fmt.Sprintf("keys are row numbers from %d on, behind the greatest key in the target (key_offset: auto)", plan.FirstKey))
+	plan.Notes = append(plan.Notes,
+		fmt.Sprintf("keys are row numbers from %d on, behind the greatest key in the target (key_offset: auto)",
+			plan.FirstKey))
 	return nil
 }
 
-// greatestKey finds the greatest Int64 key of a loaded collection by halving: no query tells it. Some is false if there are no rows.
+// greatestKey finds the greatest Int64 key of a loaded collection by halving: no query tells it. Some is false if there
+// are no rows.
 func (s *sink) greatestKey(ctx context.Context, collection, pk string) (greatest int64, some bool, err error) {
 	low, high := int64(math.MinInt64), int64(math.MaxInt64) // greatest is in [low, high], if there are rows
 	if some, err = s.anyRow(ctx, collection, fmt.Sprintf("%s >= 0", pk)); err != nil {

@@ -25,7 +25,8 @@ func limits(s transfer.Schema) error {
 	}
 	for _, f := range s.Vectors() {
 		if dim, err := transfer.Dim(f); err == nil && dim > transfer.MaxDimension(f.GetDataType()) {
-			say("dimension %d of field %q, and %v has at most %d", dim, f.GetName(), f.GetDataType(), transfer.MaxDimension(f.GetDataType()))
+			say("dimension %d of field %q, and %v has at most %d", dim, f.GetName(), f.GetDataType(),
+				transfer.MaxDimension(f.GetDataType()))
 		}
 	}
 	if len(wrong) > 0 {

@@ -16,7 +16,8 @@ import (
 	"milvusdm/tests/stack"
 )
 
-// foundCase is a case of internal/hdf5/testdata/found.json: a file as a person's own program writes it, and what it holds.
+// foundCase is a case of internal/hdf5/testdata/found.json: a file as a person's own program writes it, and what it
+// holds.
 type foundCase struct {
 	Name   string
 	Fields map[string]struct {
@@ -69,11 +70,15 @@ func TestFoundFiles(t *testing.T) {
 				path, want := foundFile(t, c.file)
 				job := ""
 				if form == "own" {
-					job = fmt.Sprintf("version: 1\nname: job-%s\nsource:\n  hdf5:\n    paths: %s\n%s    key_field: id\n    vector_field: embedding\n"+
-						"target:\n  milvus: {address: '%s', collection: %s, index: {type: FLAT}}\n", collection, path, lines("    ", c.keys), m.address, collection)
+					job = fmt.Sprintf("version: 1\nname: job-%s\nsource:\n  hdf5:\n    paths: %s\n%s    key_field: id\n    "+
+						"vector_field: embedding\n"+
+						"target:\n  milvus: {address: '%s', collection: %s, index: {type: FLAT}}\n", collection, path, lines("    ",
+						c.keys), m.address, collection)
 				} else {
-					job = fmt.Sprintf("H2M:\n  data_path: [%s]\n%s  dest_host: 127.0.0.1\n  dest_port: %s\n  mode: append\n  dest_collection_name: %s\n"+
-						"  index: {type: FLAT}\n  collection_parameter: {dimension: %d, metric_type: L2}\n", path, lines("  ", c.keys), m.port(t), collection, c.dim)
+					job = fmt.Sprintf("H2M:\n  data_path: [%s]\n%s  dest_host: 127.0.0.1\n  dest_port: %s\n  mode: append\n  "+
+						"dest_collection_name: %s\n"+
+						"  index: {type: FLAT}\n  collection_parameter: {dimension: %d, metric_type: L2}\n", path, lines("  ", c.keys),
+						m.port(t), collection, c.dim)
 				}
 				r := verified(t, "run", write(t, "job-"+collection+".yaml", job))
 				if int(r.Rows) != want.Rows {
@@ -151,15 +156,18 @@ func (m *milvus) vectorsByKey(t *testing.T, collection string) map[string][]floa
 	return out
 }
 
-// TestKeyOffset appends files without ids to a collection of numbered rows: from a number on, and from behind the greatest key.
+// TestKeyOffset appends files without ids to a collection of numbered rows: from a number on, and from behind the
+// greatest key.
 func TestKeyOffset(t *testing.T) {
 	t.Parallel()
 	m := theMilvus(t)
 	collection := m.collection(t)
 	path, want := foundFile(t, "found-one-row.h5")
 	job := func(name string, source ...string) string {
-		return write(t, name+".yaml", fmt.Sprintf("version: 1\nname: %s-%s\nsource:\n  hdf5:\n    paths: %s\n%starget:\n  milvus: {address: '%s', collection: %s, index: {type: FLAT}}\n",
-			name, collection, path, lines("    ", source), m.address, collection))
+		return write(t, name+".yaml",
+			fmt.Sprintf("version: 1\nname: %s-%s\nsource:\n  hdf5:\n    paths: %s\n%starget:\n  milvus: {address: '%s', "+
+				"collection: %s, index: {type: FLAT}}\n",
+				name, collection, path, lines("    ", source), m.address, collection))
 	}
 	verified(t, "run", job("first"))
 	verified(t, "run", job("number", "key_offset: 40"))

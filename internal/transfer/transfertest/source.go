@@ -201,7 +201,8 @@ func keys(t *testing.T, src transfer.Source, d *transfer.Description) {
 		numbers := map[string]int64{} // hashes of equal keys are equal, and of others not
 		want = nil
 		for i, text := range texts {
-			if _, there := numbers[text]; !there && i < len(got) && !slices.Contains(slices.Collect(maps.Values(numbers)), got[i]) {
+			if _, there := numbers[text]; !there && i < len(got) && !slices.Contains(slices.Collect(maps.Values(numbers)),
+				got[i]) {
 				numbers[text] = got[i]
 			}
 			want = append(want, numbers[text])
