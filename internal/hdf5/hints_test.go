@@ -187,3 +187,28 @@ func TestForeignFilesAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedStringKeys: keys that are strings are compared before anything is written, as integers are.
+func TestRepeatedStringKeys(t *testing.T) {
+	content, err := os.ReadFile("testdata/found-objects.h5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(t.TempDir(), "again.h5")
+	if err := os.WriteFile(again, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for paths, want := range map[string]int{"testdata/found-objects.h5": 0, "testdata/found-objects.h5 " + again: 50} {
+		scanner, ok := mustOpen(t, sourceOf(strings.Fields(paths)...)).(transfer.KeyScanner)
+		if !ok {
+			t.Fatal("string keys can't be scanned")
+		}
+		repeats, err := transfer.FindRepeats(t.Context(), scanner)
+		if err != nil || len(repeats.Keys) != want || len(repeats.Superseded) != want {
+			t.Fatalf("%d repeated keys, want %d (%v)", len(repeats.Keys), want, err)
+		}
+		if want > 0 && (repeats.Superseded[0] != 0 || !strings.HasPrefix(repeats.First, "one key stands at testdata/found-objects.h5: row 0")) {
+			t.Errorf("superseded %v, first: %s", repeats.Superseded[:1], repeats.First)
+		}
+	}
+}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"gonum.org/v1/hdf5"
+
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
@@ -343,5 +345,47 @@ func copyFile(t testing.TB, from, to string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestManyObjects: what a file of one dataset per vector takes grows with their number, and no faster.
+func TestManyObjects(t *testing.T) {
+	const n, width = 6000, 8
+	path := filepath.Join(t.TempDir(), "many.h5")
+	err := do(t.Context(), func() error {
+		f, err := hdf5.CreateFile(path, hdf5.F_ACC_TRUNC)
+		if err != nil {
+			return err
+		}
+		space, err := hdf5.CreateSimpleDataspace([]uint{width}, nil)
+		if err != nil {
+			return err
+		}
+		defer space.Close()
+		for i := range n {
+			d, err := f.CreateDataset(fmt.Sprintf("P%05d", i), hdf5.T_NATIVE_FLOAT, space)
+			if err != nil {
+				return err
+			}
+			row := [width]float32{0: float32(i)}
+			if err := errors.Join(d.Write(&row), d.Close()); err != nil {
+				return err
+			}
+		}
+		return f.Close()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	got, err := readAll(t, mustOpen(t, sourceOf(path)), transfer.BatchLimit{Rows: 1000, Bytes: 1 << 20}, 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys := got["id"].strings; len(keys) != n || keys[n-1] != fmt.Sprintf("P%05d", n-1) || len(got["embedding"].data) != 4*n*width {
+		t.Errorf("%d keys, %d bytes", len(keys), len(got["embedding"].data))
+	}
+	if took := time.Since(begun); took > 30*time.Second {
+		t.Errorf("%d objects took %v", n, took)
 	}
 }
