@@ -119,6 +119,10 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 		if err := limits(plan.Schema); err != nil {
 			return err
 		}
+		if n := len(plan.Schema.Vectors()); n > transfer.UsualVectorFields {
+			plan.Notes = append(plan.Notes, fmt.Sprintf("%d vector fields: a server takes %d unless it is set up for more "+
+				"(proxy.maxVectorFieldNum)", n, transfer.UsualVectorFields))
+		}
 	}
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())

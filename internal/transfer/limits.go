@@ -10,8 +10,9 @@ import (
 const (
 	// MaxFields is how many fields a collection has at most, the primary key among them.
 	MaxFields = 64
-	// MaxVectorFields is how many vector fields a server can be set up to take; without that it is 4.
-	MaxVectorFields = 10
+	// MaxVectorFields is how many vector fields a server can be set up to take, UsualVectorFields without that.
+	MaxVectorFields   = 10
+	UsualVectorFields = 4
 	// MaxFieldName is the length of a field's name.
 	MaxFieldName = 255
 )
