@@ -255,6 +255,12 @@ type heard struct {
 	pulse *pulse
 }
 
+// HashedKeys implements transfer.Hashed.
+func (h heard) HashedKeys() bool {
+	hashed, ok := h.KeyScanner.(transfer.Hashed)
+	return ok && hashed.HashedKeys()
+}
+
 func (h heard) ScanKeys(ctx context.Context, yield func(int64, []int64) error) error {
 	return h.KeyScanner.ScanKeys(ctx, func(first int64, keys []int64) error {
 		h.pulse.waiting(fmt.Sprintf("checking keys: row %d", first))

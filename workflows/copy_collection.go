@@ -153,11 +153,13 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	}
 	if c.State != nil {
 		ok, err := c.adopt(ctx)
+		c.Job.Source = c.Job.Source.WithFirstKey(c.Plan.Target.FirstKey)
 		if err != nil || ok {
 			return err
 		}
 		c.State = nil
 	}
+	c.Job.Source = c.Job.Source.WithFirstKey(c.Plan.Target.FirstKey)
 	state := &State{Hash: c.Hash, Identity: c.Plan.Source.Identity}
 	c.phase(ctx, PhasePlanning)
 	var ranges activities.Ranges

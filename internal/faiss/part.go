@@ -27,6 +27,7 @@ type part struct {
 
 	first    int64 // number of the file's row 0 over all files
 	numbered bool  // keys are row numbers
+	offset   int64 // is added to row numbers that are keys
 	report   func(string)
 }
 
@@ -161,7 +162,7 @@ func (r *rowReader) read(ctx context.Context, vectors []byte, keys []int64) erro
 	}
 	if r.numbered {
 		for i := range keys {
-			keys[i] = r.row + int64(i)
+			keys[i] = r.offset + r.row + int64(i)
 		}
 	}
 	r.row += int64(len(keys))

@@ -45,6 +45,7 @@ type source struct {
 	keyField, vectorField string
 	numbered              bool    // the ids of the files are left out
 	parts                 []*part // at least one
+	behind                bool    // keys begin behind the target's, which is yet to be found out
 	first, end            int64   // the rows that the job takes, numbered over all files
 }
 
@@ -59,7 +60,8 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 	if err != nil {
 		return nil, err
 	}
-	s := &source{keyField: src.KeyField, vectorField: src.VectorField, numbered: src.Key == job.NoKey}
+	s := &source{keyField: src.KeyField, vectorField: src.VectorField, numbered: src.Key == job.NoKey,
+		behind: src.KeyOffset == job.KeyOffsetAuto}
 	if s.keyField == "" {
 		s.keyField = "id"
 	}
@@ -71,12 +73,17 @@ func Open(ctx context.Context, src *job.FaissSource, helper Helper) (transfer.So
 		if err == nil {
 			p.numbered, p.report = s.numbered || !p.info.IDs, transfer.Reporter(ctx)
 			p.first, s.end = s.end, s.end+p.info.Rows
+			p.offset = src.FirstKey()
 			s.parts = append(s.parts, p)
 			err = agree(s.parts[0], p)
 		}
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+	}
+	if src.KeyOffset != "" && s.keyed() {
+		err := fault.New(fault.Config, "%s: key_offset is for files without ids; leave it out", s.parts[0].path)
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.take(src.Rows); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -138,7 +145,8 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 			Fields: []*schemapb.FieldSchema{transfer.KeyField(s.keyField), vector}}},
 		Rows:          s.end - s.first,
 		Inputs:        s.taken(),
-		GeneratedKeys: !slices.ContainsFunc(s.parts, func(p *part) bool { return !p.numbered }),
+		GeneratedKeys: !s.keyed(),
+		KeysBehind:    s.behind,
 	}
 	var err error
 	if d.Identity, err = s.identity(); err != nil {
@@ -194,6 +202,11 @@ func (s *source) describeMetric(d *transfer.Description) {
 		d.Notes = append(d.Notes, "the index scales vectors to length 1 before it takes inner products: that is "+
 			"cosine similarity")
 	}
+}
+
+// keyed reports whether the keys of any file are its ids.
+func (s *source) keyed() bool {
+	return slices.ContainsFunc(s.parts, func(p *part) bool { return !p.numbered })
 }
 
 func (s *source) describeKeys(d *transfer.Description) {
@@ -272,6 +285,11 @@ func (s *source) partOf(row int64) *part {
 }
 
 func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+	if s.behind {
+		return nil, fault.New(fault.Config,
+			"key_offset: auto is found out when rows are copied; write the number of the first key, "+
+				"which the plan and the report of the copy tell")
+	}
 	if from.IsZero() {
 		from = r.From
 	}

@@ -12,7 +12,9 @@ import (
 // column is one field and where a file holds it.
 type column struct {
 	field *schemapb.FieldSchema
-	dim   int64 // of a vector, as Milvus counts it
+	// source is the field's name in the file, "" where it has none of its own.
+	source string
+	dim    int64 // of a vector, as Milvus counts it
 	cells
 	mem    memType
 	decode decoder
@@ -21,6 +23,7 @@ type column struct {
 	// subs are what the decoder reads with it: of several datasets' columns the others.
 	subs  []*column
 	notes []string
+	hint  string // of what to write where a value does not fit
 }
 
 // cells is where a column's elements lie: width of them in each row.
@@ -35,8 +38,9 @@ type cells struct {
 // part is a rectangle of a dataset: all its rows, and width elements from col on, which go to at in the column's row.
 type part struct {
 	data           *dataset
-	member         string // of a compound
-	array          int64  // the elements are arrays of that many, else 0
+	member         string      // of a compound
+	objects        *objectList // rows are datasets of their own, else nil
+	array          int64       // the elements are arrays of that many, else 0
 	col, at, width int64
 }
 
@@ -80,18 +84,22 @@ func (c cells) unfold() cells {
 	return c
 }
 
-// isMatrix reports whether a row has several elements, or might have.
+// isMatrix reports whether a row has several elements. A dataset of N x 1 is a list as one of N is.
 func (c cells) isMatrix() bool {
 	p := c.parts[0]
-	return p.array > 0 || p.member == "" && len(p.data.dims) == 2
+	return p.array > 0 || len(c.parts) > 1 || p.member == "" && len(p.data.dims) == 2 && c.width > 1
 }
 
 func (c cells) refuse(f *file, want string) error {
-	shape := c.elem.String()
+	return fault.New(fault.Unsupported, "%s: %s holds %s, which is no %s", f.name, c.path, c.shape(), want)
+}
+
+// shape says what a row holds.
+func (c cells) shape() string {
 	if c.isMatrix() {
-		shape = fmt.Sprintf("%d x %v in each row", c.width, c.elem)
+		return fmt.Sprintf("%d x %v in each row", c.width, c.elem)
 	}
-	return fault.New(fault.Unsupported, "%s: %s holds %s, which is no %s", f.name, c.path, shape, want)
+	return c.elem.String()
 }
 
 // vectorTypes are those that job.Vector may name.
@@ -102,16 +110,22 @@ var vectorTypes = map[string]schemapb.DataType{
 
 // newVector makes a vector column. want is the type that the job names, or None: then the elements decide.
 // bits says that a uint8 element is one bit, not eight.
-func newVector(f *file, name string, c cells, want schemapb.DataType, bits bool) (*column, error) {
-	if c.width < 1 {
-		return nil, fault.New(fault.Corrupt, "%s: %s has rows of no elements", f.name, c.path)
+func newVector(p *place, name string, c cells, want schemapb.DataType, bits bool) (*column, error) {
+	f := p.file
+	if err := p.vectorShape(c); err != nil {
+		return nil, err
 	}
 	if want == schemapb.DataType_None {
 		if want = naturalVector(c); want == schemapb.DataType_None {
-			return nil, c.refuse(f, "vector by itself; source.hdf5.vector can name the type to take it for")
+			return nil, c.refuse(f, "vector by itself"+p.advise([]change{{"vector", "FloatVector"}}))
 		}
 	}
 	col := &column{cells: c, dim: c.width}
+	if d := c.parts[0].data; d.turned {
+		col.notes = append(col.notes,
+			fmt.Sprintf("%s: MATLAB stores matrices by column; this is %d rows of %d there, and is read so", c.path, d.rows(),
+				d.cols()))
+	}
 	bytes := c.elem.class == classUint && c.elem.size == 1
 	halves := c.elem.class == classUint && c.elem.size == 2 // 16-bit floats, kept as what NumPy has for their bits
 	switch {
@@ -131,6 +145,8 @@ func newVector(f *file, name string, c cells, want schemapb.DataType, bits bool)
 		col.mem, col.decode, col.rowBytes = memUint8, decodeBits, int(c.width)
 		if c.elem.class == classBool {
 			col.mem = memAsFile
+		} else {
+			col.hint = p.advise([]change{{"vector", "FloatVector"}})
 		}
 		if col.dim != c.width {
 			col.notes = append(col.notes, fmt.Sprintf("%s: %d bits are padded with zeros to %d, which changes no distance", c.path, c.width, col.dim))
@@ -138,14 +154,73 @@ func newVector(f *file, name string, c cells, want schemapb.DataType, bits bool)
 	case want == schemapb.DataType_BinaryVector && bytes:
 		col.dim = 8 * c.width
 		col.mem, col.decode, col.rowBytes = memUint8, decodeBytes, int(c.width)
-	case want == schemapb.DataType_BinaryVector && c.elem.class == classFixed && !c.isMatrix():
+	case want == schemapb.DataType_BinaryVector && c.elem.class == classFixed && len(c.parts[0].data.dims) == 1 &&
+		c.parts[0].array == 0:
 		col.dim = 8 * int64(c.elem.size)
 		col.mem, col.decode, col.rowBytes = memAsFile, decodeBytes, c.elem.size
 	default:
 		return nil, c.refuse(f, want.String())
 	}
+	if most := transfer.MaxDimension(want); col.dim > most {
+		return nil, fault.New(fault.Unsupported,
+			"%s: %s holds vectors of dimension %d, and Milvus takes at most %d: make them shorter first, "+
+				"as by pooling or PCA%s", f.name, c.path, col.dim, most, p.adviseExcept(name))
+	}
 	col.field = transfer.VectorField(name, want, col.dim)
 	return col, nil
+}
+
+// vectorShape refuses what is not a vector in each row: a single number, and text.
+func (p *place) vectorShape(c cells) error {
+	f := p.file
+	if c.elem.isText() {
+		return p.refuseText(c)
+	}
+	switch {
+	case c.width < 1:
+		return fault.New(fault.Corrupt, "%s: %s has rows of no elements", f.name, c.path)
+	case !c.hasRows():
+		hint := ""
+		if c.elem.isFloat() { // other numbers are rarely one vector
+			hint = p.advise([]change{{"layout", "objects"}})
+		}
+		return fault.New(fault.Unsupported,
+			"%s: %s holds one value for each of %d rows, or is a single vector of %d: it has one dimension, "+
+				"and vectors are read from rows of several%s", f.name, c.path, c.rows(), c.rows(), hint)
+	case c.width == 1 && c.parts[0].data.matlab:
+		return fault.New(fault.Unsupported, "%s: %s holds a single number in each of %d rows, which is no vector", f.name,
+			c.path, c.rows())
+	case c.elem.class == classUint && c.elem.size == 1 && !p.file.trying:
+		return p.refuseText(c)
+	}
+	return nil
+}
+
+// hasRows reports whether the file says that a row has several elements: a list of N numbers is not N vectors of one.
+func (c cells) hasRows() bool {
+	p := c.parts[0]
+	return c.isMatrix() || p.objects != nil || p.member == "" && len(p.data.dims) == 2
+}
+
+// refuseText refuses vectors that are written as text.
+func (p *place) refuseText(c cells) error {
+	const how = "%s: %s holds text and no numbers, as %.40q: write the vectors as numbers (h5py: f[name] = " +
+		"numpy.array([json.loads(t) for t in texts], \"f4\"))"
+	d := c.parts[0].data
+	if c.elem.class == classVariable {
+		return fault.New(fault.Unsupported, how, p.file.name, c.path, "text of variable length")
+	}
+	if c.parts[0].objects != nil || c.parts[0].member != "" || d.turned {
+		return nil
+	}
+	sample, err := p.file.sample(d)
+	if err != nil || !isText(sample) {
+		return err
+	}
+	if c.elem.class == classUint && sample[0] != '[' && sample[0] != '(' {
+		return nil // bytes that are all below 128 may be numbers
+	}
+	return fault.New(fault.Unsupported, how, p.file.name, c.path, sample)
 }
 
 // naturalVector is what elements are taken for where nothing else is said, or None.
@@ -163,15 +238,25 @@ func naturalVector(c cells) schemapb.DataType {
 	return schemapb.DataType_None
 }
 
-// newKey makes the primary key column.
-func newKey(f *file, name string, c cells) (*column, error) {
-	if !c.elem.isInt() || c.isMatrix() && c.width != 1 {
-		return nil, fault.New(fault.Config, "%s: %s holds %v, and keys are integers: "+
-			"set source.hdf5.key to what holds integers, or to \"none\" to number the rows", f.name, c.path, c.elem)
-	}
+// newKey makes the primary key column: of integers, strings, or whole numbers as MATLAB keeps them.
+func newKey(p *place, name string, c cells) (*column, error) {
 	col := &column{cells: c, field: transfer.KeyField(name)}
-	col.longs()
-	return col, nil
+	switch {
+	case c.isMatrix(), len(c.parts) != 1:
+	case c.elem.isInt():
+		col.longs()
+		return col, nil
+	case c.elem.isText():
+		col = newText(col, name, false)
+		col.field.IsPrimaryKey = true
+		return col, nil
+	case c.elem.class == classFloat64 && c.parts[0].data.matlab:
+		col.mem, col.decode, col.rowBytes = memFloat64, decodeWholeNumbers, 8
+		return col, nil
+	}
+	return nil, fault.New(fault.Config, "%s: %s holds %s, and keys are integers or strings%s", p.file.name, c.path,
+		c.shape(),
+		p.advise([]change{{"key", keyNumbered}}, []change{{"key", keyNumbered}, {"key_field", "row"}}))
 }
 
 // longs reads 64-bit integers.
@@ -184,73 +269,3 @@ func (col *column) longs() {
 
 // maxText is the longest VarChar and JSON that Milvus takes, in bytes.
 const maxText = 65535
-
-// newScalar makes a column of one value a row. Unsigned integers get the next wider type.
-func newScalar(f *file, name string, c cells, isJSON bool) (*column, error) {
-	col := &column{cells: c}
-	if isJSON && (!c.elem.isText() || c.isMatrix()) {
-		return nil, fault.New(fault.Config, "%s: source.hdf5.json names %s, which holds %v and not strings", f.name, c.path, c.elem)
-	}
-	var t schemapb.DataType
-	switch {
-	case c.elem.isInt():
-		t = integerType(c.elem)
-		col.mem, col.decode, col.rowBytes = memInt32, decodeInt(t), 4
-		if t == schemapb.DataType_Int64 {
-			col.longs()
-		}
-	case c.elem.class == classFloat64:
-		t = schemapb.DataType_Double
-		col.mem, col.decode, col.rowBytes = memFloat64, decodeDouble, 8
-	case c.elem.isFloat():
-		t = schemapb.DataType_Float
-		col.mem, col.decode, col.rowBytes = memFloat32, decodeFloat, 4
-	case c.elem.class == classBool:
-		t = schemapb.DataType_Bool
-		col.mem, col.decode, col.rowBytes = memAsFile, decodeBool, 1
-	case c.elem.isText():
-		return newText(col, name, isJSON), nil
-	default:
-		return nil, c.refuse(f, "field of Milvus")
-	}
-	col.field = &schemapb.FieldSchema{Name: name, DataType: t}
-	return col, nil
-}
-
-// usualText is what a variable-length string is taken to need before it is read.
-const usualText = 64
-
-func newText(col *column, name string, isJSON bool) *column {
-	const header = 16 // a Go string, beside its bytes
-	col.mem, col.decode, col.rowBytes, col.guess = memReference, decodeVariable, header+usualText, usualText
-	longest := maxText
-	if col.elem.class == classFixed {
-		col.mem, col.decode, col.rowBytes, col.guess = memAsFile, decodeFixed, header+col.elem.size, 0
-		longest = min(col.elem.size, maxText)
-	}
-	if isJSON {
-		col.decode = jsonOf(col.decode)
-		col.field = &schemapb.FieldSchema{Name: name, DataType: schemapb.DataType_JSON}
-		return col
-	}
-	col.field = transfer.VarCharField(name, longest)
-	return col
-}
-
-// integerType is the narrowest of Milvus's types that holds an integer type's values, except those above the range of
-// int64.
-func integerType(e elemType) schemapb.DataType {
-	size := e.size
-	if e.class == classUint {
-		size *= 2
-	}
-	switch size {
-	case 1:
-		return schemapb.DataType_Int8
-	case 2:
-		return schemapb.DataType_Int16
-	case 4:
-		return schemapb.DataType_Int32
-	}
-	return schemapb.DataType_Int64
-}

@@ -72,8 +72,7 @@ func decodeBits(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 		to := packed[i*rowBytes:]
 		for j, b := range bits[i*int(c.width):][:c.width] {
 			if b > 1 {
-				return nil, c.badRow(row+int64(i), "element %d is %d, and a bit is 0 or 1; "+
-					"source.hdf5.vector: FloatVector takes the numbers as they are", j, b)
+				return nil, c.badRow(row+int64(i), "element %d is %d, and a bit is 0 or 1%s", j, b, c.hint)
 			}
 			to[j/8] |= b << (7 - j%8)
 		}
@@ -99,6 +98,23 @@ func decodeUnsignedLong(c *openColumn, row int64, n int) (*schemapb.FieldData, e
 	// in range the bits are the same
 	signed := unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
 	return transfer.Int64Column(c.field.Name, signed), nil
+}
+
+// decodeWholeNumbers reads integers that are kept as float64.
+func decodeWholeNumbers(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
+	floats, err := readElements[float64](c, row, n, 1)
+	if err != nil {
+		return nil, err
+	}
+	const exact = 1 << 53
+	v := make([]int64, n)
+	for i, x := range floats {
+		if x != math.Trunc(x) || math.Abs(x) > exact {
+			return nil, c.badRow(row+int64(i), "%v is no whole number, and keys are", x)
+		}
+		v[i] = int64(x)
+	}
+	return transfer.Int64Column(c.field.Name, v), nil
 }
 
 func decodeInt(t schemapb.DataType) decoder {

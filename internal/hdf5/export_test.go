@@ -241,6 +241,8 @@ func TestExportIsMilvusDM(t *testing.T) {
 	c.write(t, path, randomValues{rand.New(rand.NewPCG(3, 4))}, []int{33})
 	j := sourceOf(path)
 	j.Layout = job.LayoutMilvusDM
+	// as MilvusDM 2.0's own form has it
+	j.AnyLayout, j.Form, j.KeyField, j.VectorField = true, job.FormH2M, "id", "embedding"
 	d, err := mustOpen(t, j).Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)

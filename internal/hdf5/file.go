@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/hdf5"
@@ -18,6 +19,10 @@ type file struct {
 	*hdf5.File
 	fileState
 	direct *os.File // the same, past the library
+	matlab bool     // MATLAB's mark is on the file
+	// trying: what is found out is for a hint, whose own hints nobody sees. trials counts them.
+	trying bool
+	trials int
 }
 
 // openHDF5 opens a file that was found to begin like one.
@@ -30,7 +35,7 @@ func openHDF5(state fileState) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(accessError(err, "open"), f.Close())
 	}
-	return &file{f, state, direct}, nil
+	return &file{File: f, fileState: state, direct: direct, matlab: isMATLAB(direct)}, nil
 }
 
 func openError(state fileState, err error) error {
@@ -38,6 +43,8 @@ func openError(state fileState, err error) error {
 	case strings.Contains(text, "lock file"), strings.Contains(text, "already open for"):
 		return fault.New(fault.Conflict, "%s: another program has it open for writing, or was killed while it had: "+
 			"wait for it, or run `h5clear -s` on a file that nobody writes: %w", state.name, err)
+	case isNewer(err):
+		return newerFormat(state.name, "the file", err)
 	case strings.Contains(text, "truncated file"):
 		return fault.New(fault.Corrupt, "%s: is truncated: it has %d bytes and says itself that it has more; "+
 			"copy it again from where it is whole: %w", state.name, state.size, err)
@@ -60,7 +67,7 @@ func (f *file) textAttribute(object hdf5.Identifier, name string) (string, error
 }
 
 // maxObjects bounds how much of a group is listed.
-const maxObjects = 4096
+const maxObjects = 1 << 20
 
 // entry is a member of a group.
 type entry struct {
@@ -77,30 +84,33 @@ func (f *file) list(group string) ([]entry, error) {
 		return nil, err
 	}
 	defer g.Close()
-	n, err := g.NumObjects()
-	if err != nil {
-		return nil, f.corrupt(libraryError(err), "list group %s", group)
-	}
-	if n > maxObjects {
-		return nil, fault.New(fault.Unsupported, "%s: group %s holds %d objects; at most %d are looked at", f.name, group, n, maxObjects)
-	}
-	out := make([]entry, 0, n)
-	for i := range n {
-		name, err := g.ObjectNameByIndex(i)
-		if err != nil {
-			return nil, f.corrupt(libraryError(err), "list group %s", group)
+	var out []entry
+	soft := 0
+	err = listMembers(g, maxObjects, func(kind memberKind, name string) {
+		if kind == memberSoft {
+			soft++
 		}
-		kind, err := g.ObjectTypeByIndex(i)
-		if err != nil {
-			return nil, f.corrupt(libraryError(err), "list group %s: %q", group, name)
-		}
-		e := entry{name: name, group: kind == hdf5.H5G_GROUP, dataset: kind == hdf5.H5G_DATASET, external: kind == hdf5.H5G_UDLINK}
-		if kind == hdf5.H5G_LINK {
-			e.group, e.dataset = f.followLink(path.Join(group, name))
-		}
-		out = append(out, e)
+		out = append(out, f.entryOf(group, name, kind, soft <= maxLinks))
+	})
+	if errors.Is(err, errTooMany) {
+		return nil, fault.New(fault.Unsupported,
+			"%s: group %s holds more than %d objects, and no more are looked at; split the file",
+			f.name, group, maxObjects)
 	}
-	return out, nil
+	slices.SortFunc(out, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	return out, f.corrupt(err, "list group %s", group)
+}
+
+// maxLinks bounds how many soft links of a group are followed.
+const maxLinks = 4096
+
+// entryOf is a member of a group. A soft link is what it leads to.
+func (f *file) entryOf(group, name string, kind memberKind, follow bool) entry {
+	e := entry{name: name, group: kind == memberGroup, dataset: kind == memberDataset, external: kind == memberExternal}
+	if kind == memberSoft && follow {
+		e.group, e.dataset = f.followLink(path.Join(group, name))
+	}
+	return e
 }
 
 // followLink says what a soft link leads to; a dangling one leads nowhere.
@@ -168,56 +178,77 @@ func externalLink(file, object string) error {
 	return fault.New(fault.Unsupported, "%s: %s is a link into another file; name that file instead", file, object)
 }
 
-// locate finds an object by its path.
-func (f *file) locate(object string) (entry, error) {
-	here := entry{name: "/", group: true}
-	parent := "/"
-	for _, name := range strings.Split(strings.Trim(path.Clean("/"+object), "/"), "/") {
-		if name == "" {
-			return here, nil
-		}
-		var found *entry
-		if here.group {
-			members, err := f.list(parent)
-			if err != nil {
-				return here, err
-			}
-			for i := range members {
-				if members[i].name == name {
-					found = &members[i]
-				}
-			}
-		}
-		switch {
-		case found == nil:
-			return here, fault.New(fault.Config, "%s: holds no %s; it holds %s; set source.hdf5.object", f.name, object, f.contents())
-		case found.external:
-			return here, externalLink(f.name, path.Join(parent, name))
-		}
-		here, parent = *found, path.Join(parent, name)
+// locate finds an object by its path. found is false if there is none.
+func (f *file) locate(object string) (here entry, found bool, err error) {
+	object = path.Clean("/" + object)
+	if object == "/" {
+		return entry{name: "/", group: true}, true, nil
 	}
-	return here, nil
+	parent, name := path.Split(object)
+	g, err := f.openGroup(path.Clean(parent))
+	if err != nil {
+		switch text := err.Error(); {
+		case strings.Contains(text, "external"):
+			return here, false, externalLink(f.name, object)
+		case strings.Contains(text, "doesn't exist"), strings.Contains(text, "not found"),
+			strings.Contains(text, "not a group"):
+			return here, false, nil
+		}
+		return here, false, err
+	}
+	defer g.Close()
+	kind, err := kindOf(g, name)
+	switch {
+	case err != nil:
+		return here, false, f.corrupt(err, "look for %s", object)
+	case kind == memberAbsent:
+		return here, false, nil
+	case kind == memberExternal:
+		return here, false, externalLink(f.name, object)
+	}
+	return f.entryOf(parent, name, kind, true), true, nil
 }
 
 // dataset is what a dataset is, without being open.
 type dataset struct {
 	path string
 	elem elemType
-	dims []int64 // empty for a single value
+	// stored is elem as the file has it: a mark may say that it is meant as another.
+	stored elemType
+	dims   []int64 // empty for a single value
+	// turned: a row of the dataset's program is a column in the file, as MATLAB stores matrices.
+	turned bool
+	matlab bool
+	// left says why the dataset is no column of rows, whatever its type; "" if it may be one.
+	left string
+	// written is how many rows there are before the first that was never written.
+	written int64
+	wanted  int64 // chunks
 	storage
+}
+
+// rowAxis is the dimension that rows are numbered along.
+func (d *dataset) rowAxis() int {
+	if d.turned {
+		return 1
+	}
+	return 0
 }
 
 func (d *dataset) rows() int64 {
 	if len(d.dims) == 0 {
 		return 0
 	}
-	return d.dims[0]
+	return d.dims[d.rowAxis()]
 }
 
 func (d *dataset) shape() string {
 	parts := make([]string, len(d.dims))
 	for i, n := range d.dims {
 		parts[i] = fmt.Sprint(n)
+	}
+	if d.turned {
+		slices.Reverse(parts)
 	}
 	return strings.Join(parts, " x ")
 }
@@ -236,6 +267,11 @@ func (f *file) describe(object string) (*dataset, error) {
 		return nil, err
 	}
 	defer d.Close()
+	return f.describeOpen(d, object)
+}
+
+// describeOpen is describe of a dataset that is open.
+func (f *file) describeOpen(d *hdf5.Dataset, object string) (*dataset, error) {
 	t, err := d.Datatype()
 	if err != nil {
 		return nil, f.corrupt(libraryError(err), "type of dataset %s", object)
@@ -251,7 +287,11 @@ func (f *file) describe(object string) (*dataset, error) {
 	if !out.virtual {
 		out.dims, err = extent(d)
 	}
-	return out, f.corrupt(err, "extent of dataset %s", object)
+	if err != nil {
+		return nil, f.corrupt(err, "extent of dataset %s", object)
+	}
+	out.written, out.stored = math.MaxInt64, out.elem
+	return out, f.corrupt(f.readMarks(d, out), "attributes of dataset %s", object)
 }
 
 // extent returns no dimensions for a single value and for none.
@@ -278,47 +318,10 @@ func extent(d *hdf5.Dataset) ([]int64, error) {
 	return out, nil
 }
 
-// contents names what the file holds, for messages.
-func (f *file) contents() string {
-	const most = 20
-	var found []string
-	var walk func(group string, depth int)
-	walk = func(group string, depth int) {
-		members, err := f.list(group)
-		if err != nil {
-			return // the message that this is for says what matters
-		}
-		for _, m := range members {
-			object := path.Join(group, m.name)
-			switch {
-			case len(found) > most:
-				return
-			case m.group && depth < 4:
-				walk(object, depth+1)
-			case m.group:
-				found = append(found, object+"/")
-			case m.external:
-				found = append(found, object+" (a link into another file)")
-			case m.dataset:
-				if d, err := f.describe(object); err == nil {
-					found = append(found, d.String())
-				} else {
-					found = append(found, object+" (unreadable)")
-				}
-			}
-		}
-	}
-	walk("/", 0)
-	switch {
-	case len(found) == 0:
-		return "no datasets"
-	case len(found) > most:
-		return strings.Join(found[:most], ", ") + ", ..."
-	}
-	return strings.Join(found, ", ")
-}
-
 // corrupt gives err, nil or not, its place and its kind.
 func (f *file) corrupt(err error, format string, args ...any) error {
+	if isNewer(err) {
+		return f.newer(fmt.Sprintf(format, args...), err)
+	}
 	return fault.Wrap(fault.Corrupt, err, "%s: %s", f.name, fmt.Sprintf(format, args...))
 }

@@ -1,7 +1,6 @@
 package hdf5
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 )
 
 // extensions are those of a directory's files that are taken.
@@ -31,24 +31,25 @@ type fileState struct {
 }
 
 // findFiles expands directories and looks at each file.
-func findFiles(paths []string) ([]fileState, error) {
-	if len(paths) == 0 {
-		return nil, fault.New(fault.Config, "source.hdf5.paths names no file")
+func findFiles(j *job.HDF5Source) ([]fileState, error) {
+	key := j.KeyName("paths")
+	if len(j.Paths) == 0 {
+		return nil, fault.New(fault.Config, "%s names no file", key)
 	}
 	var out []fileState
-	for _, path := range paths {
-		names, err := expand(path)
+	for _, path := range j.Paths {
+		names, err := expand(path, key)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			state, err := stateOf(name)
+			state, err := stateOf(name, key)
 			if err != nil {
 				return nil, err
 			}
 			for _, other := range out {
 				if os.SameFile(other.info, state.info) {
-					return nil, fault.New(fault.Config, "source.hdf5.paths: %s and %s are the same file", other.name, name)
+					return nil, fault.New(fault.Config, "%s: %s and %s are the same file", key, other.name, name)
 				}
 			}
 			out = append(out, state)
@@ -58,17 +59,17 @@ func findFiles(paths []string) ([]fileState, error) {
 }
 
 // expand returns the HDF5 files of a directory by name, or the path itself.
-func expand(path string) ([]string, error) {
+func expand(path, key string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, accessError(err, "source.hdf5.paths")
+		return nil, accessError(err, key)
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, accessError(err, "source.hdf5.paths")
+		return nil, accessError(err, key)
 	}
 	var out []string
 	for _, e := range entries {
@@ -99,15 +100,15 @@ func accessError(err error, doing string) error {
 const signature = "\x89HDF\r\n\x1a\n"
 
 // stateOf looks at a file and refuses what is no HDF5 file before the library sees it.
-func stateOf(name string) (fileState, error) {
+func stateOf(name, key string) (fileState, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return fileState{}, accessError(err, "source.hdf5.paths")
+		return fileState{}, accessError(err, key)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return fileState{}, accessError(err, "source.hdf5.paths")
+		return fileState{}, accessError(err, key)
 	}
 	switch {
 	case !info.Mode().IsRegular():
@@ -122,7 +123,8 @@ func stateOf(name string) (fileState, error) {
 	}
 	base, ok := findSignature(f, info.Size())
 	if !ok {
-		return fileState{}, fault.New(fault.Corrupt, "%s: is no HDF5 file: %s", name, looksLike(header))
+		kind, what := looksLike(header)
+		return fileState{}, fault.New(kind, "%s: is no HDF5 file: %s", name, what)
 	}
 	return fileState{name, info.Size(), base, info.ModTime(), info, sha256.Sum256(header)}, nil
 }
@@ -135,32 +137,6 @@ func findSignature(r io.ReaderAt, size int64) (offset int64, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// looksLike guesses what a file is instead, from its beginning.
-func looksLike(header []byte) string {
-	for _, k := range []struct{ begins, is string }{
-		{"\x93NUMPY", "it is a NumPy array (.npy)"},
-		{"PK\x03\x04", "it is a ZIP or NumPy archive (.zip, .npz)"},
-		{"\x1f\x8b", "it is compressed with gzip; unpack it first"},
-		{"PAR1", "it is a Parquet file"},
-		{"CDF", "it is a netCDF-3 file"},
-		{"\x0e\x03\x13\x01", "it is an HDF4 file"},
-		{"version https://git-lfs", "it is a Git LFS pointer; run `git lfs pull`"},
-		{"Ix", "it may be a Faiss index; name it under source.faiss"},
-		{"Iw", "it may be a Faiss index; name it under source.faiss"},
-		{"IH", "it may be a Faiss index; name it under source.faiss"},
-		{"IB", "it may be a Faiss index; name it under source.faiss"},
-		{"<", "it looks like HTML or XML: perhaps an error page that was downloaded"},
-	} {
-		if bytes.HasPrefix(header, []byte(k.begins)) {
-			return k.is
-		}
-	}
-	if len(bytes.Trim(header, "\x00")) == 0 {
-		return "it begins with nothing but zeros, as after an interrupted copy"
-	}
-	return fmt.Sprintf("it begins with %q", header[:min(len(header), 8)])
 }
 
 // unchanged makes sure that the file is still the one that was found.

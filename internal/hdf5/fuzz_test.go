@@ -14,7 +14,8 @@ import (
 // fuzzed are small files of each layout and storage.
 var fuzzed = []string{
 	"milvusdm-short-ids.h5", "milvusdm-strings.h5", "milvusdm-filters.h5", "milvusdm-latest.h5", "ann-hamming.h5", "group-no-key.h5",
-	"compound-strings.h5", "compound-gzip.h5", "pandas.h5",
+	"compound-strings.h5", "compound-gzip.h5", "pandas.h5", "found-matlab.mat", "found-netcdf.nc", "found-objects-rows.h5",
+	"found-objects-groups.h5", "found-interrupted.h5", "found-names.h5", "found-text-lines.h5", "found-cycle-beside.h5",
 }
 
 // FuzzRead changes bytes of files. What is an end of the library itself has to be seen by the child process.

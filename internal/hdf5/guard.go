@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -50,7 +51,7 @@ func checkSource(ctx context.Context, in, out *os.File) error {
 	if err := json.NewDecoder(in).Decode(&j); err != nil {
 		return err
 	}
-	states, err := findFiles(j.Paths)
+	states, err := findFiles(&j)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func survives(ctx context.Context, j *job.HDF5Source, states []fileState) error 
 	if !needed {
 		return nil
 	}
-	if err := runChild(ctx, input); err != nil {
+	if err := runChild(ctx, input, time.Duration(len(states))*childLimit); err != nil {
 		return err
 	}
 	guard.mu.Lock()
@@ -99,15 +100,26 @@ func survives(ctx context.Context, j *job.HDF5Source, states []fileState) error 
 	return nil
 }
 
-func runChild(ctx context.Context, input []byte) error {
+// childLimit is how long a child may take for a file: it opens it, and reads a row.
+const childLimit = 2 * time.Minute
+
+func runChild(ctx context.Context, input []byte, limit time.Duration) error {
 	program, err := os.Executable()
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "check HDF5 files")
 	}
 	var seen, said bytes.Buffer
-	child := exec.CommandContext(ctx, program, guardCommand)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	child := exec.CommandContext(limited, program, guardCommand)
 	child.Stdin, child.Stdout, child.Stderr = bytes.NewReader(input), &seen, &said
 	if err := child.Run(); err != nil {
+		if ctx.Err() == nil && limited.Err() != nil {
+			files := strings.Split(strings.TrimSpace(seen.String()), "\n")
+			return fault.New(fault.Unsupported,
+				"%s: was looked at for %v without an end; name fewer files, or the object to read",
+				files[len(files)-1], limit)
+		}
 		return childError(ctx, err, strings.Split(strings.TrimSpace(seen.String()), "\n"), said.String())
 	}
 	return nil

@@ -1,10 +1,8 @@
 package hdf5
 
 import (
-	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
@@ -18,18 +16,24 @@ type place struct {
 	job     *job.HDF5Source
 	path    string
 	group   bool
-	members []entry  // of a group
-	data    *dataset // of a dataset
+	members []entry        // of a group
+	at      map[string]int // where a member is in members, by name
+	data    *dataset       // of a dataset
 }
 
 // layouts is how each layout is read.
-var layouts = map[job.HDF5Layout]func(*place) (*table, error){
-	job.LayoutMilvusDM: readMilvusDM,
-	job.LayoutANN:      readANN,
-	job.LayoutGroup:    readGroup,
-	job.LayoutCompound: readCompound,
-	job.LayoutPandas:   readPandas,
-	job.LayoutExport:   readExport,
+var layouts map[job.HDF5Layout]func(*place) (*table, error)
+
+func init() { // a layout's hints are tried by all of them
+	layouts = map[job.HDF5Layout]func(*place) (*table, error){
+		job.LayoutMilvusDM: readMilvusDM,
+		job.LayoutANN:      readANN,
+		job.LayoutGroup:    readGroup,
+		job.LayoutCompound: readCompound,
+		job.LayoutPandas:   readPandas,
+		job.LayoutObjects:  readObjects,
+		job.LayoutExport:   readExport,
+	}
 }
 
 // detect finds out what a file holds. It runs on the library's thread.
@@ -38,11 +42,19 @@ func detect(f *file, j *job.HDF5Source) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.refuseSparse(); err != nil {
+		return nil, err
+	}
 	layout := j.Layout
-	if layout == "" || layout == job.LayoutAuto {
-		if layout, p, err = guess(p); err != nil {
+	if layout == "" || layout == job.LayoutAuto || j.AnyLayout && !p.isMilvusDM() {
+		if layout, p, err = guess(p, map[objectKey]bool{}); err != nil {
 			return nil, err
 		}
+	}
+	if j.VectorColumns != nil && !slices.Contains([]job.HDF5Layout{job.LayoutGroup, job.LayoutCompound, job.LayoutPandas,
+		job.LayoutExport}, layout) {
+		return nil, fault.New(fault.Config, "%s: %s is for layouts group, compound and pandas, and this is %s; leave it out",
+			f.name, p.key("vector_columns"), layout)
 	}
 	t, err := layouts[layout](p)
 	if err != nil {
@@ -52,30 +64,47 @@ func detect(f *file, j *job.HDF5Source) (*table, error) {
 	if t.export != nil {
 		return t, nil // has been checked against its own schema
 	}
-	return t, t.finish(f, j)
+	return t, t.finish(p)
 }
 
 func placeAt(f *file, j *job.HDF5Source, object string) (*place, error) {
-	e, err := f.locate(object)
-	if err != nil {
-		return nil, err
-	}
-	p := &place{file: f, job: j, path: path.Clean("/" + object), group: e.group}
+	p := &place{file: f, job: j, path: path.Clean("/" + object)}
+	e, found, err := f.locate(object)
 	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, fault.New(fault.Config, "%s: holds no %s; it holds %s%s", f.name, object, f.contents(), p.adviseObjects())
+	}
+	switch p.group = e.group; {
 	case e.group:
 		p.members, err = f.list(p.path)
+		p.at = make(map[string]int, len(p.members))
+		for i, m := range p.members {
+			p.at[m.name] = i
+		}
 	case e.dataset:
 		p.data, err = f.describe(p.path)
 	default:
-		err = fault.New(fault.Config, "%s: %s is neither a group nor a dataset; set source.hdf5.object", f.name, p.path)
+		err = fault.New(fault.Config, "%s: %s is neither a group nor a dataset%s", f.name, p.path, p.adviseObjects())
 	}
 	return p, err
 }
 
-// guess tells the layout from names, types, and this program's and pandas's marks. It may go down to an only group.
-func guess(p *place) (job.HDF5Layout, *place, error) {
+// guess tells the layout from names, types, and this program's and pandas's marks. It may go down to an only group,
+// once: a group may hold itself.
+func guess(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, error) {
 	if !p.group {
 		return guessDataset(p), p, nil
+	}
+	if len(seen) > maxNesting {
+		return "", nil, fault.New(fault.Unsupported,
+			"%s: groups lie in each other more than %d deep; name the one with the vectors with %s", p.file.name,
+			maxNesting, p.key("object"))
+	}
+	if p.file.wasSeen(p.path, seen) {
+		return "", nil, fault.New(fault.Config, "%s: group %s holds itself and no dataset; the file holds %s", p.file.name,
+			p.path, p.file.contents())
 	}
 	if export, err := p.isExport(); err != nil || export {
 		return job.LayoutExport, p, err
@@ -90,12 +119,20 @@ func guess(p *place) (job.HDF5Layout, *place, error) {
 		return job.LayoutCompound, table, err
 	case pandas != "", p.has("block0_values") && p.has("axis0"):
 		return job.LayoutPandas, p, nil
-	case p.has("embeddings"):
+	case p.has("embeddings") && p.job.VectorColumns == nil:
 		layout, err := p.milvusDMOrGroup()
 		return layout, p, err
-	case p.has("train"):
+	case p.has("train") && p.job.VectorColumns == nil:
 		return job.LayoutANN, p, nil
 	}
+	return guessGroup(p, seen)
+}
+
+// maxNesting bounds how deep an only group in an only group is looked into.
+const maxNesting = 100
+
+// guessGroup tells the layout from what a group without marks holds.
+func guessGroup(p *place, seen map[objectKey]bool) (job.HDF5Layout, *place, error) {
 	datasets, groups := p.datasets(), p.groups()
 	switch {
 	case len(datasets) == 0 && len(groups) == 1:
@@ -103,12 +140,23 @@ func guess(p *place) (job.HDF5Layout, *place, error) {
 		if err != nil {
 			return "", nil, err
 		}
-		return guess(below)
+		return guess(below, seen)
 	case len(p.members) == 0:
 		return "", nil, fault.New(fault.Corrupt, "%s: group %s is empty; the file holds %s", p.file.name, p.path, p.file.contents())
+	}
+	if p.job.VectorColumns == nil {
+		o, _, err := p.objectsIn()
+		if err == nil && o != nil && o.usual() {
+			return job.LayoutObjects, p, nil
+		}
+	}
+	switch {
+	case len(datasets) == 0 && len(groups) == 0 && p.members[0].external:
+		return "", nil, externalLink(p.file.name, path.Join(p.path, p.members[0].name))
 	case len(datasets) == 0:
-		return "", nil, fault.New(fault.Config, "%s: group %s holds %d groups and no dataset; say which one to read: set source.hdf5.object. "+
-			"The file holds %s", p.file.name, p.path, len(groups), p.file.contents())
+		return "", nil, fault.New(fault.Config,
+			"%s: group %s holds %d groups and no dataset; say which one to read. The file holds %s%s",
+			p.file.name, p.path, len(groups), p.file.contents(), p.adviseObjects())
 	case len(datasets) == 1:
 		d, err := p.describe(datasets[0])
 		if err != nil {
@@ -125,36 +173,42 @@ func guessDataset(p *place) job.HDF5Layout {
 	switch {
 	case p.data.elem.class == classCompound:
 		return job.LayoutCompound
-	case p.data.elem.class == classBool, path.Base(p.path) == "train":
+	case p.data.elem.class == classBool && !p.data.matlab, path.Base(p.path) == "train":
 		return job.LayoutANN
 	}
 	return job.LayoutMilvusDM
 }
 
+// isMilvusDM reports whether MilvusDM's layout is what a job of its form asks for: unless it names other fields, it
+// takes embeddings and ids of whatever file has them, exports included.
+func (p *place) isMilvusDM() bool {
+	if !p.has("ids") && p.job.Key == "" && (p.has("id") || p.has("pk")) {
+		return false // whose keys would be left out
+	}
+	return p.group && p.has("embeddings") && p.job.Fields == nil && p.job.RenameFields == nil && p.job.VectorColumns == nil
+}
+
 // milvusDMOrGroup: a file of MilvusDM holds embeddings and ids; with more beside them, a row each, it is a group.
 func (p *place) milvusDMOrGroup() (job.HDF5Layout, error) {
-	rows := int64(-1)
-	more := false
-	for _, name := range p.datasets() {
-		d, err := p.describe(name)
-		if err != nil {
-			return "", err
-		}
-		if rows >= 0 && d.rows() != rows {
-			return job.LayoutMilvusDM, nil
-		}
-		rows = d.rows()
-		more = more || name != "embeddings" && name != "ids"
+	vectors, err := p.describe("embeddings")
+	if err != nil {
+		return "", err
 	}
-	if more {
-		return job.LayoutGroup, nil
+	for i, name := range p.datasets() {
+		if name == "embeddings" || name == "ids" || i > maxFields || !p.wants(name) {
+			continue
+		}
+		d, err := p.file.describe(path.Join(p.path, name))
+		if err == nil && d.unfit() == "" && d.rows() == vectors.rows() {
+			return job.LayoutGroup, nil
+		}
 	}
 	return job.LayoutMilvusDM, nil
 }
 
 func (p *place) find(name string) *entry {
-	i := slices.IndexFunc(p.members, func(e entry) bool { return e.name == name })
-	if i < 0 {
+	i, ok := p.at[name]
+	if !ok {
 		return nil
 	}
 	return &p.members[i]
@@ -208,9 +262,19 @@ func (p *place) open(name string) (*dataset, error) {
 	return d, p.file.usable(d)
 }
 
+// openRows is open for a dataset of which the job may take some rows only.
+func (p *place) openRows(name string) (*dataset, error) {
+	d, err := p.describe(name)
+	if err != nil {
+		return nil, err
+	}
+	return d, p.file.usableRows(d)
+}
+
 func (p *place) missing(name string) error {
-	return fault.New(fault.Config, "%s: holds no dataset %s; it holds %s; set source.hdf5.object or source.hdf5.layout",
-		p.file.name, path.Join(p.path, name), p.file.contents())
+	return fault.New(fault.Config, "%s: holds no dataset %s; it holds %s%s", p.file.name, path.Join(p.path, name),
+		p.file.contents(),
+		p.advise([]change{{"layout", string(job.LayoutAuto)}}))
 }
 
 // groupOf returns the place, or the group that it lies in, and the name of the dataset in it that is meant.
@@ -243,8 +307,8 @@ func (p *place) keyAmong(names, usual []string) (string, error) {
 	case slices.Contains(names, key):
 		return key, nil
 	default:
-		return "", fault.New(fault.Config, "%s: source.hdf5.key names %q, which is not in %s: there is %s",
-			p.file.name, key, p.path, strings.Join(names, ", "))
+		return "", fault.New(fault.Config, "%s: %s is %q, which is not in %s: there is %s", p.file.name, p.key("key"), key,
+			p.path, firstOf(names))
 	}
 }
 
@@ -267,82 +331,4 @@ func (p *place) except(used []string) []string {
 		}
 	}
 	return out
-}
-
-// finish checks what all layouts have in common, and applies the job's names.
-func (t *table) finish(f *file, j *job.HDF5Source) error {
-	t.keyName = orElse(j.KeyField, t.keyName)
-	if t.hasKey {
-		t.columns[0].field.Name = t.keyName
-	}
-	if err := t.nameVector(f, j); err != nil {
-		return err
-	}
-	want := vectorTypes[j.Vector]
-	if j.Vector != "" && !slices.ContainsFunc(t.columns, func(c *column) bool { return c.field.DataType == want }) {
-		return fault.New(fault.Config, "%s: %s holds nothing that source.hdf5.vector, %s, could be", f.name, t.object, j.Vector)
-	}
-	first := t.columns[0]
-	t.rows = first.rows()
-	seen := map[string]string{}
-	if !t.hasKey {
-		seen[t.keyName] = "the row numbers"
-	}
-	for _, c := range t.columns {
-		for _, part := range c.parts {
-			if part.data.rows() != t.rows {
-				return fault.New(fault.Corrupt, "%s: %s has %d rows and %s has %d", f.name, first.path, t.rows, c.path, part.data.rows())
-			}
-		}
-		if other, ok := seen[c.field.Name]; ok {
-			return fault.New(fault.Config, "%s: %s and %s would both be field %q: set source.hdf5.key_field or vector_field",
-				f.name, other, c.path, c.field.Name)
-		}
-		seen[c.field.Name] = c.path
-		t.notes = append(t.notes, c.notes...)
-		if bytes := c.bandBytes(); bytes > maxWindow {
-			t.notes = append(t.notes, hugeChunks(c, bytes))
-		}
-	}
-	for _, name := range j.JSON {
-		if !slices.ContainsFunc(t.columns, func(c *column) bool { return c.field.Name == name && c.field.DataType == schemapb.DataType_JSON }) {
-			return fault.New(fault.Config, "%s: source.hdf5.json names %q, which %s does not hold", f.name, name, t.object)
-		}
-	}
-	return nil
-}
-
-// nameVector gives the vector the job's name for it.
-func (t *table) nameVector(f *file, j *job.HDF5Source) error {
-	var vectors []*column
-	for _, c := range t.columns {
-		if c.dim > 0 {
-			vectors = append(vectors, c)
-		}
-	}
-	switch {
-	case len(vectors) == 0:
-		return fault.New(fault.Config, "%s: %s holds no vectors, only %s; set source.hdf5.object, layout or vector. The file holds %s",
-			f.name, t.object, t.fieldNames(), f.contents())
-	case j.VectorField == "":
-	case len(vectors) > 1:
-		return fault.New(fault.Config, "%s: %s holds %d vector fields, which keep their names: leave out source.hdf5.vector_field",
-			f.name, t.object, len(vectors))
-	default:
-		vectors[0].field.Name = j.VectorField
-	}
-	return nil
-}
-
-func (t *table) fieldNames() string {
-	var names []string
-	for _, c := range t.columns {
-		names = append(names, c.field.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
-func hugeChunks(c *column, band int64) string {
-	return fmt.Sprintf("%s: is compressed in chunks that take %d MiB together when unpacked, which the worker has to hold; "+
-		"`h5repack -l %s:CHUNK=%s` makes them smaller", c.path, band>>20, c.parts[0].data.path, repackChunk(c.parts[0].data))
 }

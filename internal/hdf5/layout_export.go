@@ -49,7 +49,8 @@ func readExport(p *place) (*table, error) {
 	case err != nil:
 		return nil, err
 	case !yes:
-		return nil, fault.New(fault.Config, "%s: %s is no export of this program's; set source.hdf5.layout", f.name, p.path)
+		return nil, fault.New(fault.Config, "%s: %s is no export of this program's%s", f.name, p.path,
+			p.advise([]change{{"layout", "auto"}}))
 	}
 	if err := refuseKeys(f, p.job); err != nil {
 		return nil, err
@@ -68,12 +69,24 @@ func readExport(p *place) (*table, error) {
 
 // refuseKeys refuses what the file says itself.
 func refuseKeys(f *file, j *job.HDF5Source) error {
-	for _, k := range []struct{ key, value string }{
-		{"key", j.Key}, {"key_field", j.KeyField}, {"vector_field", j.VectorField}, {"vector", j.Vector}, {"json", fmt.Sprint(len(j.JSON))},
+	if j.MilvusDM2() {
+		return fault.New(fault.Unsupported,
+			"%s: is an export of a collection, which MilvusDM 2.0's form can't name; load it by the job that lies beside it, "+
+				"or by one of this program's own form", f.name)
+	}
+	for _, k := range []struct {
+		key string
+		set bool
+	}{
+		{"key", j.Key != ""}, {"key_field", j.KeyField != ""}, {"vector_field", j.VectorField != ""}, {"vector",
+			j.Vector != ""},
+		{"json", len(j.JSON) > 0}, {"fields", len(j.Fields) > 0}, {"except", len(j.Except) > 0}, {"rename_fields",
+			len(j.RenameFields) > 0},
+		{"vector_columns", len(j.VectorColumns) > 0}, {"key_offset", j.KeyOffset != ""},
 	} {
-		if k.value != "" && k.value != "0" {
-			return fault.New(fault.Config, "%s: is an export, which says itself what its fields are: leave out source.hdf5.%s, "+
-				"or set source.hdf5.layout to read only some of its datasets", f.name, k.key)
+		if k.set {
+			return fault.New(fault.Config, "%s: is an export, which says itself what its fields are: leave out %s, "+
+				"or set %s to read only some of its datasets", f.name, j.KeyName(k.key), j.KeyName("layout"))
 		}
 	}
 	return nil
@@ -181,8 +194,8 @@ func (b *exportBuilder) checkSchema(fields []*schemapb.FieldSchema, structs []*s
 
 // dataset describes a dataset that has to be there, of that shape and number of rows.
 func (b *exportBuilder) dataset(path string, want shape, rows int64) (*dataset, error) {
-	e, err := b.file.locate(path)
-	if fault.KindOf(err) == fault.Config || err == nil && !e.dataset {
+	e, found, err := b.file.locate(path)
+	if err == nil && (!found || !e.dataset) {
 		return nil, fault.New(fault.Corrupt, "%s: its schema asks for dataset %s, and it holds %s", b.file.name, path, b.file.contents())
 	}
 	if err != nil {
@@ -245,7 +258,7 @@ func (b *exportBuilder) column(f *schemapb.FieldSchema, path string, rows int64)
 
 // datasetText reads an attribute of a dataset.
 func (b *exportBuilder) datasetText(path, name string) (string, error) {
-	if e, err := b.file.locate(path); err != nil || !e.dataset {
+	if e, found, err := b.file.locate(path); err != nil || !found || !e.dataset {
 		return "", nil // its absence is told where it is looked for
 	}
 	d, err := b.file.openDataset(path, nil)

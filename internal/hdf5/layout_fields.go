@@ -9,6 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
 )
 
 // namedCells is where a field lies that has a name in the file.
@@ -17,46 +18,68 @@ type namedCells struct {
 	cells
 }
 
-// readGroup reads a group of one dataset a field.
+// readGroup reads a group of one dataset a field. What can't be a field is left out, with a note; a field that is
+// damaged is not.
 func readGroup(p *place) (*table, error) {
 	if !p.group {
-		return nil, fault.New(fault.Config, "%s: %s is a dataset; layout group reads a group: set source.hdf5.object or layout", p.file.name, p.path)
+		return nil, fault.New(fault.Config, "%s: %s is a dataset; layout group reads a group%s", p.file.name, p.path,
+			p.advise([]change{{"layout", "auto"}}, []change{{"object", path.Dir(p.path)}}))
+	}
+	g := &groupFields{place: p}
+	if err := g.collect(); err != nil {
+		return nil, err
+	}
+	if err := g.chooseRows(); err != nil {
+		return nil, err
 	}
 	t := &table{object: p.path, format: "group layout"}
 	var fields []namedCells
-	var left []string
-	for _, e := range p.members {
-		if e.external {
-			return nil, externalLink(p.file.name, path.Join(p.path, e.name))
-		}
-		if !e.dataset {
-			left = append(left, e.name)
+	for _, d := range g.fields {
+		name := path.Base(d.path)
+		if d.rows() != g.rows {
+			g.leave(name, fmt.Sprintf("of %d rows and not %d", d.rows(), g.rows))
 			continue
 		}
-		d, err := p.describe(e.name)
-		if err != nil {
-			return nil, err
+		if err := p.file.usableRows(d); err != nil {
+			return nil, fault.New(fault.KindOf(err), "%w%s", err, p.adviseExcept(name))
 		}
-		if err := p.file.supported(d); err != nil {
-			return nil, err
-		}
-		if len(d.dims) == 0 { // says something of the whole, not of a row
-			left = append(left, e.name)
+		c := cellsOf(d)
+		if why := p.unfitMatrix(name, c); why != "" {
+			g.leave(name, why)
 			continue
 		}
-		if err := p.file.usable(d); err != nil {
-			return nil, err
-		}
-		fields = append(fields, namedCells{e.name, cellsOf(d)})
+		fields = append(fields, namedCells{name, c})
 	}
-	if len(left) > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("not copied, as these are no datasets of rows: %s", strings.Join(left, ", ")))
+	if err := g.wantedAll(); err != nil {
+		return nil, err
 	}
+	t.notes = append(t.notes, g.notes()...)
 	if len(fields) == 0 {
-		return nil, fault.New(fault.Config, "%s: group %s holds no dataset of rows; the file holds %s; set source.hdf5.object",
-			p.file.name, p.path, p.file.contents())
+		return nil, fault.New(fault.Config, "%s: group %s holds no dataset of rows; the file holds %s%s", p.file.name,
+			p.path, p.file.contents(),
+			p.adviseObjects())
 	}
 	return t, p.addFields(t, fields, keyNames)
+}
+
+// unfitMatrix says why a dataset of several elements a row is no vector, "" if it is one, or is no matrix.
+func (p *place) unfitMatrix(name string, c cells) string {
+	if !c.isMatrix() || slices.Contains(p.job.JSON, name) || p.job.Key == name {
+		return ""
+	}
+	if naturalVector(c) != schemapb.DataType_None && c.elem.class != classFixed || p.job.Vector == "FloatVector" &&
+		c.elem.isInt() {
+		return ""
+	}
+	why := c.shape() + ", which is no vector by itself"
+	if (p.job.Vector == "Float16Vector" || p.job.Vector == "BFloat16Vector") && c.elem.class == classUint &&
+		c.elem.size == 2 {
+		return ""
+	}
+	if c.elem.isInt() && p.job.Vector == "" {
+		why += p.advise([]change{{"vector", "FloatVector"}})
+	}
+	return why
 }
 
 // readCompound reads one dataset of a compound type: a member a field.
@@ -65,8 +88,8 @@ func readCompound(p *place) (*table, error) {
 	if p.group {
 		datasets := p.datasets()
 		if len(datasets) != 1 {
-			return nil, fault.New(fault.Config, "%s: group %s holds %d datasets; say which one to read: set source.hdf5.object. The file holds %s",
-				p.file.name, p.path, len(datasets), p.file.contents())
+			return nil, fault.New(fault.Config, "%s: group %s holds %d datasets; say which one to read. The file holds %s%s",
+				p.file.name, p.path, len(datasets), p.file.contents(), p.adviseObjects())
 		}
 		var err error
 		if p, err = placeAt(p.file, p.job, path.Join(p.path, datasets[0])); err != nil {
@@ -75,9 +98,10 @@ func readCompound(p *place) (*table, error) {
 	}
 	d := p.data
 	if d.elem.class != classCompound {
-		return nil, fault.New(fault.Config, "%s: %v is of no compound type; set source.hdf5.object or layout", p.file.name, d)
+		return nil, fault.New(fault.Config, "%s: %v is of no compound type%s", p.file.name, d,
+			p.advise([]change{{"layout", "auto"}}))
 	}
-	if err := p.file.usable(d); err != nil {
+	if err := p.file.usableRows(d); err != nil {
 		return nil, err
 	}
 	if len(d.dims) != 1 {
@@ -87,20 +111,42 @@ func readCompound(p *place) (*table, error) {
 		keys = append(slices.Clone(keys), "index") // a table of pandas or PyTables
 	}
 	var fields []namedCells
-	for _, m := range d.elem.members {
-		fields = append(fields, namedCells{m.name, memberCells(d, m)})
-	}
+	var names []string
 	t := &table{object: d.path, format: "compound layout"}
+	for _, m := range d.elem.members {
+		names = append(names, m.name)
+		switch {
+		case !p.wants(m.name) && !slices.Contains(keys, m.name):
+		case m.class == classOther && !slices.Contains(p.job.Fields, m.name):
+			t.notes = append(t.notes, fmt.Sprintf("not copied: %s: of a type that is not read: %s", m.name, m.elemType.name))
+		default:
+			fields = append(fields, namedCells{m.name, memberCells(d, m)})
+		}
+	}
+	if err := p.checkNames(names); err != nil {
+		return nil, err
+	}
+	if len(fields) == 0 {
+		return nil, fault.New(fault.Unsupported, "%s: %v: none of its members can be read: %s", p.file.name, d,
+			strings.Join(t.notes, "; "))
+	}
 	return t, p.addFields(t, fields, keys)
 }
 
 // addFields makes columns of named fields, the key first.
 func (p *place) addFields(t *table, fields []namedCells, usualKeys []string) error {
-	var names []string
-	for _, f := range fields {
-		names = append(names, f.name)
+	if len(fields) > maxFields {
+		return fault.New(fault.Unsupported, "%s: %s holds %d fields, and a collection has at most %d%s", p.file.name,
+			t.object, len(fields),
+			transfer.MaxFields, p.advise([]change{{"layout", "objects"}}))
 	}
-	key, err := p.keyAmong(names, usualKeys)
+	key, err := p.keyAmong(namesIn(fields), usualKeys)
+	if err != nil {
+		return err
+	}
+	fields = slices.DeleteFunc(fields, func(f namedCells) bool { return f.name != key && !p.wants(f.name) })
+	names := namesIn(fields)
+	fields, vector, err := p.joinColumns(fields)
 	if err != nil {
 		return err
 	}
@@ -110,13 +156,17 @@ func (p *place) addFields(t *table, fields []namedCells, usualKeys []string) err
 		if err != nil {
 			return err
 		}
+		col.source = f.name
 		if f.name == key {
 			t.columns, t.hasKey = append([]*column{col}, t.columns...), true
 		} else {
 			t.columns = append(t.columns, col)
 		}
 	}
-	t.format += fmt.Sprintf(" (%s)", strings.Join(names, ", "))
+	if vector != nil {
+		t.columns = append(t.columns, vector)
+	}
+	t.format += fmt.Sprintf(" (%s)", firstOf(names))
 	return nil
 }
 
@@ -125,16 +175,16 @@ func (p *place) newColumn(f namedCells, isKey bool) (*column, error) {
 	isJSON := slices.Contains(p.job.JSON, f.name)
 	switch {
 	case isKey && isJSON:
-		return nil, fault.New(fault.Config, "%s: source.hdf5.json names %s, which holds the keys", p.file.name, f.path)
+		return nil, fault.New(fault.Config, "%s: %s names %s, which holds the keys", p.file.name, p.key("json"), f.path)
 	case isKey:
-		return newKey(p.file, f.name, f.cells)
+		return newKey(p, f.name, f.cells)
 	case f.isMatrix() && !isJSON:
 		// the type that the job names is for those that can be taken for it
-		col, err := newVector(p.file, f.name, f.cells, p.vectorType(), false)
+		col, err := newVector(p, f.name, f.cells, p.vectorType(), false)
 		if err != nil && p.job.Vector != "" {
-			return newVector(p.file, f.name, f.cells, schemapb.DataType_None, false)
+			return newVector(p, f.name, f.cells, schemapb.DataType_None, false)
 		}
 		return col, err
 	}
-	return newScalar(p.file, f.name, f.cells, isJSON)
+	return newScalar(p, f.name, f.cells, isJSON)
 }

@@ -1,15 +1,13 @@
 package hdf5
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
-	"gonum.org/v1/hdf5"
 
 	"milvusdm/internal/fault"
 )
@@ -36,7 +34,7 @@ func readPandas(p *place) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := p.frameIndex()
+	index, why, err := p.frameIndex()
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +45,9 @@ func readPandas(p *place) (*table, error) {
 	t := &table{object: p.path, keyName: orElse(key, "id"), format: "pandas layout (" + p.path + ")"}
 	if t.keyName == indexName {
 		t.keyName = "id"
+	}
+	if why != "" && p.wants(indexName) {
+		t.notes = append(t.notes, fmt.Sprintf("not copied: the index (%s): %s", path.Join(p.path, "axis1"), why))
 	}
 	return t, p.addFrame(t, columns, index, key)
 }
@@ -64,7 +65,9 @@ func (p *place) pandasType() (string, error) {
 
 func (p *place) checkFrame() error {
 	if !p.group {
-		return fault.New(fault.Config, "%s: %s is a dataset; layout pandas reads the group of a DataFrame: set source.hdf5.object", p.file.name, p.path)
+		return fault.New(fault.Config, "%s: %s is a dataset; layout pandas reads the group of a DataFrame%s", p.file.name,
+			p.path,
+			p.advise([]change{{"object", path.Dir(p.path)}}))
 	}
 	if !p.has("axis0") || !p.has("axis1") || !p.has("block0_values") {
 		if mark, err := p.pandasType(); err != nil {
@@ -73,8 +76,9 @@ func (p *place) checkFrame() error {
 			return fault.New(fault.Unsupported, "%s: %s holds a %s of pandas; what is read is a DataFrame without MultiIndex, "+
 				"written by to_hdf(format=\"fixed\"), and of one by format=\"table\" the dataset table", p.file.name, p.path, mark)
 		}
-		return fault.New(fault.Config, "%s: %s holds no DataFrame (axis0, axis1, block0_values); the file holds %s; set source.hdf5.object or layout",
-			p.file.name, p.path, p.file.contents())
+		return fault.New(fault.Config, "%s: %s holds no DataFrame (axis0, axis1, block0_values); the file holds %s%s",
+			p.file.name, p.path,
+			p.file.contents(), p.advise([]change{{"layout", "auto"}}))
 	}
 	return nil
 }
@@ -91,6 +95,12 @@ func (p *place) frameColumns() ([]frameColumn, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !slices.ContainsFunc(items, p.wantsColumn) {
+			for _, name := range items {
+				byName[name] = frameColumn{name: name}
+			}
+			continue
+		}
 		block, err := p.frameBlock(fmt.Sprintf("block%d_values", i), items)
 		if err != nil {
 			return nil, err
@@ -102,16 +112,22 @@ func (p *place) frameColumns() ([]frameColumn, error) {
 			byName[name] = frameColumn{name, block, int64(at)}
 		}
 	}
-	out := make([]frameColumn, len(order))
-	for i, name := range order {
+	if err := p.checkNames(append(slices.Clone(order), indexName)); err != nil {
+		return nil, err
+	}
+	var out []frameColumn
+	for _, name := range order {
 		c, ok := byName[name]
 		if !ok {
 			return nil, fault.New(fault.Corrupt, "%s: %s names column %q, which is in no block", p.file.name, path.Join(p.path, "axis0"), name)
 		}
-		out[i] = c
+		if p.wantsColumn(name) {
+			out = append(out, c)
+		}
 	}
-	if len(byName) != len(out) {
-		return nil, fault.New(fault.Corrupt, "%s: %s names %d columns, and the blocks hold %d", p.file.name, path.Join(p.path, "axis0"), len(out), len(byName))
+	if len(byName) != len(order) {
+		return nil, fault.New(fault.Corrupt, "%s: %s names %d columns, and the blocks hold %d", p.file.name,
+			path.Join(p.path, "axis0"), len(order), len(byName))
 	}
 	return out, nil
 }
@@ -123,10 +139,11 @@ func (p *place) frameBlock(name string, items []string) (*dataset, error) {
 		return nil, err
 	}
 	if d.elem.class == classOther || d.elem.class == classSequence {
-		return nil, fault.New(fault.Unsupported, "%s: columns %s are Python objects, pickled (%s): write them apart, as numbers or with h5py",
-			p.file.name, few(items), d.path)
+		return nil, fault.New(fault.Unsupported,
+			"%s: columns %s are Python objects, pickled (%s), which this program does not unpack: write them with h5py%s",
+			p.file.name, few(items), d.path, p.adviseExcept(strings.Join(items, "\x00")))
 	}
-	if err := p.file.usable(d); err != nil {
+	if err := p.file.usableRows(d); err != nil {
 		return nil, err
 	}
 	valueType, err := p.attribute(d, "value_type")
@@ -140,7 +157,9 @@ func (p *place) frameBlock(name string, items []string) (*dataset, error) {
 	case shape != "":
 		return nil, fault.New(fault.Corrupt, "%s: %s holds no rows", p.file.name, p.path)
 	case valueType != "":
-		return nil, fault.New(fault.Unsupported, "%s: columns %s hold %s: make them integers", p.file.name, few(items), valueType)
+		return nil, fault.New(fault.Unsupported, "%s: columns %s hold %s: make them integers%s", p.file.name, few(items),
+			valueType,
+			p.adviseExcept(strings.Join(items, "\x00")))
 	case len(d.dims) != 2 || d.dims[1] != int64(len(items)):
 		return nil, fault.New(fault.Corrupt, "%s: %v is not of the %d columns that it should hold", p.file.name, d, len(items))
 	}
@@ -157,16 +176,28 @@ func (p *place) attribute(d *dataset, name string) (string, error) {
 	return value, p.file.corrupt(err, "%s", d.path)
 }
 
-// frameIndex returns the index if its values can be keys, else nil.
-func (p *place) frameIndex() (*dataset, error) {
+// wantsColumn reports whether the job takes a column, the key's among them.
+func (p *place) wantsColumn(name string) bool {
+	usual := p.job.Key == "" && slices.Contains(keyNames, name) && !slices.Contains(p.job.Except, name)
+	return usual || p.wants(name)
+}
+
+// frameIndex returns the index if its values can be keys or a field, or why it is left out.
+func (p *place) frameIndex() (*dataset, string, error) {
 	d, err := p.describe("axis1")
-	if err != nil || !d.elem.isInt() || len(d.dims) != 1 {
-		return nil, err
+	if err != nil {
+		return nil, "", err
 	}
-	if valueType, err := p.attribute(d, "value_type"); err != nil || valueType != "" {
-		return nil, err // dates
+	if len(d.dims) != 1 || !d.elem.isInt() && d.elem.class != classFixed {
+		return nil, fmt.Sprintf("of a type that is not read (%v)", d), nil
 	}
-	return d, p.file.usable(d)
+	for _, name := range []string{"value_type", "kind"} {
+		kind, err := p.attribute(d, name)
+		if err != nil || kind != "" && kind != "integer" && kind != "string" {
+			return nil, "of " + kind, err
+		}
+	}
+	return d, "", p.file.usableRows(d)
 }
 
 func (p *place) frameKey(columns []frameColumn, index *dataset) (string, error) {
@@ -176,7 +207,9 @@ func (p *place) frameKey(columns []frameColumn, index *dataset) (string, error) 
 	}
 	usual := keyNames
 	if index != nil {
-		usual = append(slices.Clone(usual), indexName)
+		if index.elem.isInt() && p.wants(indexName) {
+			usual = append(slices.Clone(usual), indexName)
+		}
 		if !slices.Contains(names, indexName) {
 			names = append(names, indexName)
 		}
@@ -189,29 +222,48 @@ func (p *place) addFrame(t *table, columns []frameColumn, index *dataset, key st
 	for _, c := range columns {
 		switch {
 		case c.name == key:
-			if err := p.addKey(t, c.cells(p.path)); err != nil {
+			if err := p.addKey(t, c.name, c.cells(p.path)); err != nil {
 				return err
 			}
 		case p.inVector(c):
 			vector = append(vector, c)
 		default:
-			col, err := newScalar(p.file, c.name, c.cells(p.path), false)
+			col, err := newScalar(p, c.name, c.cells(p.path), false)
 			if err != nil {
 				return err
 			}
+			col.source = c.name
 			t.columns = append(t.columns, col)
 		}
 	}
-	if key == indexName && !t.hasKey {
-		if err := p.addKey(t, cellsOf(index)); err != nil {
+	switch {
+	case key == indexName && !t.hasKey:
+		if err := p.addKey(t, indexName, cellsOf(index)); err != nil {
 			return err
 		}
+	case index != nil && index.elem.isText() && p.wants(indexName):
+		// names of rows are never left behind; integers are the key, or count the rows
+		name, err := newScalar(p, indexName, cellsOf(index), false)
+		if err != nil {
+			return err
+		}
+		name.source = indexName
+		name.notes = append(name.notes, fmt.Sprintf("%s: the index holds strings and is field %s; %s: %s makes it the key",
+			p.path, indexName, p.key("key"),
+			indexName))
+		t.columns = append(t.columns, name)
+	case index != nil && key != indexName && p.job.Key != "" && p.wants(indexName):
+		t.notes = append(t.notes, "not copied: the index, which is not the key")
 	}
 	if len(vector) == 0 {
-		return fault.New(fault.Config, "%s: %s has no floating-point columns, which would be the vector; "+
-			"source.hdf5.vector: FloatVector takes all numeric columns for it", p.file.name, p.path)
+		return fault.New(fault.Config, "%s: %s has no floating-point columns, which would be the vector%s", p.file.name,
+			p.path,
+			p.advise([]change{{"vector", "FloatVector"}}))
 	}
-	col, err := newVector(p.file, orElse(p.job.VectorField, "embedding"), join(vector, p.path), p.frameVectorType(), false)
+	if err := p.orderColumns(vector); err != nil {
+		return err
+	}
+	col, err := newVector(p, orElse(p.job.VectorField, "embedding"), join(vector, p.path), p.frameVectorType(), false)
 	if err != nil {
 		return err
 	}
@@ -220,10 +272,14 @@ func (p *place) addFrame(t *table, columns []frameColumn, index *dataset, key st
 	return nil
 }
 
-func (p *place) addKey(t *table, c cells) error {
-	col, err := newKey(p.file, t.keyName, c)
+func (p *place) addKey(t *table, name string, c cells) error {
+	col, err := newKey(p, t.keyName, c)
+	if err != nil {
+		return err
+	}
+	col.source = name
 	t.columns, t.hasKey = slices.Insert(t.columns, 0, col), true
-	return err
+	return nil
 }
 
 func (p *place) frameVectorType() schemapb.DataType {
@@ -233,9 +289,34 @@ func (p *place) frameVectorType() schemapb.DataType {
 	return schemapb.DataType_FloatVector
 }
 
+// orderColumns puts the columns into the order of vector_columns.
+func (p *place) orderColumns(vector []frameColumn) error {
+	place := func(c frameColumn) int {
+		return slices.IndexFunc(p.job.VectorColumns, func(pattern string) bool { return matches(pattern, c.name) })
+	}
+	for _, pattern := range p.job.VectorColumns {
+		if !slices.ContainsFunc(vector, func(c frameColumn) bool { return matches(pattern, c.name) }) {
+			return fault.New(fault.Config, "%s: %s names %q, which is no column of %s; there is %s", p.file.name,
+				p.key("vector_columns"), pattern, p.path,
+				few(namesOf(vector)))
+		}
+	}
+	for _, c := range vector {
+		if e := c.elem(); !e.isFloat() && !e.isInt() && p.job.VectorColumns != nil {
+			return fault.New(fault.Config, "%s: %s names %s, which holds %v and not one number a row", p.file.name,
+				p.key("vector_columns"), c.name, e)
+		}
+	}
+	slices.SortStableFunc(vector, func(a, b frameColumn) int { return cmp.Compare(place(a), place(b)) })
+	return nil
+}
+
 // inVector says which columns make up the vector.
 func (p *place) inVector(c frameColumn) bool {
 	e := c.elem()
+	if p.job.VectorColumns != nil {
+		return p.inColumns(c.name)
+	}
 	switch p.vectorType() {
 	case schemapb.DataType_None:
 		return e.isFloat()
@@ -286,67 +367,4 @@ func few(names []string) string {
 		names = []string{names[0], names[1], "...", names[len(names)-1]}
 	}
 	return strings.Join(names, ", ")
-}
-
-// maxNames bounds the columns of a frame.
-const maxNames = 1 << 18
-
-// names reads an axis: strings, or integers as text.
-func (p *place) names(axis string) ([]string, error) {
-	d, err := p.open(axis)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case len(d.dims) != 1 || d.dims[0] > maxNames || d.elem.class != classFixed && !d.elem.isInt():
-		return nil, fault.New(fault.Unsupported, "%s: %v holds no plain column names (one string or integer a column)", p.file.name, d)
-	case d.dims[0] == 0:
-		return nil, nil
-	case d.elem.isInt():
-		values, err := readWhole[int64](p, d, memInt64, 1)
-		out := make([]string, len(values))
-		for i, v := range values {
-			out[i] = strconv.FormatInt(v, 10)
-		}
-		return out, err
-	}
-	size := d.elem.size
-	raw, err := readWhole[byte](p, d, memAsFile, size)
-	out := make([]string, d.dims[0])
-	for i := range out {
-		out[i] = d.elem.padding.strip(string(raw[i*size : (i+1)*size]))
-	}
-	return out, err
-}
-
-// readWhole reads all of a small dataset of one dimension, size values of T an element.
-func readWhole[T any](p *place, d *dataset, m memType, size int) ([]T, error) {
-	if bytes, ok := times(d.dims[0], int64(d.elem.size)); !ok || bytes > maxRow {
-		return nil, fault.New(fault.Unsupported, "%s: %v is too long", p.file.name, d)
-	}
-	out := make([]T, d.dims[0]*int64(size))
-	err := func() error {
-		open, err := p.file.openDataset(d.path, nil)
-		if err != nil {
-			return err
-		}
-		defer open.Close()
-		fileType, err := open.Datatype()
-		if err != nil {
-			return libraryError(err)
-		}
-		defer fileType.Close()
-		mem, err := newReadType(m, fileType, "", 0)
-		if err != nil {
-			return libraryError(err)
-		}
-		defer mem.Close()
-		all, err := hdf5.CreateSimpleDataspace([]uint{uint(d.dims[0])}, nil)
-		if err != nil {
-			return libraryError(err)
-		}
-		defer all.Close()
-		return readInto(open, mem, all, all, unsafe.Pointer(unsafe.SliceData(out)), d.chunkBytes())
-	}()
-	return out, p.file.corrupt(err, "read %s", d.path)
 }

@@ -3,8 +3,10 @@ package hdf5
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
+	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 )
 
@@ -16,7 +18,7 @@ func readMilvusDM(p *place) (*table, error) {
 		return nil, err
 	}
 	want := p.vectorType()
-	d, err := p.open(vectors)
+	d, err := p.openRows(vectors)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +27,7 @@ func readMilvusDM(p *place) (*table, error) {
 		want = vectorTypes["FloatVector"] // as MilvusDM has it, whatever the float
 	}
 	return p.vectorTable(job.LayoutMilvusDM, vectors, []string{"ids"}, func() (*column, error) {
-		return newVector(p.file, orElse(p.job.VectorField, "embedding"), c, want, false)
+		return newVector(p, orElse(p.job.VectorField, "embedding"), c, want, false)
 	})
 }
 
@@ -41,12 +43,12 @@ func readANN(p *place) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := p.open(vectors)
+	d, err := p.openRows(vectors)
 	if err != nil {
 		return nil, err
 	}
 	t, err := p.vectorTable(job.LayoutANN, vectors, nil, func() (*column, error) {
-		return newVector(p.file, orElse(p.job.VectorField, "embedding"), cellsOf(d), p.vectorType(), true)
+		return newVector(p, orElse(p.job.VectorField, "embedding"), cellsOf(d), p.vectorType(), true)
 	})
 	if err != nil {
 		return nil, err
@@ -70,6 +72,14 @@ func readANN(p *place) (*table, error) {
 // vectorTable makes a table of keys and one vector field. Of a group's other datasets it says that they are left out.
 func (p *place) vectorTable(layout job.HDF5Layout, vectors string, usualKeys []string, vector func() (*column, error)) (*table, error) {
 	t := &table{object: path.Join(p.path, vectors), keyName: orElse(p.job.KeyField, "id")}
+	var names []string
+	for _, e := range p.members {
+		names = append(names, e.name)
+	}
+	if err := p.checkNames(names); err != nil {
+		return nil, err
+	}
+	usualKeys = slices.DeleteFunc(usualKeys, func(name string) bool { return slices.Contains(p.job.Except, name) })
 	key, err := p.keyAmong(p.datasets(), usualKeys)
 	if err != nil {
 		return nil, err
@@ -77,29 +87,59 @@ func (p *place) vectorTable(layout job.HDF5Layout, vectors string, usualKeys []s
 	used := []string{vectors}
 	if key != "" {
 		used = append(used, key)
-		d, err := p.open(key)
+		d, err := p.openRows(key)
 		if err != nil {
 			return nil, err
 		}
-		col, err := newKey(p.file, t.keyName, cellsOf(d))
+		col, err := newKey(p, t.keyName, cellsOf(d))
 		if err != nil {
 			return nil, err
 		}
+		col.source = key
 		t.columns, t.hasKey = append(t.columns, col), true
+	}
+	for _, name := range p.job.Fields {
+		if !slices.Contains(used, name) {
+			return nil, fault.New(fault.Config, "%s: %s names %q, and layout %s takes the keys and one dataset of vectors%s",
+				p.file.name, p.key("fields"),
+				name, layout, p.advise([]change{{"layout", string(job.LayoutGroup)}}))
+		}
 	}
 	col, err := vector()
 	if err != nil {
 		return nil, err
 	}
+	col.source = vectors
 	t.columns = append(t.columns, col)
 	t.format = fmt.Sprintf("%s layout (%s)", layoutNames[layout], strings.Join(used, ", "))
-	if rest := p.except(used); len(rest) > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("not copied, as the layout has no place for it: %s", strings.Join(rest, ", ")))
-	}
+	t.notes = append(t.notes, p.leftOut(layout, used)...)
 	return t, nil
+}
+
+// leftOut says which of a group's members a layout of one dataset of vectors leaves out.
+func (p *place) leftOut(layout job.HDF5Layout, used []string) []string {
+	rest := slices.DeleteFunc(p.except(used), func(name string) bool { return !p.wants(name) })
+	var out, more []string
+	for _, name := range rest {
+		if d, err := p.file.describe(path.Join(p.path, name)); len(rest) <= mostNamed && p.find(name).dataset &&
+			err == nil && d.unfit() != "" {
+			out = append(out, fmt.Sprintf("not copied: %s: %s", name, d.unfit()))
+		} else {
+			more = append(more, name)
+		}
+	}
+	if len(more) == 0 {
+		return out
+	}
+	hint := ""
+	if layout == job.LayoutMilvusDM {
+		hint = p.advise([]change{{"layout", string(job.LayoutGroup)}})
+	}
+	return append(out, fmt.Sprintf("not copied, as the layout has no place for it: %s%s", firstOf(more), hint))
 }
 
 // layoutNames are those for people.
 var layoutNames = map[job.HDF5Layout]string{
-	job.LayoutMilvusDM: "MilvusDM", job.LayoutANN: "ann-benchmarks", job.LayoutGroup: "group", job.LayoutCompound: "compound", job.LayoutPandas: "pandas",
+	job.LayoutMilvusDM: "MilvusDM", job.LayoutANN: "ann-benchmarks", job.LayoutGroup: "group",
+	job.LayoutCompound: "compound", job.LayoutPandas: "pandas", job.LayoutObjects: "objects",
 }

@@ -50,6 +50,23 @@ hid_t mdm_reference_type(void);
 enum { MDM_NO_STRING, MDM_STRING, MDM_REFERENCE };
 int mdm_attribute_string(hid_t object, const char *name, char *out, size_t cap);
 
+// What a member of a group is.
+enum { MDM_ABSENT, MDM_GROUP, MDM_DATASET, MDM_SOFT_LINK, MDM_EXTERNAL_LINK, MDM_OTHER };
+
+// mdm_list lists a group in one pass: for each member a byte that says what it is, its name and a NUL, to be freed. It
+// stops behind most members and one; count is how many there are in the list.
+herr_t mdm_list(hid_t group, hsize_t most, char **list, size_t *length, hsize_t *count);
+
+// mdm_kind says what the member of that name is. It returns a negative number when the group can't be read.
+int mdm_kind(hid_t group, const char *name);
+
+// mdm_object_key writes 16 bytes that tell an object from all others of its file.
+herr_t mdm_object_key(hid_t object, unsigned char *key);
+
+// mdm_first_missing finds the first of a dataset's rows that lies in a chunk which was never written. Rows are its
+// dimension axis, 0 or 1; the row is the dimension's extent when all chunks were written.
+herr_t mdm_first_missing(hid_t dataset, int axis, hsize_t *row);
+
 // mdm_error returns the thread's last error as "outer: inner: innermost", to be freed, or NULL.
 char *mdm_error(void);
 

@@ -124,7 +124,7 @@ func (r *reader) fields(row int64, n int) ([]*schemapb.FieldData, int, error) {
 	r.open.budget = max(r.limit.Bytes-n*r.open.fixedBytes(), 0)
 	var out []*schemapb.FieldData
 	if !r.open.hasKey {
-		out = append(out, rowNumbers(r.open.keyName, r.row, n))
+		out = append(out, rowNumbers(r.open.keyName, r.row+r.source.offset, n))
 	}
 	for _, c := range r.open.columns {
 		values, err := c.values(row, n)

@@ -14,12 +14,15 @@ import (
 
 // checkJob refuses values that no file makes right.
 func checkJob(j *job.HDF5Source) error {
-	layouts := []job.HDF5Layout{"", job.LayoutAuto, job.LayoutMilvusDM, job.LayoutANN, job.LayoutGroup, job.LayoutCompound, job.LayoutPandas, job.LayoutExport}
+	layouts := []job.HDF5Layout{"", job.LayoutAuto, job.LayoutMilvusDM, job.LayoutANN, job.LayoutGroup,
+		job.LayoutCompound, job.LayoutPandas,
+		job.LayoutObjects, job.LayoutExport}
 	if !slices.Contains(layouts, j.Layout) {
-		return fault.New(fault.Config, "source.hdf5.layout: %q is none of %q", j.Layout, layouts[1:])
+		return fault.New(fault.Config, "%s: %q is none of %q", j.KeyName("layout"), j.Layout, layouts[1:])
 	}
 	if _, ok := vectorTypes[j.Vector]; j.Vector != "" && !ok {
-		return fault.New(fault.Config, "source.hdf5.vector: %q is none of FloatVector, BinaryVector, Float16Vector, BFloat16Vector", j.Vector)
+		return fault.New(fault.Config, "%s: %q is none of FloatVector, BinaryVector, Float16Vector, BFloat16Vector",
+			j.KeyName("vector"), j.Vector)
 	}
 	return nil
 }
@@ -40,7 +43,7 @@ func (t *table) schemaOf() *schemapb.CollectionSchema {
 }
 
 // mergeSchemas makes one schema of the files', which may differ only in how long texts are. Exports have one and the same.
-func mergeSchemas(inputs []*input) (*schemapb.CollectionSchema, error) {
+func mergeSchemas(inputs []*input, j *job.HDF5Source) (*schemapb.CollectionSchema, error) {
 	merged := inputs[0].table.schemaOf()
 	for _, in := range inputs[1:] {
 		first, other := inputs[0], in.table.schemaOf()
@@ -51,8 +54,8 @@ func mergeSchemas(inputs []*input) (*schemapb.CollectionSchema, error) {
 			continue
 		}
 		if first.table.hasKey != in.table.hasKey {
-			return nil, fault.New(fault.Config, "%s has %s and %s has %s: give both keys, or set source.hdf5.key to \"none\"",
-				first.name, keyText(first.table), in.name, keyText(in.table))
+			return nil, fault.New(fault.Config, "%s has %s and %s has %s: give both keys, or write %s: none to number the rows",
+				first.name, keyText(first.table), in.name, keyText(in.table), j.KeyName("key"))
 		}
 		if len(other.Fields) != len(merged.Fields) {
 			return nil, fault.New(fault.Config, "%s has %d fields and %s has %d: files of one collection have the same",

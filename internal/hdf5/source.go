@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math"
 	"slices"
@@ -27,6 +28,8 @@ type source struct {
 	schema *schemapb.CollectionSchema
 	// first and end are the rows that the job takes, numbered over all files.
 	first, end int64
+	offset     int64  // of numbered keys
+	unresolved string // the key_offset that is yet to be found out, "" if there is none
 	notes      []string
 	identity   string
 }
@@ -62,7 +65,7 @@ func open(ctx context.Context, j *job.HDF5Source, check func(context.Context, *j
 	if err := checkJob(j); err != nil {
 		return nil, err
 	}
-	states, err := findFiles(j.Paths)
+	states, err := findFiles(j)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +81,49 @@ func open(ctx context.Context, j *job.HDF5Source, check func(context.Context, *j
 		s.inputs = append(s.inputs, in)
 		s.end += in.table.rows
 	}
-	if s.schema, err = mergeSchemas(s.inputs); err != nil {
+	if s.schema, err = mergeSchemas(s.inputs, j); err != nil {
 		return nil, err
 	}
-	return s, s.takeRows(j.Rows)
+	if err := s.takeRows(j); err != nil {
+		return nil, err
+	}
+	return s, s.written(j)
+}
+
+// written refuses to read rows that were never written.
+func (s *source) written(j *job.HDF5Source) error {
+	taken := s.taken()
+	for i, in := range s.inputs {
+		last := max(s.first-in.first, 0) + taken[i].Rows // of the file's
+		for _, c := range in.table.columns {
+			for _, p := range c.parts {
+				if taken[i].Rows == 0 || last <= p.data.written {
+					continue
+				}
+				hint := ""
+				if first := max(s.first, in.first); in.first+p.data.written > first && s.whole(i) {
+					hint = fmt.Sprintf("; to take the %d rows before the first that is missing, write %s: {first: %d, count: %d}",
+						in.first+p.data.written-s.first, j.KeyName("rows"), s.first, in.first+p.data.written-s.first)
+				}
+				return notWritten(in.name, p.data, hint)
+			}
+		}
+	}
+	return nil
+}
+
+// whole reports whether the files before one were all written.
+func (s *source) whole(before int) bool {
+	for _, in := range s.inputs[:before] {
+		for _, c := range in.table.columns {
+			for _, p := range c.parts {
+				if p.data.written < p.data.rows() {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // inspect describes what a file holds.
@@ -99,8 +141,17 @@ func inspect(ctx context.Context, state fileState, j *job.HDF5Source) (*table, e
 }
 
 // takeRows applies the job's part of the rows.
-func (s *source) takeRows(rows job.RowSlice) error {
-	total := s.end
+func (s *source) takeRows(j *job.HDF5Source) error {
+	rows, total := j.Rows, s.end
+	s.offset = j.FirstKey()
+	if in := s.inputs[0]; j.KeyOffset != "" && in.table.hasKey && in.table.export == nil {
+		return fault.New(fault.Config,
+			"%s: %s is for rows that are numbered, and %s holds the keys; leave it out, or write %s: none", in.name,
+			j.KeyName("key_offset"), in.table.columns[0].path, j.KeyName("key"))
+	}
+	if j.KeyOffset == job.KeyOffsetAuto {
+		s.unresolved = j.KeyName("key_offset")
+	}
 	switch {
 	case total == 0 && s.inputs[0].table.export != nil:
 		return nil // a collection, or a partition, may be empty
@@ -109,15 +160,17 @@ func (s *source) takeRows(rows job.RowSlice) error {
 	case total == 0:
 		return fault.New(fault.Corrupt, "%s and %d more files hold no rows", s.inputs[0].name, len(s.inputs)-1)
 	case rows.First < 0 || rows.Count < 0:
-		return fault.New(fault.Config, "source.hdf5.rows: first and count can't be negative: %d, %d", rows.First, rows.Count)
+		return fault.New(fault.Config, "%s: first and count can't be negative: %d, %d", j.KeyName("rows"), rows.First,
+			rows.Count)
 	case rows.First >= total:
-		return fault.New(fault.Config, "source.hdf5.rows.first is %d, and there are %d rows", rows.First, total)
+		return fault.New(fault.Config, "%s is %d, and there are %d rows", j.KeyName("rows.first"), rows.First, total)
 	}
 	s.first = rows.First
 	if rows.Count > 0 && rows.Count < total-rows.First {
 		s.end = rows.First + rows.Count
 	} else if rows.Count > total-rows.First {
-		s.notes = append(s.notes, fmt.Sprintf("source.hdf5.rows asks for %d rows from row %d on; there are %d", rows.Count, rows.First, total-rows.First))
+		s.notes = append(s.notes, fmt.Sprintf("%s asks for %d rows from row %d on; there are %d", j.KeyName("rows"),
+			rows.Count, rows.First, total-rows.First))
 	}
 	return nil
 }
@@ -126,7 +179,7 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 	d := &transfer.Description{
 		Format: "HDF5, " + s.inputs[0].table.format, Schema: transfer.Schema{CollectionSchema: s.schema},
 		Rows: s.end - s.first, Inputs: s.taken(), Metric: s.inputs[0].table.metric, GeneratedKeys: !s.inputs[0].table.hasKey,
-		Identity: s.identity, Notes: slices.Clone(s.notes),
+		Identity: s.identity, Notes: slices.Clone(s.notes), KeysBehind: s.unresolved != "",
 	}
 	if x := s.inputs[0].table.export; x != nil {
 		d.Settings, d.Partitions = x.settings, s.partitions()
@@ -172,6 +225,11 @@ func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]
 }
 
 func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+	if s.unresolved != "" {
+		return nil, fault.New(fault.Config,
+			"%s: auto is found out when rows are copied; write the number of the first key, which the plan and the "+
+				"report of the copy tell", s.unresolved)
+	}
 	if from.IsZero() {
 		from = r.From
 	}
@@ -197,8 +255,8 @@ func (s *source) partitions() []string {
 	return out
 }
 
-// keysScanned reports whether keys are Int64 and none may stand twice. In exports a key may, in different partitions; what
-// stands twice there, or is no Int64, shows when the target's rows are counted.
+// keysScanned reports whether no key may stand twice, and keys can be scanned. In exports a key may, in different
+// partitions; what stands twice there, or is no Int64, shows when the target's rows are counted.
 func (s *source) keysScanned() bool {
 	if s.inputs[0].table.export == nil {
 		return true
@@ -220,12 +278,33 @@ func (s keyedSource) ScanKeys(ctx context.Context, yield func(first int64, keys 
 			return r.Close()
 		}
 		if err == nil {
-			err = yield(batch.First, batch.Fields[0].GetScalars().GetLongData().GetData())
+			err = yield(batch.First, s.numbersOf(batch.Fields[0].GetScalars()))
 		}
 		if err != nil {
 			return errors.Join(err, r.Close())
 		}
 	}
+}
+
+// numbersOf returns keys, or hashes of keys that are strings.
+func (s keyedSource) numbersOf(keys *schemapb.ScalarField) []int64 {
+	if !s.HashedKeys() {
+		return keys.GetLongData().GetData()
+	}
+	texts := keys.GetStringData().GetData()
+	out := make([]int64, len(texts))
+	for i, text := range texts {
+		out[i] = int64(maphash.String(hashSeed, text))
+	}
+	return out
+}
+
+// hashSeed is the same for all scans of this process, which are compared with each other.
+var hashSeed = maphash.MakeSeed()
+
+// HashedKeys implements transfer.Hashed.
+func (s keyedSource) HashedKeys() bool {
+	return transfer.Schema{CollectionSchema: s.schema}.PrimaryKey().GetDataType() == schemapb.DataType_VarChar
 }
 
 // Place implements transfer.KeyScanner.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"unsafe"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"gonum.org/v1/hdf5"
@@ -24,7 +23,8 @@ type table struct {
 	hasKey  bool      // else rows are numbered
 	metric  string
 	notes   []string
-	export  *exported // nil unless this program wrote the file
+	objects *objectList // rows are datasets of their own
+	export  *exported   // nil unless this program wrote the file
 }
 
 // rowBytes is about what a row takes while it is read.
@@ -79,9 +79,10 @@ type openColumn struct {
 
 type openPart struct {
 	part
-	data  *hdf5.Dataset
-	space *hdf5.Dataspace
-	mem   *hdf5.Datatype
+	data    *hdf5.Dataset
+	space   *hdf5.Dataspace
+	mem     *hdf5.Datatype
+	objects *objectList // instead of data and space
 }
 
 // openFor opens some of the table's columns.
@@ -130,6 +131,9 @@ func (o *openTable) openColumn(c *openColumn) error {
 }
 
 func (o *openTable) openPart(c *openColumn, p *openPart) error {
+	if p.part.objects != nil {
+		return p.openObjects(c)
+	}
 	var err error
 	path := p.part.data.path
 	if p.data = o.datasets[path]; p.data == nil {
@@ -172,7 +176,7 @@ func (o *openTable) unchanged(open *hdf5.Dataset, seen *dataset) error {
 	if err != nil {
 		return err
 	}
-	if fmt.Sprint(dims) != fmt.Sprint(seen.dims) || !elem.equal(seen.elem) {
+	if fmt.Sprint(dims) != fmt.Sprint(seen.dims) || !elem.equal(seen.stored) {
 		return fault.New(fault.SourceChanged, "%s: %s is no longer what was planned: %v", o.file.name, seen.path, seen)
 	}
 	return nil
@@ -250,43 +254,4 @@ func (c *openColumn) values(row int64, n int) (*schemapb.FieldData, error) {
 		return slice(c.window, int(row-c.from), n), nil
 	}
 	return c.decode(c, row, n)
-}
-
-// read reads n rows of all the column's parts into dst, which has room for them.
-func (c *openColumn) read(row int64, n int, dst unsafe.Pointer) error {
-	for _, p := range c.parts {
-		mem, err := p.selectRows(row, n, c.width)
-		if err == nil {
-			err = readInto(p.data, p.mem, mem, p.space, dst, p.part.data.chunkBytes())
-			mem.Close()
-		}
-		if err != nil {
-			return c.table.file.corrupt(err, "read rows %d to %d of %s", row, row+int64(n)-1, c.path)
-		}
-	}
-	return nil
-}
-
-// selectRows selects rows in the part's file space and makes the memory space for them, in rows of width elements.
-func (p *openPart) selectRows(row int64, n int, width int64) (*hdf5.Dataspace, error) {
-	rows, from := uint(n), uint(row)
-	if len(p.part.data.dims) == 1 { // an element is all of a row
-		if err := p.space.SelectHyperslab([]uint{from}, nil, []uint{rows}, nil); err != nil {
-			return nil, libraryError(err)
-		}
-		return hdf5.CreateSimpleDataspace([]uint{rows}, nil)
-	}
-	count := []uint{rows, uint(p.width)}
-	if err := p.space.SelectHyperslab([]uint{from, uint(p.col)}, nil, count, nil); err != nil {
-		return nil, libraryError(err)
-	}
-	mem, err := hdf5.CreateSimpleDataspace([]uint{rows, uint(width)}, nil)
-	if err != nil || p.width == width {
-		return mem, err
-	}
-	if err := mem.SelectHyperslab([]uint{0, uint(p.at)}, nil, count, nil); err != nil {
-		mem.Close()
-		return nil, libraryError(err)
-	}
-	return mem, nil
 }

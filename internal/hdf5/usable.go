@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"milvusdm/internal/fault"
@@ -23,11 +24,25 @@ var filterNames = map[int]string{
 // usable refuses a dataset of rows that can't be read, or whose extent its storage does not bear out: the library gives
 // zeros for what was never written.
 func (f *file) usable(d *dataset) error {
+	if err := f.usableRows(d); err != nil {
+		return err
+	}
+	if d.written < d.rows() {
+		return notWritten(f.name, d, "")
+	}
+	return nil
+}
+
+// usableRows is usable for a dataset of which the job may take only the rows that were written; whether it does is
+// checked once they are known (see written).
+func (f *file) usableRows(d *dataset) error {
 	if err := f.supported(d); err != nil {
 		return err
 	}
-	if len(d.dims) == 0 || len(d.dims) > 2 {
-		return fault.New(fault.Unsupported, "%s: %v: datasets of 1 or 2 dimensions are read, a row for each of the first", f.name, d)
+	if why := d.unfit(); why != "" {
+		return fault.New(fault.Unsupported,
+			"%s: %v: is %s; datasets of 1 or 2 dimensions are read, a row for each of the first",
+			f.name, d, why)
 	}
 	// what lies elsewhere takes 12 or 16 bytes here
 	size := int64(d.elem.size)
@@ -103,11 +118,33 @@ func (f *file) chunksComplete(d *dataset) error {
 	if d.oddChunks > 0 {
 		return fault.New(fault.Corrupt, "%s: %v: %d of its chunks have another size than they should", f.name, d, d.oddChunks)
 	}
+	d.wanted = want
 	if d.chunks < uint64(want) {
-		return fault.New(fault.Corrupt, "%s: %v: only %d of its %d chunks were written; the others would read as the fill value. "+
-			"If that is right, write them (h5py: d[...] = d[...])", f.name, d, d.chunks, want)
+		return f.findWritten(d)
 	}
 	return nil
+}
+
+// findWritten finds how many rows there are before the first that was never written. Whether that does is for the job
+// to say.
+func (f *file) findWritten(d *dataset) error {
+	open, err := f.openDataset(d.path, nil)
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	if d.written, err = firstMissing(open, d.rowAxis()); err != nil {
+		return f.corrupt(err, "chunks of %s", d.path)
+	}
+	return nil
+}
+
+// notWritten is the error of a dataset whose rows are to be read and were never written.
+func notWritten(file string, d *dataset, hint string) error {
+	return fault.New(fault.Corrupt,
+		"%s: %v: only %d of its %d chunks were written, and the others would read as the fill value: its program "+
+			"ended before it was done. If those values are right, write them (h5py: d[...] = d[...])%s", file, d, d.chunks,
+		d.wanted, hint)
 }
 
 // repackChunk suggests chunks of about 1 MiB that hold whole rows.
@@ -117,6 +154,9 @@ func repackChunk(d *dataset) string {
 	if len(d.dims) > 1 {
 		dims = append(dims, fmt.Sprint(d.cols()))
 	}
+	if d.turned {
+		slices.Reverse(dims)
+	}
 	return strings.Join(dims, "x")
 }
 
@@ -125,7 +165,7 @@ func (d *dataset) cols() int64 {
 	if len(d.dims) < 2 {
 		return 1
 	}
-	return d.dims[1]
+	return d.dims[1-d.rowAxis()]
 }
 
 // chunkBytes is what a chunk takes unpacked, 0 if there are no chunks.
@@ -145,5 +185,5 @@ func (d *dataset) band() int64 {
 	if len(d.filters) == 0 || !d.chunked {
 		return 0
 	}
-	return int64(d.chunk[0])
+	return int64(d.chunk[d.rowAxis()])
 }

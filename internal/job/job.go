@@ -7,7 +7,10 @@
 // meaning is told by package strict. The comments on fields are also the texts that editors show.
 package job
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 //go:generate go test -run TestSchema -update .
 
@@ -149,6 +152,21 @@ type Files struct {
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
 	// Takes only a part of the rows, counted over all files.
 	Rows RowSlice `json:"rows,omitzero" yaml:"rows"`
+	// Key of the first row of all files where rows are numbered: a number, or auto: behind the greatest key in the target.
+	// Without it, 0.
+	KeyOffset string `json:"keyOffset,omitempty" yaml:"key_offset" rule:"is=key_offset"`
+}
+
+// KeyOffsetAuto is the KeyOffset that is resolved when the job is planned.
+const KeyOffsetAuto = "auto"
+
+// FirstKey is the key of the first row where rows are numbered. An offset that is not resolved is 0.
+func (f *Files) FirstKey() int64 {
+	n, err := strconv.ParseInt(f.KeyOffset, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // RowSlice is rows [First, First+Count); Count 0 means to the end.
@@ -169,6 +187,7 @@ const (
 	LayoutGroup    HDF5Layout = "group"          // one dataset per field in a group
 	LayoutCompound HDF5Layout = "compound"       // one dataset of a compound type
 	LayoutPandas   HDF5Layout = "pandas"         // a numeric DataFrame written by to_hdf(format="fixed")
+	LayoutObjects  HDF5Layout = "objects"        // one dataset, or group of one dataset, per vector, named by its key
 	LayoutExport   HDF5Layout = "export"         // a file that this program wrote, of a whole collection
 )
 
@@ -183,13 +202,25 @@ type HDF5Source struct {
 	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field"`
 	// Name of the target's vector field. Without it, the name in the file, else embedding.
 	VectorField string `json:"vectorField,omitempty" yaml:"vector_field" rule:"is=field"`
-	// Dataset, member or column that holds the primary keys. Without it, ids or id where there is one. "none" numbers the
-	// rows instead.
+	// Dataset, member or column that holds the primary keys: integers or strings. Without it, ids or id where there is
+	// one. "none" numbers the rows instead.
 	Key string `json:"key,omitempty" yaml:"key"`
+	// Datasets, members or columns to copy; the key is among them always. Without it, all.
+	Fields []string `json:"fields,omitempty" yaml:"fields"`
+	// Datasets, members or columns to leave out.
+	Except []string `json:"except,omitempty" yaml:"except"`
+	// Names that fields get in the target, by their names in the file.
+	RenameFields map[string]string `json:"renameFields,omitempty" yaml:"rename_fields" rule:"is=field"`
+	// Numeric columns of one value a row that make up the vector, in this order, as ['x*'] or [x, y, z].
+	VectorColumns []string `json:"vectorColumns,omitempty" yaml:"vector_columns"`
 	// Vector type that the data is to be taken for, as BinaryVector for a uint8 dataset in a group. Without it, detected.
 	Vector string `json:"vector,omitempty" yaml:"vector" rule:"is=vector"`
 	// Datasets of strings that hold JSON.
 	JSON []string `json:"json,omitempty" yaml:"json"`
+	// AnyLayout: a file that is not of Layout may be of another, as "auto" finds out.
+	AnyLayout bool `json:"anyLayout,omitempty" yaml:"-"`
+	// Form is where the source stands in the file that it was read from; see KeyName.
+	Form HDF5Form `json:"form,omitempty" yaml:"-"`
 }
 
 // FaissSource says how to read Faiss index files.

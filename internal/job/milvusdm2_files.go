@@ -1,6 +1,10 @@
 package job
 
-import "milvusdm/internal/job/strict"
+import (
+	"cmp"
+
+	"milvusdm/internal/job/strict"
+)
 
 // faissTask is task F2M.
 type faissTask struct {
@@ -9,6 +13,7 @@ type faissTask struct {
 	// "none" leaves the ids of the files out and numbers the rows. Without it, ids are the primary keys.
 	Key      string `yaml:"key" rule:"is=no_key"`
 	fileTask `yaml:",inline"`
+	Files    `yaml:",inline" rule:"except=paths"`
 }
 
 // hdf5Task is task H2M.
@@ -16,8 +21,9 @@ type hdf5Task struct {
 	// HDF5 files. Relative paths start at the working directory.
 	DataPath []string `yaml:"data_path" rule:"is=path,null"`
 	// Directory of HDF5 files (*.h5 in it, not below it), instead of data_path.
-	DataDir  string `yaml:"data_dir" rule:"is=path,null"`
-	fileTask `yaml:",inline"`
+	DataDir    string `yaml:"data_dir" rule:"is=path,null"`
+	fileTask   `yaml:",inline"`
+	HDF5Source `yaml:",inline" rule:"except=paths"`
 }
 
 // fileTask is what the tasks that read files have in common.
@@ -34,8 +40,6 @@ type fileTask struct {
 
 	// Index of the vector field; its metric is collection_parameter.metric_type.
 	Index Index `yaml:"index"`
-	// Name of the machine that has the files, where not every worker does: the host name its worker was started with.
-	Host string `yaml:"host" rule:"is=name"`
 }
 
 // collectionParameter describes the collection in the terms of Milvus 1.x.
@@ -57,7 +61,11 @@ func (t *hdf5Task) Check(keys strict.Keys) {
 		keys.Errorf("data_path", "is missing; write data_path: with a list of files, or data_dir: with a directory")
 	}
 	checkPaths(keys, "data_path", t.DataPath)
-	t.check(keys, t.source())
+	t.HDF5Source.check(keys)
+	if t.AnyLayout = !keys.Has("layout"); t.AnyLayout {
+		t.Layout = LayoutMilvusDM
+	}
+	t.fileTask.check(keys, t.source())
 }
 
 // Check refuses a file that is named twice.
@@ -82,16 +90,20 @@ func (t *fileTask) check(keys strict.Keys, source *Source) {
 }
 
 func (t *faissTask) source() *Source {
-	return &Source{Faiss: &FaissSource{Files: Files{Paths: t.DataPath, Host: t.Host}, KeyField: "id",
-		VectorField: "embedding", Key: t.Key}}
+	files := t.Files
+	files.Paths = t.DataPath
+	return &Source{Faiss: &FaissSource{Files: files, KeyField: "id", VectorField: "embedding", Key: t.Key}}
 }
 
 func (t *hdf5Task) source() *Source {
-	paths := t.DataPath
+	source := t.HDF5Source
+	source.Form, source.Paths = FormH2M, t.DataPath
 	if t.DataDir != "" {
-		paths = []string{t.DataDir}
+		source.Paths = []string{t.DataDir}
 	}
-	return &Source{HDF5: &HDF5Source{Files: Files{Paths: paths, Host: t.Host}, Layout: LayoutMilvusDM, KeyField: "id", VectorField: "embedding"}}
+	source.KeyField = cmp.Or(source.KeyField, "id")
+	source.VectorField = cmp.Or(source.VectorField, "embedding")
+	return &Source{HDF5: &source}
 }
 
 func (t *fileTask) job(source *Source) *Job {

@@ -33,6 +33,9 @@ func (f *ownFile) Check(keys strict.Keys) {
 	if f.Source == (Source{}) {
 		return // reported already, and what else there is depends on it
 	}
+	if f.Compare != nil && f.Compare.HDF5 != nil {
+		f.Compare.HDF5.Form = FormCompare
+	}
 	checkSourceKind(keys, &f.Source, &f.Copy, "copy.")
 	switch {
 	case f.Compare != nil:

@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -52,18 +53,20 @@ func rules(dir string) map[string]strict.Rule {
 		"milvus":           {Check: addressOrPath(dir), Example: "127.0.0.1:19530"},
 		"secret":           {Check: checkSecret, Example: "${env:NAME}", Pattern: `^\$\{env:[A-Za-z_][A-Za-z0-9_]*\}$`, Secret: true},
 		"literal":          {Example: "${env:NAME}", Secret: true},
-		"layout":           {Values: []string{"auto", "milvusdm", "ann-benchmarks", "group", "compound", "pandas", "export"}},
-		"vector":           {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
-		"mode":             {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
-		"on_duplicate":     {Values: []string{"fail", "last", "one"}},
-		"verify":           {Values: []string{"count", "sample", "full"}},
-		"ids":              {Values: []string{"keep", "new"}},
-		"no_key":           {Values: []string{NoKey}},
-		"compression":      {Values: []string{"none", "gzip"}},
-		"on_existing":      {Values: []string{"fail", "replace", "keep"}},
-		"load":             {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
-		"index":            {Values: indexTypes},
-		"metric":           {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
+		"layout": {Values: []string{"auto", "milvusdm", "ann-benchmarks", "group", "compound", "pandas", "objects",
+			"export"}},
+		"vector":       {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
+		"key_offset":   {Check: checkKeyOffset, Pattern: "^(auto|[0-9]+)$", Int: true, Example: "auto"},
+		"mode":         {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
+		"on_duplicate": {Values: []string{"fail", "last", "one"}},
+		"verify":       {Values: []string{"count", "sample", "full"}},
+		"ids":          {Values: []string{"keep", "new"}},
+		"no_key":       {Values: []string{NoKey}},
+		"compression":  {Values: []string{"none", "gzip"}},
+		"on_existing":  {Values: []string{"fail", "replace", "keep"}},
+		"load":         {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
+		"index":        {Values: indexTypes},
+		"metric":       {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
 	}
 }
 
@@ -97,6 +100,18 @@ func someName(pattern *regexp.Regexp, example string) strict.Rule {
 		return s, nil
 	}
 	return strict.Rule{Check: check, Pattern: pattern.String(), Example: example}
+}
+
+// checkKeyOffset leaves room for as many rows as there can be.
+func checkKeyOffset(s string) (string, error) {
+	if strings.EqualFold(s, KeyOffsetAuto) {
+		return KeyOffsetAuto, nil
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err != nil || n < 0 || n > math.MaxInt64/2 {
+		return "", fmt.Errorf("%s is no key to begin with; write a whole number from 0 to %d, or auto", strict.Quote(s),
+			math.MaxInt64/2)
+	}
+	return s, nil
 }
 
 func orEmpty(check func(string) (string, error)) func(string) (string, error) {

@@ -118,6 +118,15 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 	if err := holds(s.version, plan.Schema); err != nil {
 		return err
 	}
+	if from.Settings == nil { // what a server has, another takes
+		if err := limits(plan.Schema); err != nil {
+			return err
+		}
+		if n := len(plan.Schema.Vectors()); n > transfer.UsualVectorFields {
+			plan.Notes = append(plan.Notes, fmt.Sprintf("%d vector fields: a server takes %d unless it is set up for more "+
+				"(proxy.maxVectorFieldNum)", n, transfer.UsualVectorFields))
+		}
+	}
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
 	}
@@ -205,8 +214,10 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 	if err != nil {
 		return err
 	}
-	plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there)
-	return err
+	if plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there); err != nil || !from.KeysBehind {
+		return err
+	}
+	return s.planFirstKey(ctx, plan, from)
 }
 
 // countExisting counts the rows that stand in the collection, where that can be known without loading it.

@@ -119,7 +119,7 @@ func locate(ctx context.Context, s KeyScanner, repeated []int64) (*Repeats, erro
 			row := first + int64(i)
 			if last[at] >= 0 {
 				if r.First == "" {
-					r.First = fmt.Sprintf("key %d stands at %s and at %s", k, s.Place(last[at]), s.Place(row))
+					r.First = fmt.Sprintf("%s stands at %s and at %s", keyText(s, k), s.Place(last[at]), s.Place(row))
 				}
 				if len(r.Superseded) == maxRepeated {
 					return errTooManyRepeats()
@@ -132,6 +132,13 @@ func locate(ctx context.Context, s KeyScanner, repeated []int64) (*Repeats, erro
 	})
 	slices.Sort(r.Superseded)
 	return r, err
+}
+
+func keyText(s KeyScanner, k int64) string {
+	if h, ok := s.(Hashed); ok && h.HashedKeys() {
+		return "one key"
+	}
+	return fmt.Sprintf("key %d", k)
 }
 
 // sortedRuns keeps sorted runs of keys in one temporary file.

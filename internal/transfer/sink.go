@@ -122,6 +122,9 @@ type TargetPlan struct {
 	OldID int64 `json:"oldId,omitempty,string"`
 	// OnExisting is what is done with keys that stand in the target already: "fail", "replace" or "keep".
 	OnExisting string `json:"onExisting,omitempty"`
+	// FirstKey is the key of the source's first row where its rows are numbered from behind the target's greatest key on.
+	// A job that is resumed keeps it.
+	FirstKey int64 `json:"firstKey,omitempty,string"`
 	// OtherPartitions: the collection has partitions that rows do not go to. An upsert does not see the keys in them.
 	OtherPartitions bool `json:"otherPartitions,omitempty"`
 	// CollectionID is the ID of the collection that is there, 0 if there is none.

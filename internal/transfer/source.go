@@ -65,7 +65,10 @@ type Counter interface {
 	CountRange(ctx context.Context, r Range) (int64, error)
 }
 
-// KeyScanner is a Source that can read its Int64 primary keys alone, cheaper than its rows.
+// Hashed is a KeyScanner whose keys are strings: it yields a 64-bit hash of each.
+type Hashed interface{ HashedKeys() bool }
+
+// KeyScanner is a Source that can read its primary keys alone, cheaper than its rows.
 type KeyScanner interface {
 	// ScanKeys calls yield with the keys of all rows, in row order from row number first on. yield must not keep keys.
 	ScanKeys(ctx context.Context, yield func(first int64, keys []int64) error) error
@@ -97,6 +100,8 @@ type Description struct {
 	Lossy string `json:"lossy,omitempty"`
 	// GeneratedKeys: keys are row numbers, so they can't repeat.
 	GeneratedKeys bool `json:"generatedKeys,omitempty"`
+	// KeysBehind: row numbers begin behind the greatest key of the target (see TargetPlan.FirstKey).
+	KeysBehind bool `json:"keysBehind,omitempty"`
 	// Notes are what a user should know, as "float64 is converted to float32".
 	Notes []string `json:"notes,omitempty"`
 	// Inputs are the files, in row order. Empty for a server.

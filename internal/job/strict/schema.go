@@ -129,6 +129,9 @@ func (s schemaOf) text(f field) []object {
 	case rule.Pattern != "":
 		text = []object{{"type": "string", "pattern": rule.Pattern}, expanded()}
 	}
+	if rule.Int {
+		text = append(text, object{"type": "integer"})
+	}
 	if len(rule.Synonyms) > 0 {
 		text = append(text, object{"type": "boolean"})
 	}

@@ -40,6 +40,8 @@ type Rule struct {
 	Gone map[string]string
 	// Check returns the text in its canonical form. Its error says what is wrong, "; ", and what to write instead.
 	Check func(string) (string, error)
+	// Int: a whole number is taken, too, as the text that it is written as.
+	Int bool
 	// Pattern describes the texts in the JSON Schema; Check is what counts.
 	Pattern string
 	// Example is shown where the key is missing.

@@ -230,7 +230,8 @@ func (d *Decoder) set(f field, v reflect.Value, text, tag string) error {
 	if f.form.Rule == "" && v.Kind() != reflect.String {
 		return d.setTyped(f, v, text, tag)
 	}
-	if _, ok := rule.Synonyms[strings.ToLower(text)]; !ok && tag != "!!str" && tag != fromEnv {
+	_, known := rule.Synonyms[strings.ToLower(text)]
+	if taken := known || rule.Int && tag == "!!int"; !taken && tag != "!!str" && tag != fromEnv {
 		if rule.Secret {
 			return errors.New("is not text; write " + d.hint(f))
 		}
