@@ -91,8 +91,9 @@ build_program() {
   shift 2
   version=${VERSION:-$(git -C "$root" describe --tags --always --dirty 2>/dev/null || echo dev)}
   [ -x "$bin/$name" ] || say "building $name (about 1 min the first time)"
-  (cd "$root" && "$@" go build -buildvcs=false -tags gofaiss -ldflags "-X milvusdm/internal/version.Version=$version" \
-    -o "$bin/$name" "$package")
+  cd "$root"
+  quietly "$@" go build -buildvcs=false -tags gofaiss -ldflags "-X milvusdm/internal/version.Version=$version" \
+    -o "$bin/$name" "$package" || die "cannot build $name"
 }
 
 # need_wheels WHAT DIRECTORY... notes that pip is needed if one of those folders is missing. WHAT is a package of programs
