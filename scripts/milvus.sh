@@ -74,7 +74,8 @@ flush() {
   local config=$1/$2/configs/milvus.yaml port failed
   running_pid "$1" "$2" >/dev/null || return 0
   port=$(sed -n 's/^proxy: .* port: \([0-9]*\),.*/\1/p' "$config")
-  failed=$(cd "$root" && timeout 120 go run ./scripts/flush "127.0.0.1:$port" 2>&1) ||
+  # Built as the worker is, all but the program itself is compiled already.
+  failed=$(cd "$root" && with_faiss timeout 120 go run ./scripts/flush "127.0.0.1:$port" 2>&1) ||
     say "warning: $2 stops without a flush of everything; rows that were not flushed may be lost:" "$failed"
 }
 
