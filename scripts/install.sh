@@ -171,7 +171,7 @@ wheels() {
 }
 
 go_programs() {
-  if wanted servers; then temporal; fi
+  if wanted servers; then temporal_cli; fi
   if wanted tools; then
     go_program "$(golangci_lint)" \
       "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci_lint_version" "3 min"
@@ -179,7 +179,7 @@ go_programs() {
   fi
 }
 
-temporal() {
+temporal_cli() {
   local program
   program=$(temporal_command)
   [ -x "$program" ] || go_program "$program" "github.com/temporalio/cli/cmd/temporal@v$temporal_version" "5 min"

@@ -58,7 +58,7 @@ with_faiss() {
 # temporal_command prints the Temporal CLI to use: the one on PATH when it is recent enough, else the one in the cache.
 temporal_command() {
   local found version
-  if found=$(command -v temporal) && version=$("$found" --version 2>/dev/null | awk '{print $3}') &&
+  if found=$(type -P temporal) && version=$("$found" --version 2>/dev/null | awk '{print $3}') &&
     [ "$(printf '%s\n' "$temporal_version" "$version" | sort -V | head -n 1)" = "$temporal_version" ]; then
     echo "$found"
   else
