@@ -61,13 +61,14 @@ quietly() {
   return $status
 }
 
-# go_program PATH MODULE@VERSION TIME builds a Go program into the cache, with the Go that builds this project.
+# go_program PATH MODULE@VERSION TIME builds a Go program into the cache, with the Go that builds this project or, where
+# the program needs it, a later one.
 go_program() {
   local target=$1 module=$2 time=$3 dir
   [ -x "$target" ] && return
   say "building $(basename "$target") (about $time, once)"
   dir=$(mktemp -d "$work/XXXXXX")
-  GOTOOLCHAIN=$(go_version) GOBIN=$dir CGO_ENABLED=0 quietly go install -ldflags '-s -w' "$module" ||
+  GOTOOLCHAIN=$(go_version)+auto GOBIN=$dir CGO_ENABLED=0 quietly go install -ldflags '-s -w' "$module" ||
     die "cannot build $module"
   mv "$dir"/* "$target"
 }

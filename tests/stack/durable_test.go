@@ -17,6 +17,9 @@ func TestStoppedMilvusKeepsRowsThatWereNotFlushed(t *testing.T) {
 	server := MilvusWith(t, "shared-channels", "ROOTCOORD_DMLCHANNELNUM=16")
 	milvus := dialMilvus(t, server)
 	fillMany(t, milvus)
+	if got := channels(t, milvus); got > 16 { // the setting takes precedence over the script's own
+		t.Fatalf("%d collections use %d channels; none is shared", manyCollections, got)
+	}
 	must(t, milvus.CreateDatabase(t.Context(), "second"))
 	must(t, milvus.UsingDatabase(t.Context(), "second"))
 	makeCollection(t, milvus, "many_0")
@@ -35,7 +38,11 @@ func TestStoppedMilvusKeepsRowsThatWereNotFlushed(t *testing.T) {
 
 func TestKilledMilvusKeepsRowsThatWereNotFlushed(t *testing.T) {
 	server := MilvusWith(t, "killed")
-	fillMany(t, dialMilvus(t, server))
+	milvus := dialMilvus(t, server)
+	fillMany(t, milvus)
+	if got := channels(t, milvus); got != manyCollections {
+		t.Errorf("%d collections of one shard use %d channels", manyCollections, got)
+	}
 	for range 2 {
 		server.Kill9(t)
 		server.Start(t)
@@ -85,6 +92,20 @@ func checkMany(t *testing.T, milvus client.Client) {
 			t.Errorf("%s has %d rows, want 10", name, got)
 		}
 	}
+}
+
+// channels returns the number of physical channels that the collections of fillMany use.
+func channels(t *testing.T, milvus client.Client) int {
+	t.Helper()
+	used := map[string]bool{}
+	for i := range manyCollections {
+		collection, err := milvus.DescribeCollection(t.Context(), fmt.Sprintf("many_%d", i))
+		must(t, err)
+		for _, channel := range collection.PhysicalChannels {
+			used[channel] = true
+		}
+	}
+	return len(used)
 }
 
 // makeCollection makes a collection of one shard with an index.
