@@ -7,8 +7,8 @@
 #
 # Each run has an overlay, process IDs and mounts of its own, which end with it, whatever ends it. Of this machine it sees
 # Go, the network (so the ports are free ones), and how apt, pip and go are configured. Kept in the cache is the Debian as
-# debootstrap made it. The second run gets the modules that Go downloaded and compiled in the first; all else it does
-# again: Debian packages, wheels, Faiss's C API, both servers, our programs.
+# debootstrap made it. The second run has Go's caches of the first, the modules and what was compiled of them; all else it
+# does again: Debian packages, wheels, Faiss's C API, linking the Temporal server, our programs.
 source "$(dirname "$0")/lib.sh"
 
 base=$cache/bare/$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -59,9 +59,16 @@ configure() {
   grep -l Acquire /etc/apt/apt.conf.d/* | xargs -r cp -t "$1/etc/apt/apt.conf.d"
 }
 
+first_hour='cd ~/milvusdm
+  make run | tee /tmp/said
+  grep -q verified /tmp/said || { echo "error: make run did not say verified" >&2; exit 1; }
+  make test-install
+  make down'
+
 # inside DIRECTORY WHO PORT is the first process of a run: with it, all others and the mounts end.
 inside() {
-  local dir=$1 who=$2 port=$3 r=$1/root home goroot settings
+  local dir=$1 who=$2 port=$3 r=$1/root run home goroot settings
+  run=$(dirname "$dir")
   exec 9>"$dir/lock"
   flock 9
   trap 'exit 143' INT TERM
@@ -70,12 +77,14 @@ inside() {
   mkdir -p "$r/usr/local/go"
   mount --bind -o ro "$goroot" "$r/usr/local/go"
   mount -t proc proc "$r/proc"
+  mkdir -p "$r/var/cache/go"
+  mount --bind "$run/go" "$r/var/cache/go"
   mount --rbind /sys "$r/sys"
   mount --bind /dev "$r/dev"
   configure "$r"
   home=$(chroot "$r" sh -c "echo ~$who")
   git clone -q "$root" "$r$home/milvusdm"
-  chroot "$r" chown -R "$who:" "$home"
+  chroot "$r" chown -R "$who:" "$home" /var/cache/go
   mapfile -t settings < <(
     env | grep -E '^(PIP_[A-Z_]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|GIT_SSL_CAINFO|(HTTPS?|https?|NO|no)_(PROXY|proxy))=' || true
     go env GOPROXY GOSUMDB GOPRIVATE GONOPROXY GONOSUMDB GOINSECURE |
@@ -83,8 +92,9 @@ inside() {
   )
   chroot "$r" runuser -u "$who" -- env -i HOME="$home" USER="$who" LANG=C.UTF-8 TERM=dumb \
     PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${settings[@]}" \
+    GOMODCACHE=/var/cache/go/mod GOCACHE=/var/cache/go/build \
     TEMPORAL_PORT="$port" TEMPORAL_UI_PORT=$((port + 1)) MILVUS_SOURCE_PORT=$((port + 2)) MILVUS_TARGET_PORT=$((port + 15)) \
-    bash -euo pipefail -c 'cd ~/milvusdm; make run | tee /tmp/said; grep -q verified /tmp/said; make test-install; make down'
+    bash -euo pipefail -c "$first_hour"
 }
 
 # free_ports COUNT prints the first of that many ports in a row on which nothing listens.
@@ -104,21 +114,12 @@ free_ports() {
 bare() {
   local who=$1 dir=$run/$1 started=$SECONDS
   say "make bare: as $who"
-  mkdir -p "$dir/"{up,work,root}
-  [ "$who" = root ] || hand_on "$who"
+  mkdir -p "$dir/"{up,work,root} "$run/go"
   unshare --mount --pid --fork --kill-child "$script" inside "$dir" "$who" "$(free_ports 28)" &
   running=$!
   wait "$running" || die "make bare failed as $who"
   running=
   say "make bare: as $who: ok ($((SECONDS - started)) s)"
-}
-
-# hand_on WHO gives the user what Go downloaded and compiled in root's run.
-hand_on() {
-  local home=$run/$1/up/home/$1
-  mkdir -p "$home/.cache"
-  mv "$run/root/up/root/go" "$home/"
-  mv "$run/root/up/root/.cache/go-build" "$home/.cache/"
 }
 
 finish() {
