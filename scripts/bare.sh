@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# bare.sh tries what the README tells a new user, on a machine that has only what the README asks for: a minimal Debian (or
-# whatever this machine runs) in a folder, with Go, Python 3, make, git and a C compiler. It does so twice, as root and as
-# an ordinary user with sudo: in a clone of HEAD, make run to its end, make test-install, make down.
+# bare.sh tries what the README tells a new user, on a machine that has only what the README asks for: a minimal Debian
+# (or whatever this machine runs) in a folder, with Go, Python 3, make, git and a C compiler. It does so twice, as root
+# and as an ordinary user with sudo: in a clone of HEAD, make run to its end, make test-install, make down.
 #
 # It needs root, namespaces, overlayfs and debootstrap. Where these are not available it says so and succeeds.
 #
-# Each run has an overlay, process IDs and mounts of its own, which end with it, whatever ends it. Of this machine it sees
-# Go, the network (so the ports are free ones), and how apt, pip and go are configured. Kept in the cache is the Debian as
-# debootstrap made it. The second run has Go's caches of the first, the modules and what was compiled of them; all else it
-# does again: Debian packages, wheels, Faiss's C API, linking the Temporal server, our programs.
+# Each run has an overlay, process IDs and mounts of its own, which end with it, whatever ends it. Of this machine it
+# sees Go, the network (so the ports are free ones), and how apt, pip and go are configured. The cache keeps the Debian
+# as debootstrap made it. The second run shares Go's caches with the first: modules, and what was compiled of them. All
+# else it does again: Debian packages, wheels, Faiss's C API, linking the Temporal server, our programs.
 source "$(dirname "$0")/lib.sh"
 
 base=$cache/bare/$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -52,13 +52,14 @@ configure() {
   local file
   cp /etc/resolv.conf /etc/hosts "$1/etc/"
   : >"$1/etc/apt/sources.list"
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/auth.conf.d /etc/apt/trusted.gpg.d /etc/apt/keyrings \
-    /usr/share/keyrings /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
+  for file in /etc/apt/{sources.list,sources.list.d,auth.conf.d,trusted.gpg.d,keyrings} /usr/share/keyrings \
+    /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
     [ ! -e "$file" ] || cp -rL "$file" "$1$(dirname "$file")/"
   done
   grep -l Acquire /etc/apt/apt.conf.d/* | xargs -r cp -t "$1/etc/apt/apt.conf.d"
 }
 
+# first_hour is what each run does.
 first_hour='cd ~/milvusdm
   make run | tee /tmp/said
   grep -q verified /tmp/said || { echo "error: make run did not say verified" >&2; exit 1; }
@@ -67,7 +68,7 @@ first_hour='cd ~/milvusdm
 
 # inside DIRECTORY WHO PORT is the first process of a run: with it, all others and the mounts end.
 inside() {
-  local dir=$1 who=$2 port=$3 r=$1/root run home goroot settings
+  local dir=$1 who=$2 port=$3 r=$1/root run home goroot name settings
   run=$(dirname "$dir")
   exec 9>"$dir/lock"
   flock 9
@@ -86,14 +87,14 @@ inside() {
   git clone -q "$root" "$r$home/milvusdm"
   chroot "$r" chown -R "$who:" "$home" /var/cache/go
   mapfile -t settings < <(
-    env | grep -E '^(PIP_[A-Z_]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|GIT_SSL_CAINFO|(HTTPS?|https?|NO|no)_(PROXY|proxy))=' || true
-    go env GOPROXY GOSUMDB GOPRIVATE GONOPROXY GONOSUMDB GOINSECURE |
-      paste -d = <(printf '%s\n' GOPROXY GOSUMDB GOPRIVATE GONOPROXY GONOSUMDB GOINSECURE) -
+    env | grep -E '^(PIP_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|GIT_SSL_CAINFO|(HTTPS?|https?|NO|no)_(PROXY|proxy))=' || true
+    for name in GOPROXY GOSUMDB GOPRIVATE GONOPROXY GONOSUMDB GOINSECURE; do echo "$name=$(go env $name)"; done
   )
   chroot "$r" runuser -u "$who" -- env -i HOME="$home" USER="$who" LANG=C.UTF-8 TERM=dumb \
     PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${settings[@]}" \
     GOMODCACHE=/var/cache/go/mod GOCACHE=/var/cache/go/build \
-    TEMPORAL_PORT="$port" TEMPORAL_UI_PORT=$((port + 1)) MILVUS_SOURCE_PORT=$((port + 2)) MILVUS_TARGET_PORT=$((port + 15)) \
+    TEMPORAL_PORT="$port" TEMPORAL_UI_PORT=$((port + 1)) \
+    MILVUS_SOURCE_PORT=$((port + 2)) MILVUS_TARGET_PORT=$((port + 15)) \
     bash -euo pipefail -c "$first_hour"
 }
 

@@ -97,8 +97,8 @@ build_program() {
     -o "$bin/$name" "$package" || die "cannot build $name"
 }
 
-# need_wheels WHAT DIRECTORY... notes that pip is needed if one of those folders is missing. WHAT is a package of programs
-# for this kind of machine only.
+# need_wheels WHAT DIRECTORY... notes that pip is needed if one of those folders is missing. WHAT is a package of
+# programs for this kind of machine only.
 need_wheels() {
   local what=$1 dir
   shift

@@ -30,7 +30,8 @@ func TestBuildFlagsAreWorkedOutWhenTheyAreUsed(t *testing.T) {
 	lib.Env = append(os.Environ(), "MILVUSDM_CACHE=/cache")
 	said, err := lib.Output()
 	must(t, err)
-	want := "error: libfaiss-dev is not installed; run scripts/install.sh libraries\nexit 1\n-O2 -g -L/cache/faiss-c-1.2.3\n"
+	want := "error: libfaiss-dev is not installed; run scripts/install.sh libraries\nexit 1\n" +
+		"-O2 -g -L/cache/faiss-c-1.2.3\n"
 	if string(said) != want {
 		t.Errorf("got %q, want %q", said, want)
 	}
