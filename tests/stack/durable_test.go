@@ -14,6 +14,7 @@ const manyCollections = 26
 
 // Milvus 2.3.5 loses rows that it acknowledged and did not flush where shards share a channel.
 func TestStoppedMilvusKeepsRowsThatWereNotFlushed(t *testing.T) {
+	t.Parallel()
 	server := MilvusWith(t, "shared-channels", "ROOTCOORD_DMLCHANNELNUM=16")
 	milvus := dialMilvus(t, server)
 	fillMany(t, milvus)
@@ -37,6 +38,7 @@ func TestStoppedMilvusKeepsRowsThatWereNotFlushed(t *testing.T) {
 }
 
 func TestKilledMilvusKeepsRowsThatWereNotFlushed(t *testing.T) {
+	t.Parallel()
 	server := MilvusWith(t, "killed")
 	milvus := dialMilvus(t, server)
 	fillMany(t, milvus)
