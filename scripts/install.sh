@@ -97,14 +97,16 @@ build_program() {
     -o "$bin/$name" "$package" || die "cannot build $name"
 }
 
-# need_wheels WHAT DIRECTORY... notes that pip is needed if one of those folders is missing. WHAT is a package of
-# programs for this kind of machine only.
+# need_wheels WHAT DIRECTORY... notes that wheels, and so pip, are needed if one of those folders is missing. WHAT is a
+# package of programs for this kind of machine only.
+missing_wheels=
 need_wheels() {
   local what=$1 dir
   shift
   for dir in "$@"; do
     [ ! -d "$dir" ] || continue
     [ "$(uname -sm)" = "Linux x86_64" ] || die "$what is available for Linux on x86_64 only"
+    missing_wheels=yes
     have_pip || need_debian python3-pip
     return
   done
@@ -230,13 +232,14 @@ finish() {
   if wanted peers; then need_wheels milvus-lite "$milvus_lite_cpp" "$python_peers" "$python_h5py"; fi
   may_install_debian
 
-  had_pip=
-  if have_pip; then had_pip=yes; fi
   if wanted programs; then beside starter; fi
   if wanted servers || wanted tools; then beside go_programs; fi
-  if [ -n "$had_pip" ]; then beside wheels; fi
+  if [ -n "$missing_wheels" ] && have_pip; then
+    missing_wheels=
+    beside wheels
+  fi
   install_debian # in the foreground: only the user's own Ctrl-C may interrupt it
-  if [ -z "$had_pip" ]; then beside wheels; fi
+  if [ -n "$missing_wheels" ]; then beside wheels; fi
   if wanted libraries || wanted programs; then beside with_libraries; fi
   all_done
   exit
