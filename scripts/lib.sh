@@ -25,26 +25,82 @@ milvus_lite_cpp=$cache/milvus-lite-$milvus_lite_cpp_version
 # Python packages, for PYTHONPATH: pymilvus and the later milvus-lite, which needs it.
 python_peers=$cache/python-pymilvus-$pymilvus_version-milvus-lite-$milvus_lite_version
 python_h5py=$cache/python-h5py-$h5py_version # beside them: it takes their numpy
-go_version=$(go env GOVERSION 2>/dev/null || true)
-# A linter reads only code of a Go no newer than the one that it was built with.
-golangci_lint=$cache/golangci-lint-$golangci_lint_version-$go_version
-workflowcheck=$cache/workflowcheck-$workflowcheck_version-$go_version
 
-# faiss_c_dir prints where Faiss's C API is kept; it belongs to one version of the library.
-faiss_c_dir() { echo "$cache/faiss-c-$(dpkg-query -W -f '${Version}' libfaiss-dev 2>/dev/null || echo none)"; }
+bin=$(realpath -m "${BIN:-$root/bin}") # our own programs
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
+# What an installation changes is a function below, not a variable above: it is worked out when it is used.
+
+# go_version prints the version of Go that builds this project, which go.mod may choose, such as go1.26.8.
+go_version() { (cd "$root" && go env GOVERSION); }
+
+# A linter reads only code of a Go no newer than the one that it was built with.
+golangci_lint() { echo "$cache/golangci-lint-$golangci_lint_version-$(go_version)"; }
+workflowcheck() { echo "$cache/workflowcheck-$workflowcheck_version-$(go_version)"; }
+
+# faiss_c_dir prints where Faiss's C API is kept; it belongs to one version of the library.
+faiss_c_dir() {
+  local version
+  version=$(dpkg-query -W -f '${Version}' libfaiss-dev 2>/dev/null) && [ -n "$version" ] ||
+    die "libfaiss-dev is not installed; run scripts/install.sh libraries"
+  echo "$cache/faiss-c-$version"
+}
+
+# with_faiss COMMAND... runs a command that links go-faiss, which needs Faiss's C API.
+with_faiss() {
+  local dir
+  dir=$(faiss_c_dir) || return
+  CGO_LDFLAGS="-O2 -g -L$dir" "$@"
+}
+
 # temporal_command prints the Temporal CLI to use: the one on PATH when it is recent enough, else the one in the cache.
 temporal_command() {
   local found version
-  if found=$(command -v temporal) && version=$("$found" --version 2>/dev/null | awk '{print $3}') &&
+  if found=$(type -P temporal) && version=$("$found" --version 2>/dev/null | awk '{print $3}') &&
     [ "$(printf '%s\n' "$temporal_version" "$version" | sort -V | head -n 1)" = "$temporal_version" ]; then
     echo "$found"
   else
     echo "$cache/temporal-$temporal_version"
   fi
+}
+
+# beside COMMAND... starts a command in the background, in a process group of its own. A script that uses it calls
+# end_lanes when it exits.
+lanes=()
+beside() {
+  set -m
+  "$@" </dev/null &
+  set +m
+  lanes+=($!)
+}
+
+# all_done waits until all commands that beside started have ended. If one fails, the script exits with 1: what failed
+# has said why.
+all_done() {
+  local pid running
+  while [ ${#lanes[@]} -gt 0 ]; do
+    running=()
+    for pid in "${lanes[@]}"; do
+      if kill -0 "$pid" 2>/dev/null; then
+        running+=("$pid")
+      else
+        wait "$pid" || exit 1
+      fi
+    done
+    lanes=("${running[@]}")
+    sleep 0.1
+  done
+}
+
+# end_lanes ends what beside started and still runs, with all its children, and waits for its end.
+end_lanes() {
+  local pid
+  for pid in "${lanes[@]}"; do
+    kill -TERM -- "-$pid" 2>/dev/null || true
+  done
+  wait
 }
 
 # running_pid STATE NAME prints the process ID if that process runs, else fails.

@@ -10,9 +10,9 @@
 # port and the 12 that follow.
 source "$(dirname "$0")/lib.sh"
 
-state=${STATE:-$root/.milvusdm}
+state=$(realpath -m "${STATE:-$root/.milvusdm}")
 scripts=$root/scripts
-worker=${BIN:-$root/bin}/milvusdm-worker
+worker=$bin/milvusdm-worker
 
 # variable, default and the process that uses the port
 ports() {

@@ -97,7 +97,8 @@ func (s *Server) start() error {
 	return script(root, s.script, append([]string{"start", s.state, s.name, strconv.Itoa(s.port)}, s.more...)...)
 }
 
-// Stop stops the server as make down does: it is asked to end, and killed when it takes too long.
+// Stop stops the server as make down does: Milvus flushes all collections, then the server is asked to end, and killed
+// when it takes too long.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	if err := script(Root(t), s.script, "stop", s.state, s.name); err != nil {

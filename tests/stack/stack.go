@@ -106,25 +106,32 @@ func root() (string, error) {
 
 // script runs one of the project's scripts to its end; its error holds what it printed.
 func script(root, name string, args ...string) error {
+	_, err := scriptSays(root, name, args...)
+	return err
+}
+
+// scriptSays is script that returns what the script printed.
+func scriptSays(root, name string, args ...string) (string, error) {
 	return run(root, filepath.Join(root, "scripts", name), args...)
 }
 
-func run(dir, name string, args ...string) error {
+func run(dir, name string, args ...string) (string, error) {
 	// A file and not a pipe: the servers that a script starts must not keep us waiting.
 	out, err := os.CreateTemp("", "milvusdm-out-")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer os.Remove(out.Name()) //nolint:errcheck // a temporary file that stays does no harm
 	defer out.Close()
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
 	cmd.Env = withoutMake(os.Environ())
-	if err := cmd.Run(); err != nil {
-		said, _ := os.ReadFile(out.Name()) // what there is of it
-		return fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, said)
+	err = cmd.Run()
+	said, _ := os.ReadFile(out.Name()) // what there is of it
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, said)
 	}
-	return nil
+	return string(said), err
 }
 
 // withoutMake leaves out what a surrounding make passes on to the makes that it starts itself.
@@ -149,7 +156,8 @@ var binaries = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(folder.path, "bin")
-	return bin, run(root, "make", "--silent", "build", "BIN="+bin)
+	_, err = run(root, "make", "--silent", "build", "BIN="+bin)
+	return bin, err
 })
 
 // BuildStarter returns the path of a freshly built milvusdm.

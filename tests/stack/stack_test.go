@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
-	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"go.temporal.io/api/enums/v1"
 	temporal "go.temporal.io/sdk/client"
 )
@@ -45,32 +44,14 @@ func TestMilvusKeepsRowsWhenKilled(t *testing.T) {
 	const rows = 500
 	server := Milvus(t, 0)
 	milvus := dialMilvus(t, server)
-	schema := entity.NewSchema().WithName("kept").
-		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
-		WithField(entity.NewField().WithName("embedding").WithDataType(entity.FieldTypeFloatVector).WithDim(2))
-	must(t, milvus.CreateCollection(t.Context(), schema, 1))
-	index, err := entity.NewIndexFlat(entity.L2)
-	must(t, err)
-	must(t, milvus.CreateIndex(t.Context(), "kept", "embedding", index, false))
-	ids, vectors := make([]int64, rows), make([][]float32, rows)
-	for i := range ids {
-		ids[i], vectors[i] = int64(i), []float32{float32(i), 1}
-	}
-	_, err = milvus.Insert(t.Context(), "kept", "",
-		entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("embedding", 2, vectors))
-	must(t, err)
+	makeCollection(t, milvus, "kept")
+	insertRows(t, milvus, "kept", rows)
 
 	server.Kill9(t)
 	server.Start(t)
 
 	milvus = dialMilvus(t, server)
-	awaitLoad(t, milvus, "kept")
-	result, err := milvus.Query(t.Context(), "kept", nil, "", []string{"count(*)"},
-		client.WithSearchQueryConsistencyLevel(entity.ClStrong))
-	must(t, err)
-	count, err := result.GetColumn("count(*)").GetAsInt64(0)
-	must(t, err)
-	if count != rows {
+	if count := countRows(t, milvus, "kept"); count != rows {
 		t.Errorf("%d rows after a kill and a restart, want %d", count, rows)
 	}
 }
