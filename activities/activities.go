@@ -19,6 +19,8 @@ type Activities struct {
 	OpenSource func(ctx context.Context, s *job.Source) (transfer.Source, error)
 	// ListCollections resolves the collections that a source names, as '*', into those that are there.
 	ListCollections func(ctx context.Context, s *job.Source) ([]job.Collection, error)
+	// ChooseRun fixes the run of an export that a job names: see job.ExportSource.Seal.
+	ChooseRun func(*job.ExportSource) (*job.ExportSource, error)
 	// OpenSink connects to the target that a job names, on behalf of owner and stage (see Ref).
 	OpenSink func(ctx context.Context, j *job.Job, owner, stage string) (transfer.Sink, error)
 	// ReportDir is where the reports of finished jobs are written.

@@ -5,8 +5,23 @@ import (
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
+
+// FixInput names an export that a job reads.
+type FixInput struct {
+	Ref
+	Export job.ExportSource `json:"export"`
+}
+
+// FixRun chooses the run of an export that the job reads, once for all that follows: the newest, where it names none.
+func (a *Activities) FixRun(ctx context.Context, in FixInput) (*job.ExportSource, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	fixed, err := a.ChooseRun(&in.Export)
+	return fixed, pulse.end(err)
+}
 
 // FinishExport writes the manifest of a run all of whose parts are in place, and returns the run's directory.
 func (a *Activities) FinishExport(ctx context.Context, in ExportInput) (string, error) {

@@ -72,6 +72,8 @@ type RangeInput struct {
 	Identity string              `json:"identity"`
 	Range    transfer.Range      `json:"range"`
 	From     transfer.Checkpoint `json:"from"`
+	// Written is what was recorded of the file that the range lies in.
+	Written *transfer.Written `json:"written,omitempty"`
 	// Insert: nothing behind From has ever been sent, so that the first attempt may insert.
 	Insert bool `json:"insert,omitempty"`
 	// Doubled: CheckRange mends only keys that stand more than once; others may have deleted rows.

@@ -151,6 +151,9 @@ type State struct {
 	// Run is the directory of an export's run, Stage what it is known by.
 	Run   string `json:"run,omitempty"`
 	Stage string `json:"stage,omitempty"`
+	// ReadRun and ReadSeal are the run of an export that was read: see job.ExportSource.Seal.
+	ReadRun  string `json:"readRun,omitempty"`
+	ReadSeal string `json:"readSeal,omitempty"`
 	// LateUntil is when a write that was lost can arrive no more.
 	LateUntil time.Time `json:"lateUntil,omitzero"`
 	Lost      int       `json:"lost,omitempty"`

@@ -37,6 +37,9 @@ func PlanJob(ctx workflow.Context, in Input) ([]activities.Plan, error) {
 		in.Job.Target.HDF5 = &target
 	}
 	ref := activities.Ref{Job: in.Job, Owner: WorkflowID(&in.Job), Stage: "plan"}
+	if err := fixRun(ctx, ref, &ref.Job.Source); err != nil {
+		return nil, failure(err, nil)
+	}
 	parts, err := listParts(ctx, ref)
 	if err != nil {
 		return nil, failure(err, nil)

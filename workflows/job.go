@@ -110,16 +110,23 @@ func (r *jobRun) ref(j *job.Job) activities.Ref {
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	r.board.phase(ctx, PhaseReading)
 	r.beginExport(ctx)
+	if err := r.fixRun(ctx); err != nil {
+		return nil, failure(err, r.Resume)
+	}
 	if err := r.list(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}
 	if err := r.checkFiles(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}
-	if r.Job.Target.HDF5 == nil {
-		return r.copyParts(ctx)
-	}
 	result, err := r.copyParts(ctx)
+	if r.Job.Target.HDF5 == nil {
+		if state, from := StateOf(err), r.Job.Source.Export; state != nil && from != nil {
+			state.ReadRun, state.ReadSeal = from.Path, from.Seal
+			err = ended(err, state)
+		}
+		return result, err
+	}
 	if err == nil {
 		if err = r.endExport(ctx, result); err != nil {
 			err = ended(err, r.copied()) // only the manifest is missing

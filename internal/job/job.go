@@ -108,6 +108,8 @@ type MySQL struct {
 type ExportSource struct {
 	// Directory of the run, which holds manifest.json; or that of all runs: then the newest finished one is taken.
 	Path string `json:"path" yaml:"path" rule:"required,is=path"`
+	// Seal is that of the run's manifest, once the run is chosen; the workflow fills it in, with the run's own directory as Path.
+	Seal string `json:"seal,omitempty" yaml:"-"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
 	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
