@@ -17,8 +17,9 @@ import (
 type Activities struct {
 	// OpenSource opens the source that a job names.
 	OpenSource func(ctx context.Context, s *job.Source) (transfer.Source, error)
-	// ListCollections resolves the collections that a source names, as '*', into those that are there.
-	ListCollections func(ctx context.Context, s *job.Source) ([]job.Collection, error)
+	// ListCollections resolves the collections that a source names, such as '*', into those that are there. left are those of a
+	// pattern that have been dropped meanwhile.
+	ListCollections func(ctx context.Context, s *job.Source) (found []job.Collection, left []transfer.Left, err error)
 	// ChooseRun fixes the run of an export that a job names: see job.ExportSource.Seal.
 	ChooseRun func(*job.ExportSource) (*job.ExportSource, error)
 	// OpenSink connects to the target that a job names, on behalf of owner and stage (see Ref).

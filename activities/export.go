@@ -38,7 +38,7 @@ func (a *Activities) FinishExport(ctx context.Context, in ExportInput) (string, 
 func (a *Activities) manifest(in *ExportInput) export.Manifest {
 	m := export.Manifest{Program: "milvusdm " + a.Version, Run: in.Job.Target.HDF5.Run, Job: in.Job.Name, Stage: in.Stage,
 		Workflow: in.Workflow, WorkflowRun: in.Run, Schedule: in.Schedule, Scheduled: in.Scheduled, Started: in.Started, Ended: in.Ended, Verified: in.Verified,
-		Collections: in.Collections}
+		Collections: in.Collections, Left: in.Left, Notes: in.Notes}
 	if s := in.Job.Source.Milvus; s != nil {
 		m.Server = export.Server{Address: s.Address, Database: s.Database, Version: in.Server}
 	}

@@ -29,6 +29,13 @@ type Plan struct {
 	Notes        []string `json:"notes,omitempty"`
 }
 
+// Parts is ListParts' answer.
+type Parts struct {
+	Collections []job.Collection `json:"collections"`
+	// Left are those that '*' stood for and that are gone.
+	Left []transfer.Left `json:"left,omitempty"`
+}
+
 // LoadInput names what is to be loaded, or was, as transfer.Description.Unloaded does.
 type LoadInput struct {
 	Ref
@@ -105,6 +112,8 @@ type ExportInput struct {
 	Verified    string              `json:"verified"`
 	Server      string              `json:"server"`
 	Collections []export.Collection `json:"collections"`
+	Left        []transfer.Left     `json:"left,omitempty"`
+	Notes       []string            `json:"notes,omitempty"`
 }
 
 // CheckResult is CheckRange's answer.

@@ -363,7 +363,8 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 		c.note(ctx, "%s is left loaded: %s", c.Plan.Target.Place, err)
 	}
 	copied := c.State != nil && !slices.ContainsFunc(c.State.Ranges, func(r RangeState) bool { return !r.Done })
-	useless := kind == fault.Corrupt || !copied && (kind == fault.Config || kind == fault.Unsupported || kind == fault.SourceChanged)
+	useless := kind == fault.Corrupt || !copied && (kind == fault.Config || kind == fault.Unsupported ||
+		kind == fault.SourceChanged || kind == fault.NotFound)
 	if c.State == nil || c.State.Target.Name == "" {
 		return failure(cause, nil)
 	}

@@ -48,7 +48,7 @@ func (r *jobRun) beginExport(ctx workflow.Context) {
 // endExport writes the manifest, which makes the run whole, and then deletes the runs that the schedule keeps no longer.
 func (r *jobRun) endExport(ctx workflow.Context, result *Result) error {
 	in := activities.ExportInput{Ref: r.ref(&r.Job), Workflow: r.owner, Run: workflow.GetInfo(ctx).WorkflowExecution.RunID,
-		Scheduled: scheduled(ctx), Started: r.board.started, Ended: workflow.Now(ctx), Verified: result.Verified}
+		Scheduled: scheduled(ctx), Started: r.board.started, Ended: workflow.Now(ctx), Verified: result.Verified, Left: r.left, Notes: r.shrunk(ctx, result)}
 	results := result.Collections
 	if len(r.parts) == 1 {
 		results = []Result{*result}

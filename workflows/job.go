@@ -29,6 +29,7 @@ type jobRun struct {
 	board        *board
 	owner, stage string
 	parts        []*part
+	left         []transfer.Left // collections that are gone
 	paused, drop bool
 }
 
@@ -39,6 +40,7 @@ func runJob(ctx workflow.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	result, err := r.run(ctx)
+	r.tellLosses(ctx, result)
 	r.report(ctx, result, err)
 	switch {
 	case err == nil:
@@ -149,6 +151,9 @@ func (r *jobRun) copyParts(ctx workflow.Context) (result *Result, err error) {
 	p := r.parts[0]
 	if p.result == nil {
 		p.result, err = r.copyPart(ctx, p)
+	}
+	if p.result != nil {
+		p.result.Name = p.name
 	}
 	return p.result, err
 }

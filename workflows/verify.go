@@ -143,12 +143,16 @@ func verifyJob(ctx workflow.Context, in *VerifyInput, board *board) (*VerifyResu
 		return nil, err
 	}
 	ref.Job = in.Job
-	parts, err := listParts(ctx, ref)
+	parts, left, err := listParts(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if len(parts) > 1 {
-		return verifyParts(ctx, in, board, parts)
+		result, err := verifyParts(ctx, in, board, parts)
+		if result != nil {
+			result.Notes = append(result.Notes, leftNotes(left)...)
+		}
+		return result, err
 	}
 	ref.Job = parts[0].job
 	right, err := in.rightSide(&ref.Job)

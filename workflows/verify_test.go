@@ -53,7 +53,9 @@ func (w world) environment(t *testing.T) *testsuite.TestWorkflowEnvironment {
 		return &fixed, nil
 	}
 	env.RegisterActivity(&activities.Activities{OpenSource: w.open, ReportDir: t.TempDir(), ChooseRun: choose,
-		ListCollections: func(_ context.Context, s *job.Source) ([]job.Collection, error) { return s.Milvus.Collections, nil }})
+		ListCollections: func(_ context.Context, s *job.Source) ([]job.Collection, []transfer.Left, error) {
+			return s.Milvus.Collections, nil, nil
+		}})
 	return env
 }
 

@@ -41,7 +41,24 @@ func (f *finishing) steps() []func() error {
 	return []func() error{f.parts, f.loaders, f.sums, f.seal, f.clean}
 }
 
-func (f *finishing) parts() error { return f.checkParts(&f.manifest) }
+// parts checks those of the manifest, and removes those of collections that were left out.
+func (f *finishing) parts() error {
+	written, err := receipted(f.root)
+	if err != nil {
+		return err
+	}
+	for _, c := range f.manifest.Collections {
+		for _, p := range c.Parts {
+			delete(written, p.Path)
+		}
+	}
+	for at := range written {
+		if err := removed(f.root.Remove(at)); err != nil {
+			return err
+		}
+	}
+	return f.checkParts(&f.manifest)
+}
 
 // loaders writes the jobs that load the run again.
 func (f *finishing) loaders() error {

@@ -46,7 +46,11 @@ type Manifest struct {
 	// Verified says how the files were compared with the source: "count", "sample" or "full".
 	Verified    string       `json:"verified,omitempty"`
 	Collections []Collection `json:"collections"`
-	Seal        string       `json:"seal"`
+	// Left are the collections that the job meant by '*' and that were dropped before they were exported. Notes warn of what the
+	// source has lost since the schedule's last run.
+	Left  []transfer.Left `json:"left,omitempty"`
+	Notes []string        `json:"notes,omitempty"`
+	Seal  string          `json:"seal"`
 }
 
 // Server is what was read from.

@@ -58,6 +58,8 @@ type MilvusSource struct {
 type Collection struct {
 	// Name of the collection, or '*'.
 	Name string `json:"name" yaml:"name" rule:"required,text,is=any_collection"`
+	// Pattern says that '*' stood for it; the worker that lists collections fills it in.
+	Pattern bool `json:"pattern,omitempty" yaml:"-"`
 	// Its name in the target. Without it, the same.
 	As string `json:"as,omitempty" yaml:"as" rule:"is=collection"`
 	// Partitions to copy. Without it, all.

@@ -10,15 +10,16 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
 )
 
 // List resolves the collections that a job names into those that are there. '*' stands for all that are not named beside it, by
 // name, but for those that a job of this program is filling. A collection, partition or field that is not there, and an alias,
-// is refused.
-func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err error) {
+// is refused; one that '*' stands for and that was dropped meanwhile is left out.
+func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left []transfer.Left, err error) {
 	c, err := connectTo(ctx, "source.milvus", s.MilvusServer)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() {
 		if e := c.close(); err == nil {
@@ -27,7 +28,7 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err 
 	}()
 	names, err := c.collections(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var out []job.Collection
 	for _, choice := range s.Collections {
@@ -40,19 +41,28 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err 
 				continue
 			}
 			one := choice
-			one.Name = name
+			one.Name, one.Pattern = name, true
 			out = append(out, one)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fault.New(fault.NotFound, "source.milvus.collections: database %s of Milvus at %s holds no collection", c.database, s.Address)
+		return nil, nil, fault.New(fault.NotFound, "source.milvus.collections: database %s of Milvus at %s holds no collection", c.database, s.Address)
 	}
 	for _, choice := range out {
-		if err := c.checkChoice(ctx, choice); err != nil {
-			return nil, err
+		err := c.checkChoice(ctx, choice)
+		if err != nil && choice.Pattern {
+			there, lookErr := c.describe(ctx, choice.Name)
+			if lookErr == nil && there == nil {
+				left = append(left, transfer.Left{Name: choice.Name, Why: "it was dropped from the source"})
+				continue
+			}
 		}
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, choice)
 	}
-	return out, nil
+	return found, left, nil
 }
 
 // checkChoice refuses what is not there.

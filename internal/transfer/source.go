@@ -135,6 +135,12 @@ type FieldIndex struct {
 	Params map[string]string `json:"params,omitempty"`
 }
 
+// Left is a collection that a job means by '*', and that was left out.
+type Left struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
 // Input is one file of a source.
 type Input struct {
 	Path  string `json:"path"`
