@@ -2,6 +2,11 @@ package activities
 
 import (
 	"context"
+	"errors"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
@@ -50,6 +55,39 @@ type PruneInput struct {
 	Ref
 	Schedule string      `json:"schedule"`
 	Keep     export.Keep `json:"keep"`
+	// Unknown: unfinished runs of which it is not known who wrote them are removed too.
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// SweepExports removes what runs of a schedule have left unfinished, unless they are still under way.
+func (a *Activities) SweepExports(ctx context.Context, in PruneInput) (*export.Pruned, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	if in.Job.Target.HDF5 == nil {
+		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
+	}
+	ended := func(m *export.Manifest) (bool, error) {
+		pulse.alive()
+		if m.Workflow == "" {
+			return in.Unknown, nil
+		}
+		return hasEnded(ctx, m.Workflow)
+	}
+	swept, err := export.Sweep(in.Job.Target.HDF5.Directory, in.Schedule, in.Stage, ended)
+	return swept, pulse.end(err)
+}
+
+// hasEnded asks Temporal whether a workflow is over.
+func hasEnded(ctx context.Context, workflow string) (bool, error) {
+	d, err := activity.GetClient(ctx).DescribeWorkflowExecution(ctx, workflow, "")
+	var forgotten *serviceerror.NotFound
+	switch {
+	case errors.As(err, &forgotten):
+		return true, nil
+	case err != nil:
+		return false, fault.New(fault.Unavailable, "ask Temporal about workflow %s: %w", workflow, err)
+	}
+	return d.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
 // PruneExports deletes the runs of a schedule that it keeps no longer.

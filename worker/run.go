@@ -172,6 +172,7 @@ func register(w worker.Worker, s *settings) {
 		workflows.CopyCollectionName: workflows.CopyCollection,
 		workflows.PlanJobName:        workflows.PlanJob,
 		workflows.VerifyName:         workflows.Verify,
+		workflows.PruneExportsName:   workflows.PruneExports,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}

@@ -131,6 +131,8 @@ type Result struct {
 	Exported *export.Collection `json:"exported,omitempty"`
 	Export   string             `json:"export,omitempty"`
 	Pruned   []string           `json:"pruned,omitempty"`
+	// Warnings are those of the Notes that tell of losses: collections that were left out, and a source that has shrunk.
+	Warnings []string `json:"warnings,omitempty"`
 	// Left are the collections that '*' stood for and that were dropped before they were copied.
 	Left []transfer.Left `json:"left,omitempty"`
 	// Collections are the results of a job that copies several, by which the numbers above are the sums. The job ends as a

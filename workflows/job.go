@@ -30,12 +30,17 @@ type jobRun struct {
 	owner, stage string
 	parts        []*part
 	left         []transfer.Left // collections that are gone
+	swept        []string        // unfinished exports of the schedule that were removed
+	notes        []string        // of the whole job
 	paused, drop bool
 }
 
 func runJob(ctx workflow.Context, in Input) (*Result, error) {
 	info := workflow.GetInfo(ctx)
 	r := &jobRun{Input: in, board: newBoard(ctx, in.StateAttribute), owner: info.WorkflowExecution.ID, stage: stage(info.FirstRunID)}
+	if in.Schedule != nil {
+		r.owner = in.Schedule.ID // what a run of the schedule leaves, the next one finds to be its own and drops
+	}
 	if err := r.handle(ctx); err != nil {
 		return nil, err
 	}
@@ -112,6 +117,9 @@ func (r *jobRun) ref(j *job.Job) activities.Ref {
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	r.board.phase(ctx, PhaseReading)
 	r.beginExport(ctx)
+	if err := r.sweepExports(ctx); err != nil {
+		return nil, failure(err, r.Resume)
+	}
 	if err := r.fixRun(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}

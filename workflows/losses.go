@@ -15,8 +15,15 @@ func (r *jobRun) tellLosses(ctx workflow.Context, result *Result) {
 		return
 	}
 	result.Left = r.left
-	result.Notes = append(result.Notes, leftNotes(r.left)...)
-	result.Notes = append(result.Notes, r.shrunk(ctx, result)...)
+	result.Pruned = append(r.swept, result.Pruned...)
+	result.Notes = append(result.Notes, r.notes...)
+	result.Warnings = r.losses(ctx, result)
+	result.Notes = append(result.Notes, result.Warnings...)
+}
+
+// losses are what was left out, and what the source held in the schedule's last run and holds no longer.
+func (r *jobRun) losses(ctx workflow.Context, result *Result) []string {
+	return append(leftNotes(r.left), r.shrunk(ctx, result)...)
 }
 
 // leftNotes names what was left out.

@@ -46,8 +46,8 @@ type Manifest struct {
 	// Verified says how the files were compared with the source: "count", "sample" or "full".
 	Verified    string       `json:"verified,omitempty"`
 	Collections []Collection `json:"collections"`
-	// Left are the collections that the job meant by '*' and that were dropped before they were exported. Notes warn of what the
-	// source has lost since the schedule's last run.
+	// Left are the collections that the job meant by '*' and that were dropped before they were exported. Notes tell of them, and
+	// of what the source has lost since the schedule's last run.
 	Left  []transfer.Left `json:"left,omitempty"`
 	Notes []string        `json:"notes,omitempty"`
 	Seal  string          `json:"seal"`

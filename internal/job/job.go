@@ -126,6 +126,8 @@ type HDF5Target struct {
 	Run string `json:"run,omitempty" yaml:"run" rule:"is=name"`
 	// Schedule is the one that started the run; the workflow fills it in.
 	Schedule string `json:"schedule,omitempty" yaml:"-"`
+	// Workflow is the run's workflow ID; the workflow fills it in too.
+	Workflow string `json:"workflow,omitempty" yaml:"-"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
 	// Compression of the datasets.
