@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -69,8 +70,10 @@ func (f *finishing) loaders() error {
 	made := map[string]bool{}
 	for _, file := range files {
 		dir := path.Dir(file.path)
-		if err := f.root.MkdirAll(dir, 0o755); err != nil {
-			return err
+		for at := range parents(dir) {
+			if err := mkdir(f.root, at); err != nil {
+				return err
+			}
 		}
 		made[dir] = true
 		if err := writeOnce(f.root, file.path, file.text); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -83,6 +86,17 @@ func (f *finishing) loaders() error {
 		}
 	}
 	return nil
+}
+
+// parents are a directory in a run's, and those above it, from the top.
+func parents(dir string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i, c := range dir + "/" {
+			if c == '/' && !yield(dir[:i]) {
+				return
+			}
+		}
+	}
 }
 
 func (f *finishing) sums() error {

@@ -103,7 +103,7 @@ func (m *Manifest) Bytes() (n int64) {
 func ReadManifest(dir string) (*Manifest, error) {
 	root, err := openRoot(dir)
 	if err != nil {
-		return nil, explain(err, "open the export")
+		return nil, explainRead(err, "open the export")
 	}
 	defer root.Close()
 	return finished(root, dir)
@@ -129,7 +129,7 @@ func finished(root *os.Root, dir string) (*Manifest, error) {
 func readManifest(root *os.Root, name string) (*Manifest, error) {
 	data, err := readFile(root, name, maxManifest)
 	if err != nil {
-		return nil, explain(err, "read %s", name)
+		return nil, explainRead(err, "read %s", name)
 	}
 	m, err := parseManifest(data)
 	return m, fault.Wrap(fault.Corrupt, err, "%s", name)

@@ -15,7 +15,7 @@ func TestSweep(t *testing.T) {
 	begin := func(run, stage, schedule, workflow string) {
 		m := head(run, stage)
 		m.Schedule, m.Workflow = schedule, workflow
-		r := must(Prepare(dir, m))(t)
+		r := must(Prepare(dir, m, Owner))(t)
 		defer r.Close()
 		r.publish(t, PartName{"c", "p", 0}, "w", "rows")
 		r.draft(t, PartName{"c", "q", 0}, "w").write(t, "half")
@@ -55,7 +55,7 @@ func TestSweep(t *testing.T) {
 
 // TestLeftOutCollectionHasNoFiles: parts of a collection that the manifest does not name are removed when the run is finished.
 func TestLeftOutCollectionHasNoFiles(t *testing.T) {
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	m := head("r1", "s1")
 	kept := r.publish(t, PartName{"kept", "p", 0}, "w", "rows")
 	r.publish(t, PartName{"gone", "p", 0}, "w", "rows")

@@ -130,6 +130,8 @@ type HDF5Target struct {
 	Workflow string `json:"workflow,omitempty" yaml:"-"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
+	// Who may read the files, beside this worker's user: nobody (owner), its group, or everyone.
+	ReadableBy string `json:"readableBy,omitempty" yaml:"readable_by" rule:"is=readable_by,default=owner,retunable"`
 	// Compression of the datasets.
 	Compression string `json:"compression,omitempty" yaml:"compression" rule:"is=compression,default=none"`
 	// Level of gzip.

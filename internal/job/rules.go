@@ -58,6 +58,7 @@ func rules(dir string) map[string]strict.Rule {
 		"on_duplicate":     {Values: []string{"fail", "last", "one"}},
 		"verify":           {Values: []string{"count", "sample", "full"}},
 		"ids":              {Values: []string{"keep", "new"}},
+		"readable_by":      {Values: []string{"owner", "group", "everyone"}},
 		"compression":      {Values: []string{"none", "gzip"}},
 		"on_existing":      {Values: []string{"fail", "replace", "keep"}},
 		"load":             {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
