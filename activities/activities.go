@@ -26,6 +26,8 @@ type Activities struct {
 	OpenSink func(ctx context.Context, j *job.Job, owner, stage string) (transfer.Sink, error)
 	// ReportDir is where the reports of finished jobs are written.
 	ReportDir string
+	// Host is the worker's, as it listens on (see workflows.HostQueue).
+	Host string
 	// Version is the program's, for reports.
 	Version string
 }
@@ -50,18 +52,29 @@ func (a *Activities) open(ctx context.Context, s *job.Source, p *pulse) (transfe
 func (a *Activities) withSource(ctx context.Context, ref *Ref, p *pulse, identity string, f func(transfer.Source) error) error {
 	src, err := a.open(ctx, &ref.Job.Source, p)
 	if err != nil {
-		return gone(err)
+		return a.missing(ref, err)
 	}
 	defer src.Close()
 	now, err := identityOf(ctx, src)
 	if err != nil {
-		return gone(err)
+		return a.missing(ref, err)
 	}
 	p.alive()
 	if now != identity {
-		return fault.New(fault.SourceChanged, "the source changed since the job was planned; run the job again")
+		return a.otherHost(ref, fault.New(fault.SourceChanged, "the source changed since the job was planned; run the job again"))
 	}
 	return f(src)
+}
+
+// otherHost adds to an error of files that this worker is on another machine than the one that planned the job, where that may be
+// why.
+func (a *Activities) otherHost(ref *Ref, err error) error {
+	onServers := ref.Job.Source.Milvus != nil && ref.Job.Target.HDF5 == nil
+	if err == nil || onServers || ref.PlannedOn == "" || ref.PlannedOn == a.Host {
+		return err
+	}
+	return fault.Wrap(fault.Internal, err, "host %s has other files than host %s, which planned the job: put the same files on both, "+
+		"or name the machine that has them by the key host", a.Host, ref.PlannedOn)
 }
 
 func identityOf(ctx context.Context, src transfer.Source) (string, error) {
@@ -73,6 +86,15 @@ func identityOf(ctx context.Context, src transfer.Source) (string, error) {
 		return "", err
 	}
 	return d.Identity, nil
+}
+
+// missing is the error of a source that was there when the job was planned.
+func (a *Activities) missing(ref *Ref, err error) error {
+	switch err = gone(err); fault.KindOf(err) {
+	case fault.SourceChanged, fault.Denied, fault.Corrupt:
+		return a.otherHost(ref, err)
+	}
+	return err
 }
 
 // gone: what was there when the job was planned and is not any more has been changed.
@@ -94,5 +116,9 @@ func (a *Activities) withSink(ctx context.Context, ref *Ref, p *pulse, f func(tr
 	}
 	defer sink.Close()
 	p.settled()
-	return f(sink)
+	err = f(sink)
+	if ref.Job.Target.HDF5 != nil && fault.KindOf(err) == fault.NotFound {
+		return a.otherHost(ref, err)
+	}
+	return err
 }

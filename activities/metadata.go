@@ -31,7 +31,7 @@ const maxSkips = 512 << 10
 func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref)+targetPatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	p := &Plan{}
+	p := &Plan{Host: a.Host}
 	src, err := a.open(ctx, &ref.Job.Source, pulse)
 	if err != nil {
 		return nil, pulse.end(err)

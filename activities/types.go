@@ -14,12 +14,16 @@ type Ref struct {
 	// Owner is the job's workflow ID. Stage is the same for runs that continue each other.
 	Owner string `json:"owner"`
 	Stage string `json:"stage"`
+	// PlannedOn is the host of the worker that planned the job, "" before it was planned.
+	PlannedOn string `json:"plannedOn,omitempty"`
 }
 
 // Plan is what ReadMetadata found and what would be done about it.
 type Plan struct {
 	Source transfer.Description `json:"source"`
 	Target transfer.TargetPlan  `json:"target"`
+	// Host is that of the worker that planned.
+	Host string `json:"host,omitempty"`
 	// RangeRows is about how many rows one CopyRange copies; Ranges is how many there will be.
 	RangeRows int64 `json:"rangeRows,string"`
 	Ranges    int   `json:"ranges"`

@@ -160,7 +160,7 @@ func (s *settings) options() worker.Options {
 }
 
 func (s *settings) newActivities() *activities.Activities {
-	return &activities.Activities{OpenSource: openSource, ListCollections: listCollections, ChooseRun: hdf5run.Fix, OpenSink: openSink, ReportDir: s.reports, Version: version.Version}
+	return &activities.Activities{OpenSource: openSource, ListCollections: listCollections, ChooseRun: hdf5run.Fix, OpenSink: openSink, ReportDir: s.reports, Host: s.host, Version: version.Version}
 }
 
 func register(w worker.Worker, s *settings) {

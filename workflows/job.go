@@ -116,6 +116,9 @@ func (r *jobRun) ref(j *job.Job) activities.Ref {
 
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	r.board.phase(ctx, PhaseReading)
+	if clash := r.Job.HostClash(); clash != "" { // of a job that an older program started
+		return nil, failure(fault.New(fault.Config, "target.hdf5.host %s", clash), r.Resume)
+	}
 	r.beginExport(ctx)
 	if err := r.sweepExports(ctx); err != nil {
 		return nil, failure(err, r.Resume)
@@ -182,6 +185,7 @@ func (r *jobRun) copyPart(ctx workflow.Context, p *part) (*Result, error) {
 	if err != nil {
 		return nil, failure(err, p.resume)
 	}
+	ref.PlannedOn = p.plan.Host
 	r.planned(ctx, p)
 	if p.plan.Target.Action == transfer.ActionSkip {
 		return &Result{Outcome: OutcomeSkipped, Source: p.plan.Source.Format, Target: p.plan.Target.Place, Took: r.board.took(ctx),

@@ -76,5 +76,18 @@ func (s *Source) Host() string {
 	return ""
 }
 
+// HostClash says why source and target can't be on the machines that the job names for them, "" where they can.
+func (j *Job) HostClash() string {
+	if j.Target.HDF5 == nil {
+		return ""
+	}
+	from, to := j.Source.Host(), j.Target.HDF5.Host
+	if from == "" || to == "" || from == to {
+		return ""
+	}
+	return "is " + to + ", and the source's directory is on " + from + "; one worker reads and writes, so name one machine that has both, " +
+		"as by a shared file system"
+}
+
 // Target is the collection's name in the target.
 func (c *Collection) Target() string { return cmp.Or(c.As, c.Name) }
