@@ -85,6 +85,9 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if !p.Target.WholeRanges {
 		p.TargetMemory = d.Bytes
 	}
+	if c := ref.Job.Collections(); len(c) == 1 && c[0].Alias != "" {
+		p.Notes = append(p.Notes, fmt.Sprintf("alias %s stands for collection %s", c[0].Alias, c[0].Name))
+	}
 	p.Notes = append(append(p.Notes, d.Notes...), p.Target.Notes...)
 	return p, nil
 }

@@ -64,7 +64,9 @@ type Server struct {
 type Collection struct {
 	Name string `json:"name"`
 	// Source is its name on the server, where it was renamed.
-	Source   string `json:"source,omitempty"`
+	Source string `json:"source,omitempty"`
+	// Alias is the one that the job followed, which stood for Source then.
+	Alias    string `json:"alias,omitempty"`
 	Identity string `json:"identity"`
 	// Dimension and Metric are those of the vectors that stand in the parts as embeddings; 0 where MilvusDM 2.0 can't load the
 	// collection: it takes one float or binary vector and Int64 keys.

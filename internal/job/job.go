@@ -58,6 +58,10 @@ type MilvusSource struct {
 type Collection struct {
 	// Name of the collection, or '*'.
 	Name string `json:"name" yaml:"name" rule:"required,text,is=any_collection"`
+	// The name is an alias: what it stands for when a run begins is copied, by default into a collection of the alias's name.
+	FollowAlias bool `json:"followAlias,omitempty" yaml:"follow_alias"`
+	// Alias is the one that Name stands for in this run; the worker that lists collections fills it in.
+	Alias string `json:"alias,omitempty" yaml:"-"`
 	// Pattern says that '*' stood for it; the worker that lists collections fills it in.
 	Pattern bool `json:"pattern,omitempty" yaml:"-"`
 	// Its name in the target. Without it, the same.

@@ -5,12 +5,13 @@ import "cmp"
 // Collections are what the job names of a source that holds several collections; nil for a source that is one.
 func (j *Job) Collections() []Collection { return j.Source.Collections() }
 
-// PartName names what a part of a job copies: a collection, or a partition of it.
+// PartName names what a part of a job copies: a collection, by its alias where the job follows one, or a partition of it.
 func (c *Collection) PartName() string {
+	name := cmp.Or(c.Alias, c.Name)
 	if len(c.Partitions) == 1 {
-		return c.Name + "/" + c.Partitions[0]
+		return name + "/" + c.Partitions[0]
 	}
-	return c.Name
+	return name
 }
 
 // Split returns one choice for each partition that c chooses, in their order, or c itself where it chooses none.

@@ -32,6 +32,11 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 	}
 	var out []job.Collection
 	for _, choice := range s.Collections {
+		if choice.FollowAlias {
+			if choice, err = c.follow(ctx, choice); err != nil {
+				return nil, nil, err
+			}
+		}
 		if choice.Name != "*" {
 			out = append(out, choice)
 			continue
@@ -63,6 +68,21 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 		found = append(found, choice)
 	}
 	return found, left, nil
+}
+
+// follow resolves an alias into the collection that it stands for now. A name that is no alias stays as it is.
+func (c *conn) follow(ctx context.Context, choice job.Collection) (job.Collection, error) {
+	there, err := c.describe(ctx, choice.Name)
+	if err == nil && there == nil {
+		err = fault.New(fault.NotFound, "source.milvus.collections: there is no alias %q in database %s", choice.Name, c.database)
+	}
+	choice.FollowAlias = false
+	if err != nil || there.Name == choice.Name {
+		return choice, err
+	}
+	choice.As = choice.Target()
+	choice.Alias, choice.Name = choice.Name, there.Name
+	return choice, nil
 }
 
 // checkChoice refuses what is not there.
@@ -103,7 +123,8 @@ func (c *conn) existing(ctx context.Context, name string) (*collection, error) {
 			name, c.database, cmp.Or(shortList(names), "none"))
 	}
 	if there.Name != name {
-		return nil, fault.New(fault.Config, "source.milvus.collections: %s is an alias of collection %s; write %s", name, there.Name, there.Name)
+		return nil, fault.New(fault.Config, "source.milvus.collections: %s is an alias of collection %s; write %s, or follow_alias: true beside the alias, "+
+			"to copy what it stands for when a run begins", name, there.Name, there.Name)
 	}
 	return there, nil
 }
