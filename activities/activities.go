@@ -24,6 +24,8 @@ type Activities struct {
 	ChooseRun func(*job.ExportSource) (*job.ExportSource, error)
 	// OpenSink connects to the target that a job names, on behalf of owner and stage (see Ref).
 	OpenSink func(ctx context.Context, j *job.Job, owner, stage string) (transfer.Sink, error)
+	// Allowed refuses a job that names what this worker lets no job use. Sources and sinks are refused by the functions above.
+	Allowed func(*job.Job) error
 	// ReportDir is where the reports of finished jobs are written.
 	ReportDir string
 	// Host is the worker's, as it listens on (see workflows.HostQueue).

@@ -32,6 +32,9 @@ func (a *Activities) FixRun(ctx context.Context, in FixInput) (*job.ExportSource
 func (a *Activities) FinishExport(ctx context.Context, in ExportInput) (string, error) {
 	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
+	if err := a.Allowed(&in.Job); err != nil {
+		return "", pulse.end(err)
+	}
 	run, err := export.Open(in.Job.Target.HDF5.Directory, in.Job.Target.HDF5.Run, in.Stage)
 	if err != nil {
 		return "", pulse.end(err)
@@ -66,6 +69,9 @@ func (a *Activities) SweepExports(ctx context.Context, in PruneInput) (*export.P
 	if in.Job.Target.HDF5 == nil {
 		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
 	}
+	if err := a.Allowed(&in.Job); err != nil {
+		return nil, pulse.end(err)
+	}
 	ended := func(m *export.Manifest) (bool, error) {
 		pulse.alive()
 		if m.Workflow == "" {
@@ -97,6 +103,9 @@ func (a *Activities) PruneExports(ctx context.Context, in PruneInput) (*export.P
 	if in.Job.Target.HDF5 == nil {
 		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
 	}
+	if err := a.Allowed(&in.Job); err != nil {
+		return nil, pulse.end(err)
+	}
 	pruned, err := export.Prune(ctx, in.Job.Target.HDF5.Directory, in.Schedule, in.Keep)
 	return pruned, pulse.end(err)
 }
@@ -105,6 +114,9 @@ func (a *Activities) PruneExports(ctx context.Context, in PruneInput) (*export.P
 func (a *Activities) DiscardExport(ctx context.Context, ref Ref) error {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
+	if err := a.Allowed(&ref.Job); err != nil {
+		return pulse.end(err)
+	}
 	t := ref.Job.Target.HDF5
 	return pulse.end(export.Discard(t.Directory, t.Run, ref.Stage))
 }
