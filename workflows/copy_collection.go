@@ -86,8 +86,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	c.State.Target.Parts = c.State.parts()
 	if c.Plan.Target.WholeRanges {
 		c.result.Index = "" // files have none
-		c.result.Exported = exported(&c.Plan, c.State.Target.Parts, c.board.Notes)
-		c.result.Exported.Alias = c.Job.Collections()[0].Alias
+		c.result.Exported = exported(&c.Plan, &c.Job.Collections()[0], c.State.Target.Parts, c.board.Notes)
 	}
 	sum := c.total()
 	c.result.Rows, c.result.Bytes, c.result.Sum = sum.Sum.Rows, sum.Bytes, sum.Sum.String()

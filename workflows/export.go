@@ -155,12 +155,8 @@ func (r *jobRun) dropExport(ctx workflow.Context, cause error) error {
 }
 
 // exported is what a manifest says of a collection.
-func exported(p *activities.Plan, parts []transfer.Part, notes []string) *export.Collection {
-	e := &export.Collection{Name: p.Target.Collection, Identity: p.Source.Identity, Notes: notes, Parts: parts}
-	e.Source = e.Name
-	if s := p.Source.Collection; s != "" {
-		e.Source = s
-	}
+func exported(p *activities.Plan, from *job.Collection, parts []transfer.Part, notes []string) *export.Collection {
+	e := &export.Collection{Name: p.Target.Collection, Source: from.Name, Alias: from.Alias, Identity: p.Source.Identity, Notes: notes, Parts: parts}
 	if p.Source.Schema.PrimaryKey().GetDataType() != schemapb.DataType_Int64 {
 		return e
 	}

@@ -156,7 +156,7 @@ func (c *Copier) prepare(ctx context.Context, seq int, skip func(int64) bool) (p
 			return prepared{}, err
 		}
 	}
-	sum := Sum{}
+	var sum Sum
 	if untouched := whole != nil && whole.Rows == int64(b.Rows) && c.Written.Partition == c.Range.Partition; untouched {
 		sum = *whole
 	} else if sum, err = SumBatch(c.Range.Partition, b); err != nil {
