@@ -54,7 +54,7 @@ func (w world) environment(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	}
 	env.RegisterActivity(&activities.Activities{OpenSource: w.open, ReportDir: t.TempDir(), ChooseRun: choose,
 		ListCollections: func(_ context.Context, s *job.Source) ([]job.Collection, []transfer.Left, error) {
-			return s.Milvus.Collections, nil, nil
+			return s.Collections(), nil, nil
 		}})
 	return env
 }
