@@ -54,7 +54,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			}
 			defer w.Close()
 			c := transfer.Copier{Reader: reader, Writer: guarded{w, pulse}, Writers: in.Job.Copy.Writers, Range: in.Range,
-				Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
+				Written: in.Written, Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
 			c.Check = func(b *transfer.Batch) error {
 				if !in.Job.Copy.AllowNaN && in.Job.Source.Milvus == nil { // a server took them before
 					if err := transfer.CheckFinite(b); err != nil {

@@ -32,7 +32,7 @@ const maxSkips = 512 << 10
 func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref)+targetPatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	p := &Plan{}
+	p := &Plan{Host: a.Host}
 	src, err := a.open(ctx, &ref.Job.Source, pulse)
 	if err != nil {
 		return nil, pulse.end(err)
@@ -88,7 +88,10 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if !p.Target.WholeRanges {
 		p.TargetMemory = d.Bytes
 	}
-	p.Notes = slices.Concat(d.Notes, p.Target.Notes, metricNotes(&ref.Job, d, p.Target.Index.Metric))
+	if c := ref.Job.Collections(); len(c) == 1 && c[0].Alias != "" {
+		p.Notes = append(p.Notes, fmt.Sprintf("alias %s stands for collection %s", c[0].Alias, c[0].Name))
+	}
+	p.Notes = slices.Concat(p.Notes, d.Notes, p.Target.Notes, metricNotes(&ref.Job, d, p.Target.Index.Metric))
 	return p, nil
 }
 

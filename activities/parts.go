@@ -14,10 +14,10 @@ const maxParts = 500
 
 // ListParts resolves the collections that a job names into those that are there, one by one, and each partition that was
 // chosen into a choice of its own, where the target is a server.
-func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, error) {
+func (a *Activities) ListParts(ctx context.Context, ref Ref) (*Parts, error) {
 	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	chosen, err := a.ListCollections(ctx, &ref.Job.Source)
+	chosen, left, err := a.ListCollections(ctx, &ref.Job.Source)
 	if err != nil {
 		return nil, pulse.end(err)
 	}
@@ -35,12 +35,12 @@ func (a *Activities) ListParts(ctx context.Context, ref Ref) ([]job.Collection, 
 		}
 	}
 	switch {
-	case len(parts) == 0:
+	case len(parts) == 0 && len(left) == 0:
 		return nil, pulse.end(fault.New(fault.NotFound, "the source has no collection to copy"))
 	case len(parts) > maxParts:
 		return nil, pulse.end(fault.New(fault.Unsupported, "the job names %d collections and partitions, more than %d; split it into several", len(parts), maxParts))
 	}
-	return parts, nil
+	return &Parts{parts, left}, nil
 }
 
 // CheckSource compares what the job will read with its checksums, where there are any.

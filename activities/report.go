@@ -41,7 +41,7 @@ func (a *Activities) WriteReport(_ context.Context, r Report) (string, error) {
 	}
 	dir := filepath.Join(a.ReportDir, safeName(r.Workflow), r.Started.UTC().Format("20060102T150405Z")+"-"+safeName(r.Run))
 	path := filepath.Join(dir, "report.json")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fault.ToTemporal(fault.New(fault.Denied, "write the report: %w", err))
 	}
 	if err := replaceFile(path, append(text, '\n')); err != nil {

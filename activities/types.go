@@ -14,12 +14,16 @@ type Ref struct {
 	// Owner is the job's workflow ID. Stage is the same for runs that continue each other.
 	Owner string `json:"owner"`
 	Stage string `json:"stage"`
+	// PlannedOn is the host of the worker that planned the job, "" before it was planned.
+	PlannedOn string `json:"plannedOn,omitempty"`
 }
 
 // Plan is what ReadMetadata found and what would be done about it.
 type Plan struct {
 	Source transfer.Description `json:"source"`
 	Target transfer.TargetPlan  `json:"target"`
+	// Host is that of the worker that planned.
+	Host string `json:"host,omitempty"`
 	// RangeRows is about how many rows one CopyRange copies; Ranges is how many there will be.
 	RangeRows int64 `json:"rangeRows,string"`
 	Ranges    int   `json:"ranges"`
@@ -27,6 +31,13 @@ type Plan struct {
 	Memory       int64    `json:"memory,string"`
 	TargetMemory int64    `json:"targetMemory,string"`
 	Notes        []string `json:"notes,omitempty"`
+}
+
+// Parts is ListParts' answer.
+type Parts struct {
+	Collections []job.Collection `json:"collections"`
+	// Left are those that '*' stood for and that are gone.
+	Left []transfer.Left `json:"left,omitempty"`
 }
 
 // LoadInput names what is to be loaded, or was, as transfer.Description.Unloaded does.
@@ -72,6 +83,8 @@ type RangeInput struct {
 	Identity string              `json:"identity"`
 	Range    transfer.Range      `json:"range"`
 	From     transfer.Checkpoint `json:"from"`
+	// Written is what was recorded of the file that the range lies in.
+	Written *transfer.Written `json:"written,omitempty"`
 	// Insert: nothing behind From has ever been sent, so that the first attempt may insert.
 	Insert bool `json:"insert,omitempty"`
 	// Doubled: CheckRange mends only keys that stand more than once; others may have deleted rows.
@@ -105,6 +118,8 @@ type ExportInput struct {
 	Verified    string              `json:"verified"`
 	Server      string              `json:"server"`
 	Collections []export.Collection `json:"collections"`
+	Left        []transfer.Left     `json:"left,omitempty"`
+	Notes       []string            `json:"notes,omitempty"`
 }
 
 // CheckResult is CheckRange's answer.

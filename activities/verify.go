@@ -43,6 +43,8 @@ type Side struct {
 	// Unloaded is what must be loaded before it can be read.
 	Unloaded []string `json:"unloaded,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
+	// Inputs are its files, where it is known what was written into them.
+	Inputs []transfer.Input `json:"inputs,omitempty"`
 	// AllFields: everything that its rows hold is compared.
 	AllFields bool `json:"allFields,omitempty"`
 }
@@ -112,6 +114,9 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 	_, counts := src.(transfer.Counter)
 	*out = Side{Format: d.Format, Rows: d.Rows, Bytes: d.Bytes, Identity: d.Identity, Partitions: d.Partitions, InKeyOrder: counts,
 		Findable: findable, Unloaded: d.Unloaded, Notes: d.Notes}
+	if slices.ContainsFunc(d.Inputs, func(in transfer.Input) bool { return in.Written != nil }) {
+		out.Inputs = d.Inputs
+	}
 	return d, nil
 }
 

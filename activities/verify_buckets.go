@@ -16,6 +16,8 @@ type SumInput struct {
 	Range  transfer.Range `json:"range"`
 	// Named: the range's partition counts in its rows' hashes.
 	Named bool `json:"named,omitempty"`
+	// Written is what was recorded of the file that the range lies in.
+	Written *transfer.Written `json:"written,omitempty"`
 }
 
 // SumResult is SumRange's answer.
@@ -23,6 +25,8 @@ type SumResult struct {
 	Buckets transfer.Buckets `json:"buckets,omitempty"`
 	// Doubled are keys that stand more than once, which a server's rows do not show.
 	Doubled transfer.Difference `json:"doubled,omitzero"`
+	// Read covers all rows that were read, where SumInput.Written is known.
+	Read transfer.Sum `json:"read,omitzero"`
 }
 
 // SumRange sums up a range of one side in buckets.
@@ -35,6 +39,11 @@ func (a *Activities) SumRange(ctx context.Context, in SumInput) (*SumResult, err
 			return err
 		}
 		defer reader.Close()
+		if in.Written != nil {
+			summed := &transfer.Summed{Reader: reader, Written: in.Written}
+			defer func() { out.Read = summed.Sum }()
+			reader = summed
+		}
 		keep, err := leaveOut(&in.Range)
 		if err != nil {
 			return err

@@ -31,16 +31,18 @@ func openSource(ctx context.Context, s *job.Source) (transfer.Source, error) {
 }
 
 // listCollections resolves what a source of several collections names.
-func listCollections(ctx context.Context, s *job.Source) ([]job.Collection, error) {
+func listCollections(ctx context.Context, s *job.Source) (found []job.Collection, left []transfer.Left, err error) {
 	switch {
 	case s.Milvus != nil:
 		return milvus.List(ctx, *s.Milvus)
 	case s.Milvus1 != nil:
-		return milvus1.List(ctx, s.Milvus1)
+		found, err = milvus1.List(ctx, s.Milvus1)
 	case s.Export != nil:
-		return hdf5run.List(s.Export)
+		found, err = hdf5run.List(s.Export)
+	default:
+		err = errUnknown("source")
 	}
-	return nil, errUnknown("source")
+	return found, nil, err
 }
 
 // openSink knows the targets.

@@ -37,6 +37,7 @@ type settings struct {
 	memory      int64
 	logLevel    slog.Level
 	logJSON     bool
+	allowed     policy
 }
 
 func parse(args []string) (*settings, error) {
@@ -55,6 +56,7 @@ func parse(args []string) (*settings, error) {
 	f.Int64Var(&s.memory, "memory-limit-mib", 192, "soft limit of the Go heap in MiB; 0 sets none")
 	f.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
 	f.BoolVar(&s.logJSON, "log-json", false, "log as JSON")
+	s.allowed.flags(f)
 	showVersion := f.Bool("version", false, "print the version and exit")
 	if err := f.Parse(args); err != nil {
 		if err == flag.ErrHelp {
@@ -159,7 +161,8 @@ func (s *settings) options() worker.Options {
 }
 
 func (s *settings) newActivities() *activities.Activities {
-	return &activities.Activities{OpenSource: openSource, ListCollections: listCollections, OpenSink: openSink, ReportDir: s.reports, Version: version.Version}
+	return &activities.Activities{OpenSource: s.allowed.openSource, ListCollections: s.allowed.listCollections, ChooseRun: s.allowed.chooseRun,
+		OpenSink: s.allowed.openSink, Allowed: s.allowed.job, ReportDir: s.reports, Host: s.host, Version: version.Version}
 }
 
 func register(w worker.Worker, s *settings) {
@@ -171,6 +174,7 @@ func register(w worker.Worker, s *settings) {
 		workflows.CopyCollectionName: workflows.CopyCollection,
 		workflows.PlanJobName:        workflows.PlanJob,
 		workflows.VerifyName:         workflows.Verify,
+		workflows.PruneExportsName:   workflows.PruneExports,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}

@@ -54,6 +54,7 @@ const (
 	PhaseSealing    Phase = "writing the manifest"
 	PhasePublish    Phase = "publishing"
 	PhaseDone       Phase = "done"
+	PhaseLeftOut    Phase = "left out" // a collection that is gone
 	PhaseFailed     Phase = "failed"
 	PhaseCancelled  Phase = "cancelled"
 )
@@ -100,6 +101,8 @@ type PartStatus struct {
 
 // Result is what a finished job answers.
 type Result struct {
+	// Name is the part's, of a job that names several collections.
+	Name string `json:"name,omitempty"`
 	// Outcome is "verified" (counted, every row once), "not counted" (copied, but the server could not load it) or "skipped"
 	// (the target was there and the mode is skip).
 	Outcome string `json:"outcome"`
@@ -128,6 +131,10 @@ type Result struct {
 	Exported *export.Collection `json:"exported,omitempty"`
 	Export   string             `json:"export,omitempty"`
 	Pruned   []string           `json:"pruned,omitempty"`
+	// Warnings are those of the Notes that tell of losses: collections that were left out, and a source that has shrunk.
+	Warnings []string `json:"warnings,omitempty"`
+	// Left are the collections that '*' stood for and that were dropped before they were copied.
+	Left []transfer.Left `json:"left,omitempty"`
 	// Collections are the results of a job that copies several, by which the numbers above are the sums. The job ends as a
 	// failure if one of them failed.
 	Collections []Result `json:"collections,omitempty"`
@@ -151,6 +158,9 @@ type State struct {
 	// Run is the directory of an export's run, Stage what it is known by.
 	Run   string `json:"run,omitempty"`
 	Stage string `json:"stage,omitempty"`
+	// ReadRun and ReadSeal are the run of an export that was read: see job.ExportSource.Seal.
+	ReadRun  string `json:"readRun,omitempty"`
+	ReadSeal string `json:"readSeal,omitempty"`
 	// LateUntil is when a write that was lost can arrive no more.
 	LateUntil time.Time `json:"lateUntil,omitzero"`
 	Lost      int       `json:"lost,omitempty"`

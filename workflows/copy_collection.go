@@ -77,13 +77,16 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	if err := c.copyRanges(ctx); err != nil {
 		return err
 	}
+	if err := c.checkRead(); err != nil {
+		return err
+	}
 	c.result = Result{Source: c.Plan.Source.Format, Target: c.Plan.Target.Place, Copying: workflow.Now(ctx).Sub(c.CopyAt),
 		Lost: c.State.Lost, Resumed: c.Resumed, Notes: c.board.Notes,
 		Index: c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric}
 	c.State.Target.Parts = c.State.parts()
 	if c.Plan.Target.WholeRanges {
 		c.result.Index = "" // files have none
-		c.result.Exported = exported(&c.Plan, c.State.Target.Parts, c.board.Notes)
+		c.result.Exported = exported(&c.Plan, &c.Job.Collections()[0], c.State.Target.Parts, c.board.Notes)
 	}
 	sum := c.total()
 	c.result.Rows, c.result.Bytes, c.result.Sum = sum.Sum.Rows, sum.Bytes, sum.Sum.String()
@@ -371,7 +374,8 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 		c.note(ctx, "%s is left loaded: %s", c.Plan.Target.Place, err)
 	}
 	copied := c.State != nil && !slices.ContainsFunc(c.State.Ranges, func(r RangeState) bool { return !r.Done })
-	useless := !copied && (kind == fault.Config || kind == fault.Corrupt || kind == fault.Unsupported || kind == fault.SourceChanged)
+	useless := kind == fault.Corrupt || !copied && (kind == fault.Config || kind == fault.Unsupported ||
+		kind == fault.SourceChanged || kind == fault.NotFound)
 	if c.State == nil || c.State.Target.Name == "" {
 		return failure(cause, nil)
 	}
@@ -394,7 +398,10 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if kind == fault.Different && c.State.Target.Fresh {
 		cause = fault.New(kind, "%s (%s is kept to be looked at; run the job again with --fresh to drop it and copy anew)", text, c.State.Target.Name)
 	}
-	if kind != "" && !made && c.State.Rows() > 0 {
+	if kind == fault.Corrupt && !made && c.State.Rows() > 0 && !c.Plan.Target.WholeRanges {
+		cause = fault.New(kind, "%s (%d rows of this job are in %s; write on_existing: replace under copy to replace them from a sound source)",
+			text, c.State.Rows(), c.State.Target.Plan.Place)
+	} else if kind != "" && !made && c.State.Rows() > 0 {
 		cause = fault.New(kind, "%s (%d rows of this job stand in %s; run the job again to go on)", text, c.State.Rows(), c.State.Target.Plan.Place)
 	}
 	return failure(cause, c.State)

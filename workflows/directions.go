@@ -37,16 +37,31 @@ func PlanJob(ctx workflow.Context, in Input) ([]activities.Plan, error) {
 		in.Job.Target.HDF5 = &target
 	}
 	ref := activities.Ref{Job: in.Job, Owner: WorkflowID(&in.Job), Stage: "plan"}
-	parts, err := listParts(ctx, ref)
+	if err := fixRun(ctx, ref, &ref.Job.Source); err != nil {
+		return nil, failure(err, nil)
+	}
+	parts, left, err := listParts(ctx, ref)
 	if err != nil {
 		return nil, failure(err, nil)
 	}
-	plans := make([]activities.Plan, len(parts))
-	for i, p := range parts {
+	r := &jobRun{Input: in, owner: ref.Owner, stage: ref.Stage}
+	var plans []activities.Plan
+	for _, p := range parts {
 		ref.Job = p.job
-		if err := workflow.ExecuteActivity(looking(ctx, &p.job, "read metadata"), acts.ReadMetadata, ref).Get(ctx, &plans[i]); err != nil {
-			return nil, failure(err, nil)
+		var plan activities.Plan
+		p.err = workflow.ExecuteActivity(looking(ctx, &p.job, "read metadata"), acts.ReadMetadata, ref).Get(ctx, &plan)
+		switch {
+		case r.gone(ctx, p):
+			left = append(left, *p.left)
+		case p.err != nil:
+			return nil, failure(p.err, nil)
+		default:
+			plans = append(plans, plan)
 		}
 	}
+	if len(plans) == 0 {
+		return nil, failure(allGone(left), nil)
+	}
+	plans[0].Notes = append(plans[0].Notes, leftNotes(left)...)
 	return plans, nil
 }

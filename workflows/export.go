@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -10,6 +11,7 @@ import (
 	"milvusdm/activities"
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
 
@@ -38,17 +40,75 @@ func (r *jobRun) beginExport(ctx workflow.Context) {
 			window = r.Schedule.CatchupWindow
 		}
 		target.Run = export.RunName(r.board.started, scheduled(ctx), window)
+		if r.Schedule != nil { // others may export into the same directory at the same time
+			target.Run = export.ScheduledName(target.Run, r.Schedule.ID)
+		}
 	}
+	target.Workflow = workflow.GetInfo(ctx).WorkflowExecution.ID
 	if r.Schedule != nil {
 		target.Schedule = r.Schedule.ID
 	}
 	r.Job.Target.HDF5 = &target
 }
 
+// sweepExports removes what earlier runs of the schedule have left unfinished, so that its room is there for this one: a run of
+// a schedule always begins at the beginning, so nothing goes on from it.
+func (r *jobRun) sweepExports(ctx workflow.Context) error {
+	if r.Schedule == nil || r.Job.Target.HDF5 == nil {
+		return nil
+	}
+	in := activities.PruneInput{Ref: r.ref(&r.Job), Schedule: r.Schedule.ID}
+	var swept export.Pruned
+	err := workflow.ExecuteActivity(looking(ctx, &r.Job, "remove unfinished exports of the schedule"), acts.SweepExports, in).Get(ctx, &swept)
+	if temporal.IsCanceledError(err) {
+		return err
+	}
+	if err != nil { // the run may have room all the same
+		_, text := fault.FromTemporal(err)
+		r.notes = append(r.notes, "unfinished exports are not removed: "+text)
+	}
+	r.swept = swept.Deleted
+	for _, name := range swept.Deleted {
+		r.notes = append(r.notes, "removed unfinished export "+name)
+	}
+	for _, left := range swept.Left {
+		r.notes = append(r.notes, "unfinished export left: "+left)
+	}
+	return nil
+}
+
+// PruneInput starts PruneExports.
+type PruneInput struct {
+	Job      job.Job  `json:"job"`
+	Schedule Schedule `json:"schedule"`
+}
+
+// PruneExports removes what runs of a schedule have left unfinished, and the exports that it keeps no longer. Runs under way
+// keep theirs.
+func PruneExports(ctx workflow.Context, in PruneInput) (*export.Pruned, error) {
+	step := activities.PruneInput{Ref: activities.Ref{Job: in.Job, Owner: in.Schedule.ID}, Schedule: in.Schedule.ID, Keep: in.Schedule.Keep, Unknown: true}
+	var swept, pruned export.Pruned
+	err := workflow.ExecuteActivity(looking(ctx, &in.Job, "remove unfinished exports of the schedule"), acts.SweepExports, step).Get(ctx, &swept)
+	if err != nil {
+		return nil, failure(err, nil)
+	}
+	if err := workflow.ExecuteActivity(looking(ctx, &in.Job, "delete old exports of the schedule"), acts.PruneExports, step).Get(ctx, &pruned); err != nil {
+		return nil, failure(err, nil)
+	}
+	swept.Deleted = append(swept.Deleted, pruned.Deleted...)
+	swept.Kept = pruned.Kept
+	for _, left := range pruned.Left {
+		if !slices.Contains(swept.Left, left) {
+			swept.Left = append(swept.Left, left)
+		}
+	}
+	return &swept, nil
+}
+
 // endExport writes the manifest, which makes the run whole, and then deletes the runs that the schedule keeps no longer.
 func (r *jobRun) endExport(ctx workflow.Context, result *Result) error {
-	in := activities.ExportInput{Ref: r.ref(&r.Job), Workflow: r.owner, Run: workflow.GetInfo(ctx).WorkflowExecution.RunID,
-		Scheduled: scheduled(ctx), Started: r.board.started, Ended: workflow.Now(ctx), Verified: result.Verified}
+	in := activities.ExportInput{Ref: r.ref(&r.Job), Workflow: r.Job.Target.HDF5.Workflow, Run: workflow.GetInfo(ctx).WorkflowExecution.RunID,
+		Scheduled: scheduled(ctx), Started: r.board.started, Ended: workflow.Now(ctx), Verified: result.Verified, Left: r.left, Notes: r.losses(ctx, result)}
 	results := result.Collections
 	if len(r.parts) == 1 {
 		results = []Result{*result}
@@ -95,12 +155,8 @@ func (r *jobRun) dropExport(ctx workflow.Context, cause error) error {
 }
 
 // exported is what a manifest says of a collection.
-func exported(p *activities.Plan, parts []transfer.Part, notes []string) *export.Collection {
-	e := &export.Collection{Name: p.Target.Collection, Identity: p.Source.Identity, Notes: notes, Parts: parts}
-	e.Source = e.Name
-	if s := p.Source.Collection; s != "" {
-		e.Source = s
-	}
+func exported(p *activities.Plan, from *job.Collection, parts []transfer.Part, notes []string) *export.Collection {
+	e := &export.Collection{Name: p.Target.Collection, Source: from.Name, Alias: from.Alias, Identity: p.Source.Identity, Notes: notes, Parts: parts}
 	if p.Source.Schema.PrimaryKey().GetDataType() != schemapb.DataType_Int64 {
 		return e
 	}

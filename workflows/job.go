@@ -29,16 +29,23 @@ type jobRun struct {
 	board        *board
 	owner, stage string
 	parts        []*part
+	left         []transfer.Left // collections that are gone
+	swept        []string        // unfinished exports of the schedule that were removed
+	notes        []string        // of the whole job
 	paused, drop bool
 }
 
 func runJob(ctx workflow.Context, in Input) (*Result, error) {
 	info := workflow.GetInfo(ctx)
 	r := &jobRun{Input: in, board: newBoard(ctx, in.StateAttribute), owner: info.WorkflowExecution.ID, stage: stage(info.FirstRunID)}
+	if in.Schedule != nil {
+		r.owner = in.Schedule.ID // what a run of the schedule leaves, the next one finds to be its own and drops
+	}
 	if err := r.handle(ctx); err != nil {
 		return nil, err
 	}
 	result, err := r.run(ctx)
+	r.tellLosses(ctx, result)
 	r.report(ctx, result, err)
 	switch {
 	case err == nil:
@@ -109,17 +116,30 @@ func (r *jobRun) ref(j *job.Job) activities.Ref {
 
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	r.board.phase(ctx, PhaseReading)
+	if clash := r.Job.HostClash(); clash != "" { // of a job that an older program started
+		return nil, failure(fault.New(fault.Config, "target.hdf5.host %s", clash), r.Resume)
+	}
 	r.beginExport(ctx)
+	if err := r.sweepExports(ctx); err != nil {
+		return nil, failure(err, r.Resume)
+	}
+	if err := r.fixRun(ctx); err != nil {
+		return nil, failure(err, r.Resume)
+	}
 	if err := r.list(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}
 	if err := r.checkFiles(ctx); err != nil {
 		return nil, failure(err, r.Resume)
 	}
-	if r.Job.Target.HDF5 == nil {
-		return r.copyParts(ctx)
-	}
 	result, err := r.copyParts(ctx)
+	if r.Job.Target.HDF5 == nil {
+		if state, from := StateOf(err), r.Job.Source.Export; state != nil && from != nil {
+			state.ReadRun, state.ReadSeal = from.Path, from.Seal
+			err = ended(err, state)
+		}
+		return result, err
+	}
 	if err == nil {
 		if err = r.endExport(ctx, result); err != nil {
 			err = ended(err, r.copied()) // only the manifest is missing
@@ -143,6 +163,9 @@ func (r *jobRun) copyParts(ctx workflow.Context) (result *Result, err error) {
 	if p.result == nil {
 		p.result, err = r.copyPart(ctx, p)
 	}
+	if p.result != nil {
+		p.result.Name = p.name
+	}
 	return p.result, err
 }
 
@@ -162,6 +185,7 @@ func (r *jobRun) copyPart(ctx workflow.Context, p *part) (*Result, error) {
 	if err != nil {
 		return nil, failure(err, p.resume)
 	}
+	ref.PlannedOn = p.plan.Host
 	r.planned(ctx, p)
 	if p.plan.Target.Action == transfer.ActionSkip {
 		return &Result{Outcome: OutcomeSkipped, Source: p.plan.Source.Format, Target: p.plan.Target.Place, Took: r.board.took(ctx),

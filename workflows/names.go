@@ -17,6 +17,7 @@ const (
 	CopyCollectionName = "CopyCollection"
 	PlanJobName        = "PlanJob"
 	VerifyName         = "Verify"
+	PruneExportsName   = "PruneExports"
 )
 
 // Names of queries and updates.
@@ -42,6 +43,9 @@ func WorkflowID(j *job.Job) string { return j.Name }
 
 // PlanID is the workflow ID of a dry run.
 func PlanID(j *job.Job, nonce string) string { return j.Name + "/plan/" + nonce }
+
+// PruneID is the workflow ID of pruning a schedule's exports.
+func PruneID(schedule string) string { return schedule + "/prune" }
 
 // VerifyID is the workflow ID of verifying a job.
 func VerifyID(j *job.Job) string { return j.Name + "/verify" }

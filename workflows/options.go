@@ -53,15 +53,20 @@ func writingReport(ctx workflow.Context, j *job.Job) workflow.Context {
 	})
 }
 
+// queueOf is the queue of a machine's workers, the workflow's own where host is "".
+func queueOf(ctx workflow.Context, host string) string {
+	queue := workflow.GetInfo(ctx).TaskQueueName
+	if host != "" {
+		return HostQueue(queue, host)
+	}
+	return queue
+}
+
 // activityQueue is the queue of the one machine that has the files, where the job names it, else the workflow's own.
 func activityQueue(ctx workflow.Context, j *job.Job) string {
 	host := j.Source.Host()
 	if host == "" && j.Target.HDF5 != nil {
 		host = j.Target.HDF5.Host
 	}
-	queue := workflow.GetInfo(ctx).TaskQueueName
-	if host != "" {
-		return HostQueue(queue, host)
-	}
-	return queue
+	return queueOf(ctx, host)
 }

@@ -11,6 +11,7 @@ import (
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
 )
 
 // part is what one CopyCollection copies: the whole job, or one of the collections that it names, or a partition of that.
@@ -24,14 +25,17 @@ type part struct {
 	resume *State
 	result *Result
 	err    error
+	// left is set where the collection is gone, and '*' stood for it.
+	left *transfer.Left
 }
 
 // list finds out what the job's parts are: for a server's collections an activity tells.
 func (r *jobRun) list(ctx workflow.Context) error {
-	parts, err := listParts(ctx, r.ref(&r.Job))
+	parts, left, err := listParts(ctx, r.ref(&r.Job))
 	if err != nil {
 		return err
 	}
+	r.left = left
 	for _, p := range parts {
 		p.status = PartStatus{Name: p.name, Phase: PhaseWaiting}
 		if r.Resume == nil {
@@ -50,20 +54,42 @@ func (r *jobRun) list(ctx workflow.Context) error {
 	return nil
 }
 
-// listParts returns the parts of a job; a source that is one collection has one, the job itself.
-func listParts(ctx workflow.Context, ref activities.Ref) ([]*part, error) {
+// listParts returns the parts of a job; a source that is one collection has one, the job itself. left are collections that '*'
+// stands for and that are gone.
+func listParts(ctx workflow.Context, ref activities.Ref) (parts []*part, left []transfer.Left, err error) {
 	if ref.Job.Collections() == nil {
-		return []*part{{job: ref.Job}}, nil
+		return []*part{{job: ref.Job}}, nil, nil
 	}
-	var chosen []job.Collection
-	if err := workflow.ExecuteActivity(looking(ctx, &ref.Job, "list collections"), acts.ListParts, ref).Get(ctx, &chosen); err != nil {
-		return nil, err
+	var found activities.Parts
+	if err := workflow.ExecuteActivity(looking(ctx, &ref.Job, "list collections"), acts.ListParts, ref).Get(ctx, &found); err != nil {
+		return nil, nil, err
 	}
-	var parts []*part
-	for _, c := range chosen {
+	for _, c := range found.Collections {
 		parts = append(parts, &part{name: c.PartName(), job: ref.Job.Part(c)})
 	}
-	return parts, nil
+	if len(parts) == 0 {
+		return nil, nil, allGone(found.Left)
+	}
+	return parts, found.Left, nil
+}
+
+// allGone is the error of a job that has nothing left to copy.
+func allGone(left []transfer.Left) error {
+	return fault.New(fault.NotFound, "all %d collections of the source were dropped while the job began; there is nothing to copy", len(left))
+}
+
+// gone finds out whether a part failed because its collection was dropped, and leaves it out if '*' stood for it.
+func (r *jobRun) gone(ctx workflow.Context, p *part) bool {
+	if c := p.job.Collections(); p.err == nil || temporal.IsCanceledError(p.err) || len(c) != 1 || !c[0].Pattern {
+		return false
+	}
+	var found activities.Parts
+	ctx = looking(ctx, &p.job, "look whether "+p.name+" was dropped")
+	if err := workflow.ExecuteActivity(ctx, acts.ListParts, r.ref(&p.job)).Get(ctx, &found); err != nil || len(found.Left) == 0 {
+		return false // the part's own failure tells
+	}
+	p.left, p.err = &found.Left[0], nil
+	return true
 }
 
 // checkFiles reads through all files of an export that is loaded again: nothing of the job is written if one of them is not as
@@ -107,6 +133,12 @@ func (r *jobRun) copyAll(ctx workflow.Context) (*Result, error) {
 					p.err = failure(fault.New(fault.Conflict, "not begun, since %s failed, with which the collection begins", staged.name), p.resume)
 				default:
 					p.result, p.err = r.copyPart(ctx, p)
+					if p.result != nil {
+						p.result.Name = p.name
+					}
+					if r.gone(ctx, p) {
+						r.left = append(r.left, *p.left)
+					}
 				}
 				if left := StateOf(p.err); staged == nil && left != nil && left.Target.Fresh {
 					staged = p
@@ -145,6 +177,8 @@ func (r *jobRun) ended(ctx workflow.Context, p *part) {
 		p.status.TotalRows, p.status.Target = max(p.result.Rows, p.status.TotalRows), p.result.Target
 	case temporal.IsCanceledError(p.err):
 		p.status.Phase = PhaseCancelled
+	case p.left != nil:
+		p.status.Phase, p.status.Error, p.status.TotalRows = PhaseLeftOut, p.left.Why, 0
 	case p.err != nil:
 		p.status.Phase = PhaseFailed
 		_, p.status.Error = fault.FromTemporal(p.err)
@@ -181,6 +215,9 @@ func (r *jobRun) conclude(ctx workflow.Context) (*Result, error) {
 	var failed []string
 	kind, complete := fault.Internal, true
 	for _, p := range r.parts {
+		if p.left != nil {
+			continue
+		}
 		left := PartState{Name: p.name, Result: p.result, State: p.resume}
 		if p.result != nil {
 			total.add(p.result)
@@ -198,6 +235,8 @@ func (r *jobRun) conclude(ctx workflow.Context) (*Result, error) {
 		}
 	}
 	switch {
+	case complete && len(total.Collections) == 0:
+		return nil, failure(allGone(r.left), nil)
 	case complete:
 		total.Copying = total.Took // of parts that were copied at the same time there is no sum
 		return total, nil

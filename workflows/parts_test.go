@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.temporal.io/sdk/testsuite"
@@ -34,9 +35,24 @@ func (*lookers) ReadMetadata(_ context.Context, ref activities.Ref) (*activities
 func runParts(t *testing.T, in Input, copyPart func(name string) (*Result, error)) (begun []string, _ *Result, _ error) {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
-	env.RegisterActivity(&lookers{activities.Activities{ReportDir: t.TempDir(),
-		ListCollections: func(_ context.Context, s *job.Source) ([]job.Collection, error) { return s.Milvus.Collections, nil }}})
+	return runPartsIn(t, suite.NewTestWorkflowEnvironment(), in, nil, copyPart)
+}
+
+// runPartsIn is runParts in an environment; gone tells of a collection that '*' stands for whether it was dropped.
+func runPartsIn(t *testing.T, env *testsuite.TestWorkflowEnvironment, in Input, gone func(name string) bool,
+	copyPart func(name string) (*Result, error)) (begun []string, _ *Result, _ error) {
+	t.Helper()
+	list := func(_ context.Context, s *job.Source) (found []job.Collection, left []transfer.Left, err error) {
+		for _, c := range s.Milvus.Collections {
+			if c.Pattern && gone(c.Name) {
+				left = append(left, transfer.Left{Name: c.Name, Why: "it was dropped"})
+			} else {
+				found = append(found, c)
+			}
+		}
+		return found, left, nil
+	}
+	env.RegisterActivity(&lookers{activities.Activities{ReportDir: t.TempDir(), ListCollections: list}})
 	env.RegisterWorkflowWithOptions(MilvusToMilvus, workflow.RegisterOptions{Name: MilvusToMilvusName})
 	env.RegisterWorkflowWithOptions(func(_ workflow.Context, in copyInput) (*Result, error) {
 		name := in.Job.Source.Milvus.Collections[0].PartName()
@@ -99,5 +115,79 @@ func TestAJobIsVerifiedAsItsLeastVerifiedPart(t *testing.T) {
 		if total.Verified != c.want {
 			t.Errorf("%+v: verified %q, want %q", c.parts, total.Verified, c.want)
 		}
+	}
+}
+
+// TestADroppedCollectionIsLeftOut: what '*' stands for and is dropped before or while it is copied is left out with a note; a
+// collection that is named is missed.
+func TestADroppedCollectionIsLeftOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		pattern bool
+		gone    []string // once they were begun; "+" before the job is
+		begun   []string
+		left    []string
+		fails   bool
+	}{
+		"while it is copied":     {true, []string{"b"}, []string{"a", "b", "c"}, []string{"b"}, false},
+		"before it is copied":    {true, []string{"+b"}, []string{"a", "c"}, []string{"b"}, false},
+		"all of them":            {true, []string{"a", "b", "c"}, []string{"a", "b", "c"}, nil, true},
+		"one that is named":      {false, []string{"b"}, []string{"a", "b", "c"}, nil, true},
+		"none, and one fails":    {true, nil, []string{"a", "b", "c"}, nil, true},
+		"one, and another fails": {true, []string{"b"}, []string{"a", "b", "c"}, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := partsJob()
+			j.Source.Milvus.Collections = nil
+			for _, n := range []string{"a", "b", "c"} {
+				j.Source.Milvus.Collections = append(j.Source.Milvus.Collections, job.Collection{Name: n, Pattern: c.pattern})
+			}
+			dropped := map[string]bool{}
+			for _, n := range c.gone {
+				if before, is := strings.CutPrefix(n, "+"); is {
+					dropped[before] = true
+				}
+			}
+			var suite testsuite.WorkflowTestSuite
+			begun, r, err := runPartsIn(t, suite.NewTestWorkflowEnvironment(), Input{Job: j, Hash: "h"}, func(n string) bool { return dropped[n] },
+				func(n string) (*Result, error) {
+					if slices.Contains(c.gone, n) {
+						dropped[n] = true
+						return nil, failure(fault.New(fault.SourceChanged, "gone"), nil)
+					}
+					if strings.Contains(name, "fails") && n == "c" {
+						return nil, failure(fault.New(fault.Denied, "no"), nil)
+					}
+					return &Result{Outcome: OutcomeVerified, Rows: 3}, nil
+				})
+			if !slices.Equal(begun, c.begun) || (err != nil) != c.fails {
+				t.Fatalf("begun %q, %v", begun, err)
+			}
+			if c.fails {
+				return
+			}
+			var left []string
+			for _, l := range r.Left {
+				left = append(left, l.Name)
+			}
+			if !slices.Equal(left, c.left) || len(r.Notes) != 1 || r.Notes[0] != "b was left out: it was dropped" || r.Outcome != OutcomeVerified {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// TestASourceThatShrankIsTold: a collection that had rows in the schedule's last run and has none now, or is gone, is warned of.
+func TestASourceThatShrankIsTold(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetLastCompletionResult(&Result{Collections: []Result{{Name: "a/p", Rows: 5}, {Name: "a/q", Rows: 7}, {Name: "b"}, {Name: "z", Rows: 9}}})
+	_, r, err := runPartsIn(t, env, Input{Job: partsJob(), Hash: "h", Schedule: &Schedule{ID: "s"}}, nil, func(name string) (*Result, error) {
+		if name == "a/p" {
+			return &Result{Outcome: OutcomeVerified, Rows: 4}, nil
+		}
+		return &Result{Outcome: OutcomeVerified}, nil
+	})
+	if err != nil || len(r.Notes) != 2 || !strings.Contains(r.Notes[0], "a/q had 7 rows in the last run") || !strings.Contains(r.Notes[1], "z had 9 rows") {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -100,6 +100,9 @@ func (l *rangeLoop) schedule(s workflow.Selector) {
 		summary := fmt.Sprintf("range %d of %d: %v to %v", i+1, len(l.State.Ranges), r.Range.From, r.Range.To)
 		in := activities.RangeInput{Ref: l.Ref, Target: l.State.Target, Identity: l.State.Identity, Range: r.Range, From: r.Reach,
 			Insert: l.State.Target.Fresh && !r.Touched}
+		if file := transfer.InputOf(l.Plan.Source.Inputs, &r.Range); file != nil {
+			in.Written = file.Written
+		}
 		l.running++
 		s.AddFuture(workflow.ExecuteActivity(working(l.acts, &l.Job, summary), acts.CopyRange, in), func(f workflow.Future) {
 			l.running--

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -31,6 +30,8 @@ type VerifyInput struct {
 	Mode string  `json:"mode"`
 	// Exact: rows that only the target has are a difference in mode append too, where they may be others'.
 	Exact bool `json:"exact,omitempty"`
+	// Against is the run of an export, fixed, where the job's own target is compared and is one.
+	Against *job.ExportSource `json:"against,omitempty"`
 	// StateAttribute is as in Input.
 	StateAttribute bool `json:"stateAttribute,omitempty"`
 }
@@ -138,15 +139,23 @@ func verifyJob(ctx workflow.Context, in *VerifyInput, board *board) (*VerifyResu
 		return nil, fault.New(fault.Config, "there is no way to verify called %q; use %s, %s or %s", in.Mode, VerifyCount, VerifySample, VerifyFull)
 	}
 	ref := activities.Ref{Job: in.Job, Owner: workflow.GetInfo(ctx).WorkflowExecution.ID}
-	parts, err := listParts(ctx, ref)
+	if err := in.fixSides(ctx, ref); err != nil {
+		return nil, err
+	}
+	ref.Job = in.Job
+	parts, left, err := listParts(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if len(parts) > 1 {
-		return verifyParts(ctx, in, board, parts)
+		result, err := verifyParts(ctx, in, board, parts)
+		if result != nil {
+			result.Notes = append(result.Notes, leftNotes(left)...)
+		}
+		return result, err
 	}
 	ref.Job = parts[0].job
-	right, err := rightSide(&ref.Job)
+	right, err := in.rightSide(&ref.Job)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +183,7 @@ func verifyParts(ctx workflow.Context, in *VerifyInput, board *board, parts []*p
 		board.phase(ctx, PhaseVerifying)
 		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: id, WaitForCancellation: true, StaticSummary: "verify " + p.name})
 		var one *VerifyResult
-		err := workflow.ExecuteChildWorkflow(child, VerifyName, VerifyInput{Job: p.job, Mode: in.Mode, Exact: in.Exact}).Get(ctx, &one)
+		err := workflow.ExecuteChildWorkflow(child, VerifyName, VerifyInput{Job: p.job, Mode: in.Mode, Exact: in.Exact, Against: in.Against}).Get(ctx, &one)
 		if temporal.IsCanceledError(err) {
 			return nil, err
 		}
@@ -220,7 +229,7 @@ func (r *VerifyResult) add(p *VerifyResult) {
 
 // rightSide is what the job's source is compared with, for a job of one collection: its target, read as a source, or what it
 // names under compare.
-func rightSide(j *job.Job) (*job.Source, error) {
+func (in *VerifyInput) rightSide(j *job.Job) (*job.Source, error) {
 	t := j.Target.Milvus
 	switch {
 	case j.Compare != nil:
@@ -230,9 +239,9 @@ func rightSide(j *job.Job) (*job.Source, error) {
 	case t != nil:
 		return targetAsSource(t, t.Collection), nil
 	}
-	files := j.Target.HDF5 // of the run that it names, else of the newest
-	return &job.Source{Export: &job.ExportSource{Path: filepath.Join(files.Directory, files.Run), Host: files.Host,
-		Collections: []job.Collection{{Name: j.Collections()[0].Target()}}}}, nil
+	run := *in.Against
+	run.Collections = []job.Collection{{Name: j.Collections()[0].Target()}}
+	return &job.Source{Export: &run}, nil
 }
 
 // targetAsSource reads what a job has written, under the name that it has now.

@@ -168,19 +168,27 @@ func (v *verification) sumUp(ctx workflow.Context, right bool) ([]transfer.Range
 
 func (v *verification) sumRanges(ctx workflow.Context, right bool, ranges []transfer.Range) (transfer.Buckets, error) {
 	var buckets transfer.Buckets
+	inputs := v.side(right).Inputs
+	read := make([]transfer.Sum, len(ranges))
 	doubled := make([]transfer.Difference, len(ranges))
 	err := v.each(ctx, len(ranges), "sum up "+activities.SideName(right), func(ctx workflow.Context, i int) workflow.Future {
-		return workflow.ExecuteActivity(ctx, acts.SumRange, activities.SumInput{SideInput: v.sideInput(right, 0), Key: v.found.Key,
-			Fields: v.found.Fields, Range: ranges[i], Named: v.named()})
+		in := activities.SumInput{SideInput: v.sideInput(right, 0), Key: v.found.Key, Fields: v.found.Fields, Range: ranges[i], Named: v.named()}
+		if file := transfer.InputOf(inputs, &ranges[i]); file != nil {
+			in.Written = file.Written
+		}
+		return workflow.ExecuteActivity(ctx, acts.SumRange, in)
 	}, func(i int, f workflow.Future) error {
 		var out activities.SumResult
 		err := f.Get(ctx, &out)
 		buckets.AddAll(out.Buckets)
-		doubled[i] = out.Doubled
+		doubled[i], read[i] = out.Doubled, out.Read
 		return err
 	})
 	for _, d := range doubled {
 		v.result.Difference.Add(d)
+	}
+	if err == nil {
+		err = transfer.CheckRead(inputs, ranges, read)
 	}
 	return buckets, err
 }

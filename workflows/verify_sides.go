@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -8,7 +9,6 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
-	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
 
@@ -55,6 +55,9 @@ func (v *verification) run(ctx workflow.Context) error {
 		return err
 	}
 	if err := v.count(ctx); err != nil {
+		return err
+	}
+	if err := v.checkExports(ctx); err != nil {
 		return err
 	}
 	if v.mode != VerifyCount && v.found.Key != "" {
@@ -287,13 +290,7 @@ func (v *verification) working(ctx workflow.Context, summary string) workflow.Co
 }
 
 func (v *verification) placed(ctx workflow.Context) workflow.Context {
-	queue := workflow.GetInfo(ctx).TaskQueueName
-	for _, s := range []*job.Source{&v.sides.Job.Source, &v.sides.Right} {
-		if host := s.Host(); host != "" {
-			queue = HostQueue(workflow.GetInfo(ctx).TaskQueueName, host)
-		}
-	}
-	return workflow.WithTaskQueue(ctx, queue)
+	return workflow.WithTaskQueue(ctx, queueOf(ctx, cmp.Or(v.sides.Right.Host(), v.sides.Job.Source.Host())))
 }
 
 // each runs an activity n times, as many at once as the job says. The first failure ends it.

@@ -29,6 +29,8 @@ func (w world) open(_ context.Context, s *job.Source) (transfer.Source, error) {
 		name = s.Milvus.Address + "/" + s.Milvus.Collections[0].Name
 	case s.HDF5 != nil:
 		name = s.HDF5.Paths[0]
+	case s.Export != nil:
+		name = s.Export.Path + "@" + s.Export.Host + ", " + s.Export.Seal + "/" + s.Export.Collections[0].Name
 	}
 	src, ok := w[name]
 	if !ok {
@@ -43,8 +45,17 @@ func (w world) environment(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
 	env.RegisterWorkflowWithOptions(Verify, workflow.RegisterOptions{Name: VerifyName})
-	env.RegisterActivity(&activities.Activities{OpenSource: w.open, ReportDir: t.TempDir(),
-		ListCollections: func(_ context.Context, s *job.Source) ([]job.Collection, error) { return s.Milvus.Collections, nil }})
+	chosen := 0
+	choose := func(s *job.ExportSource) (*job.ExportSource, error) { // each time a newer run is there
+		chosen++
+		fixed := *s
+		fixed.Seal = fmt.Sprint("run ", chosen)
+		return &fixed, nil
+	}
+	env.RegisterActivity(&activities.Activities{OpenSource: w.open, ReportDir: t.TempDir(), ChooseRun: choose,
+		ListCollections: func(_ context.Context, s *job.Source) ([]job.Collection, []transfer.Left, error) {
+			return s.Collections(), nil, nil
+		}})
 	return env
 }
 
@@ -437,15 +448,18 @@ func TestVerifyTargetLeavesCountsToTheJob(t *testing.T) {
 	}
 }
 
-// TestExportIsComparedWithItsRun: with the one that the job names, else with the newest in its directory.
+// TestExportIsComparedWithItsRun: with the one that the job names, else with the newest in its directory, whose seal is asked for
+// once for all collections.
 func TestExportIsComparedWithItsRun(t *testing.T) {
 	for run, path := range map[string]string{"": "/x", "monday": "/x/monday"} {
 		j := fromServer()
-		j.Source.Milvus.Collections[0].As = "b"
+		j.Source.Milvus.Collections = []job.Collection{{Name: "c", As: "b"}, {Name: "d"}}
 		j.Target = job.Target{HDF5: &job.HDF5Target{Directory: "/x", Run: run, Host: "h"}}
-		right, err := rightSide(&j)
-		if err != nil || right.Export.Path != path || right.Export.Host != "h" || right.Export.Collections[0].Name != "b" {
-			t.Errorf("run %q: %+v, %v", run, right, err)
+		w := world{"left/c": atServer(verifyRows(10)), "left/d": atServer(verifyRows(20)),
+			path + "@h, run 1/b": atServer(verifyRows(10)), path + "@h, run 1/d": atServer(verifyRows(20))}
+		r, err := w.verify(t, VerifyInput{Job: j, Mode: VerifyFull})
+		if err != nil || r.Outcome != OutcomeEqual || len(r.Collections) != 2 {
+			t.Errorf("run %q: %+v, %v", run, r, err)
 		}
 	}
 }

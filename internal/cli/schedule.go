@@ -38,7 +38,7 @@ milvusdm status and cancel take like any other.`,
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(a.scheduleCreateCommand(), a.scheduleListCommand(), a.scheduleShowCommand(), a.schedulePauseCommand(),
-		a.scheduleResumeCommand(), a.scheduleTriggerCommand(), a.scheduleBackfillCommand(), a.scheduleDeleteCommand())
+		a.scheduleResumeCommand(), a.scheduleTriggerCommand(), a.scheduleBackfillCommand(), a.schedulePruneCommand(), a.scheduleDeleteCommand())
 	return cmd
 }
 

@@ -66,7 +66,9 @@ type scheduledRun struct {
 	// Export is the directory of what it exported, "" when there is none any more.
 	Export string `json:"export,omitempty"`
 	Error  string `json:"error,omitempty"`
-	WebUI  string `json:"webUI,omitempty"`
+	// Warnings are what the run lost: collections that were left out, or that had rows in the run before.
+	Warnings []string `json:"warnings,omitempty"`
+	WebUI    string   `json:"webUI,omitempty"`
 }
 
 func (a *app) scheduleShowCommand() *cobra.Command {
@@ -213,6 +215,7 @@ func (r *scheduledRun) ended(end report) {
 	r.State, r.Error = end.State, end.Error
 	if end.Result != nil {
 		r.Outcome, r.Rows, r.Bytes = end.Result.Outcome, end.Result.Rows, end.Result.Bytes
+		r.Warnings = end.Result.Warnings
 	}
 }
 
@@ -245,10 +248,10 @@ func (d *scheduled) addExports(limit int) {
 
 func (d *scheduled) addExport(at string, e *export.Entry) {
 	m := e.Manifest
-	i := slices.IndexFunc(d.Runs, func(r *scheduledRun) bool { return r.Name == m.Workflow })
+	i := slices.IndexFunc(d.Runs, func(r *scheduledRun) bool { return r.Name == m.Workflow && m.Workflow != "" })
 	if i < 0 { // Temporal has forgotten it
 		i = len(d.Runs)
-		d.Runs = append(d.Runs, &scheduledRun{Name: m.Workflow, RunID: m.WorkflowRun, Scheduled: m.Scheduled, Started: m.Started,
+		d.Runs = append(d.Runs, &scheduledRun{Name: first(m.Workflow, e.Name), RunID: m.WorkflowRun, Scheduled: m.Scheduled, Started: m.Started,
 			Ended: m.Ended, State: string(e.State), Outcome: m.Verified})
 		if e.State == export.Finished {
 			d.Runs[i].State = "completed"
@@ -257,7 +260,7 @@ func (d *scheduled) addExport(at string, e *export.Entry) {
 	r := d.Runs[i]
 	r.Export = at
 	if e.State == export.Finished {
-		r.Rows, r.Bytes = m.Rows(), m.Bytes()
+		r.Rows, r.Bytes, r.Warnings = m.Rows(), m.Bytes(), m.Notes
 	}
 }
 
@@ -339,5 +342,11 @@ func (d *scheduled) runsText(now time.Time) string {
 		}
 		lines = append(lines, []string{when, clock(r.Started), took(of.took(now)), first(r.Outcome, r.State), rows, bytes, first(r.Export, r.Name), oneLine(r.Error)})
 	}
-	return table(lines)
+	text := table(lines)
+	for _, r := range d.Runs {
+		for _, w := range r.Warnings {
+			text += fmt.Sprintf("%s: %s\n", clock(r.Started), oneLine(w))
+		}
+	}
+	return text
 }

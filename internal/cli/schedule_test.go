@@ -268,7 +268,7 @@ func TestExportsOfASchedule(t *testing.T) {
 	make := func(run, schedule, workflow string, began time.Time, finish bool) {
 		t.Helper()
 		m := export.Manifest{Run: run, Job: "nightly", Stage: run, Schedule: schedule, Workflow: workflow, Started: began}
-		r, err := export.Prepare(dir, m)
+		r, err := export.Prepare(dir, m, export.Owner)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -296,6 +296,8 @@ func TestExportsOfASchedule(t *testing.T) {
 	make("forgotten", "nightly", "nightly-1", began, true)
 	make("known", "nightly", "nightly-2", began.AddDate(0, 0, 1), true)
 	make("unfinished", "nightly", "nightly-3", began.AddDate(0, 0, 2), false)
+	make("older-1", "nightly", "", began.AddDate(0, 0, -2), false) // of a program that did not note the workflow
+	make("older-2", "nightly", "", began.AddDate(0, 0, -1), false)
 	make("other", "weekly", "weekly-1", began.AddDate(0, 0, 3), true)
 	if err := os.Mkdir(filepath.Join(dir, "bad"), 0o755); err != nil {
 		t.Fatal(err)
@@ -311,7 +313,8 @@ func TestExportsOfASchedule(t *testing.T) {
 	for _, r := range d.Runs {
 		got = append(got, strings.Join([]string{r.Name, r.State, r.Outcome, strings.TrimPrefix(r.Export, dir+"/"), count(r.Rows), count(r.Bytes)}, " "))
 	}
-	want := []string{"nightly-4 running   0 0", "nightly-3 unfinished  unfinished 0 0", "nightly-2 completed verified known 17 4", "nightly-1 completed full forgotten 17 4"}
+	want := []string{"nightly-4 running   0 0", "nightly-3 unfinished  unfinished 0 0", "nightly-2 completed verified known 17 4", "nightly-1 completed full forgotten 17 4",
+		"older-2 unfinished  older-2 0 0", "older-1 unfinished  older-1 0 0"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -28,7 +28,7 @@ const (
 func Check(ctx context.Context, dir string, level Level, seen progress, collections ...string) (*Manifest, error) {
 	root, err := openRoot(dir)
 	if err != nil {
-		return nil, explain(err, "open the export")
+		return nil, explainRead(err, "open the export")
 	}
 	defer root.Close()
 	return check(ctx, root, dir, level, seen, collections)
@@ -51,7 +51,7 @@ func check(ctx context.Context, root *os.Root, dir string, level Level, seen pro
 		}
 	}
 	if err := c.run(); err != nil {
-		return nil, explain(err, "check the export %s", dir)
+		return nil, explainRead(err, "check the export %s", dir)
 	}
 	return m, problems(dir, c.wrong)
 }
@@ -149,6 +149,12 @@ func (c *checker) contents(p *Part) (string, error) {
 
 // extra finds what looks like a part in a collection's directory and is none.
 func (c *checker) extra(dir string, parts map[string]bool) error {
+	if info, err := c.root.Lstat(dir); err == nil && !info.IsDir() {
+		if len(parts) == 0 {
+			c.wrong = append(c.wrong, dir+": is no directory")
+		}
+		return nil // of its parts that is said
+	}
 	list, err := entries(c.root, dir)
 	if err != nil {
 		return removed(err) // all of its parts are missing, which is said

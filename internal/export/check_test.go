@@ -71,7 +71,7 @@ func relink(t *testing.T, path string) {
 }
 
 func TestCheckOfSomeCollections(t *testing.T) {
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	m := head("r1", "s1")
 	for _, c := range []string{"a", "b"} {
 		p := PartName{c, "p", 0}

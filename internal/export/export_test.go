@@ -87,7 +87,7 @@ func (r *Run) publish(t *testing.T, name PartName, writer, contents string) Part
 // export makes a finished run of one collection with two partitions, one of them split.
 func export(t *testing.T, dir string, m Manifest) string {
 	t.Helper()
-	r := must(Prepare(dir, m))(t)
+	r := must(Prepare(dir, m, Owner))(t)
 	defer r.Close()
 	c := Collection{Name: "articles", Identity: "1", Dimension: 4, Metric: "L2"}
 	for i, p := range []PartName{{"articles", "_default", 0}, {"articles", "fr", 1}, {"articles", "fr", 2}} {
@@ -157,7 +157,7 @@ func TestProgress(t *testing.T) {
 }
 
 func TestFinishNeedsAllParts(t *testing.T) {
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	p := r.publish(t, PartName{"c", "p", 0}, "w", "rows")
 	q := r.publish(t, PartName{"c", "q", 0}, "w", "rows")
 	ok(t, os.Remove(filepath.Join(r.Path(), q.Path)))

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"syscall"
 
 	"milvusdm/internal/fault"
@@ -28,10 +29,27 @@ func explain(err error, format string, args ...any) error {
 		kind = fault.Denied
 	case errors.Is(err, fs.ErrNotExist):
 		kind = fault.NotFound
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, errNotRegular):
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, errNotRegular), strings.Contains(err.Error(), leadsOut):
 		kind = fault.Conflict
 	}
 	return fault.Wrap(kind, err, format, args...)
+}
+
+// leadsOut is what package os says of a path in a root that a symbolic link would lead out of it.
+const leadsOut = "path escapes from parent"
+
+// explainRead is explain for what is read: links, loops of them and other things in the place of a file or a directory are
+// damage, which is there at the next try too.
+func explainRead(err error, format string, args ...any) error {
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), leadsOut):
+		return fault.New(fault.Corrupt, format+": a symbolic link leads out of the export; put what it points to in its place: %w", append(args, err)...)
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, errNotRegular):
+		return fault.New(fault.Corrupt, format+": %w", append(args, err)...)
+	}
+	return explain(err, format, args...)
 }
 
 // Explain gives an error of a file that is written here a kind: a full disk, a missing right.
@@ -114,12 +132,19 @@ func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
 // writeOnce writes a file, whole and synced, unless there is one of that name: then it returns fs.ErrExist. The entry in the
 // directory is not yet synced.
 func writeOnce(root *os.Root, name string, data []byte) error {
+	mode, _, err := modes(root)
+	if err != nil {
+		return err
+	}
 	temp := tempPath(name, rand.Text())
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -41,7 +42,24 @@ func (f *finishing) steps() []func() error {
 	return []func() error{f.parts, f.loaders, f.sums, f.seal, f.clean}
 }
 
-func (f *finishing) parts() error { return f.checkParts(&f.manifest) }
+// parts checks those of the manifest, and removes those of collections that were left out.
+func (f *finishing) parts() error {
+	written, err := receipted(f.root)
+	if err != nil {
+		return err
+	}
+	for _, c := range f.manifest.Collections {
+		for _, p := range c.Parts {
+			delete(written, p.Path)
+		}
+	}
+	for at := range written {
+		if err := removed(f.root.Remove(at)); err != nil {
+			return err
+		}
+	}
+	return f.checkParts(&f.manifest)
+}
 
 // loaders writes the jobs that load the run again.
 func (f *finishing) loaders() error {
@@ -52,8 +70,10 @@ func (f *finishing) loaders() error {
 	made := map[string]bool{}
 	for _, file := range files {
 		dir := path.Dir(file.path)
-		if err := f.root.MkdirAll(dir, 0o755); err != nil {
-			return err
+		for at := range parents(dir) {
+			if err := mkdir(f.root, at); err != nil {
+				return err
+			}
 		}
 		made[dir] = true
 		if err := writeOnce(f.root, file.path, file.text); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -66,6 +86,17 @@ func (f *finishing) loaders() error {
 		}
 	}
 	return nil
+}
+
+// parents are a directory in a run's, and those above it, from the top.
+func parents(dir string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i, c := range dir + "/" {
+			if c == '/' && !yield(dir[:i]) {
+				return
+			}
+		}
+	}
 }
 
 func (f *finishing) sums() error {

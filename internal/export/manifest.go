@@ -46,7 +46,11 @@ type Manifest struct {
 	// Verified says how the files were compared with the source: "count", "sample" or "full".
 	Verified    string       `json:"verified,omitempty"`
 	Collections []Collection `json:"collections"`
-	Seal        string       `json:"seal"`
+	// Left are the collections that the job meant by '*' and that were dropped before they were exported. Notes tell of them, and
+	// of what the source has lost since the schedule's last run.
+	Left  []transfer.Left `json:"left,omitempty"`
+	Notes []string        `json:"notes,omitempty"`
+	Seal  string          `json:"seal"`
 }
 
 // Server is what was read from.
@@ -60,7 +64,9 @@ type Server struct {
 type Collection struct {
 	Name string `json:"name"`
 	// Source is its name on the server, where it was renamed.
-	Source   string `json:"source,omitempty"`
+	Source string `json:"source,omitempty"`
+	// Alias is the one that the job followed, which stood for Source then.
+	Alias    string `json:"alias,omitempty"`
 	Identity string `json:"identity"`
 	// Dimension and Metric are those of the vectors that stand in the parts as embeddings; 0 where MilvusDM 2.0 can't load the
 	// collection: it takes one float or binary vector and Int64 keys.
@@ -99,7 +105,7 @@ func (m *Manifest) Bytes() (n int64) {
 func ReadManifest(dir string) (*Manifest, error) {
 	root, err := openRoot(dir)
 	if err != nil {
-		return nil, explain(err, "open the export")
+		return nil, explainRead(err, "open the export")
 	}
 	defer root.Close()
 	return finished(root, dir)
@@ -125,7 +131,7 @@ func finished(root *os.Root, dir string) (*Manifest, error) {
 func readManifest(root *os.Root, name string) (*Manifest, error) {
 	data, err := readFile(root, name, maxManifest)
 	if err != nil {
-		return nil, explain(err, "read %s", name)
+		return nil, explainRead(err, "read %s", name)
 	}
 	m, err := parseManifest(data)
 	return m, fault.Wrap(fault.Corrupt, err, "%s", name)

@@ -137,3 +137,18 @@ func RunName(began, scheduled time.Time, window time.Duration) string {
 	}
 	return began.UTC().Format("20060102T150405Z")
 }
+
+// maxRun is how long runRule lets a name be.
+const maxRun = 128
+
+// ScheduledName is the name of the directory of a run that a schedule started, by RunName's: schedules that start at the same
+// time have directories of their own.
+func ScheduledName(run, schedule string) string {
+	name := run + "-" + notInName.ReplaceAllString(schedule, "_")
+	if len(name) > maxRun {
+		sum := sha256.Sum256([]byte(schedule))
+		tail := "-" + hex.EncodeToString(sum[:8])
+		name = name[:maxRun-len(tail)] + tail
+	}
+	return name
+}

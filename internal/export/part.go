@@ -44,7 +44,7 @@ func (r *Run) Draft(ctx context.Context, name PartName, writer string, seen prog
 		return nil, done, err
 	}
 	dir := path.Dir(d.final)
-	if err := r.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := mkdir(r.root, dir); err != nil {
 		return nil, nil, explain(err, "begin %s", d.final)
 	}
 	if err := d.sweep(dir); err != nil {
@@ -118,7 +118,14 @@ func (p *publication) sync(ctx context.Context) error {
 		return err
 	}
 	defer f.Close()
-	if err := f.Sync(); err != nil {
+	mode, _, err := modes(p.run.root)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
 		return err
 	}
 	p.part.SHA256, p.part.Bytes, err = checksum(ctx, f, info.Size(), p.seen)

@@ -46,7 +46,7 @@ func TestPublishAfterEachCrash(t *testing.T) {
 		for _, second := range []string{"first rows", "other rows!"} {
 			t.Run(fmt.Sprint(crash, " ", second), func(t *testing.T) {
 				dir := t.TempDir()
-				r := must(Prepare(dir, head("r1", "s1")))(t)
+				r := must(Prepare(dir, head("r1", "s1"), Owner))(t)
 				p := newPublication(t, r, "a1", "first rows")
 				for _, step := range p.steps()[:crash] {
 					ok(t, step(context.Background()))
@@ -105,7 +105,7 @@ func TestTwoAttemptsAtOnce(t *testing.T) {
 
 func twoAttempts(t *testing.T, order []int) {
 	t.Helper()
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	defer r.Close()
 	contents := []string{"rows of one", "rows of another"}
 	a := newPublication(t, r, "a1", contents[0])
@@ -132,7 +132,7 @@ func TestLateAttempt(t *testing.T) {
 	for asleep := range len((&publication{}).steps()) {
 		for _, second := range []string{"first rows", "other rows!"} {
 			t.Run(fmt.Sprint(asleep, " ", second), func(t *testing.T) {
-				r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+				r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 				late := newPublication(t, r, "a1", "first rows")
 				for _, step := range late.steps()[:asleep] {
 					ok(t, step(context.Background()))
@@ -161,7 +161,7 @@ func TestLateAttempt(t *testing.T) {
 
 func TestManyAttemptsAtOnce(t *testing.T) {
 	dir := t.TempDir()
-	must(Prepare(dir, head("r1", "s1")))(t)
+	must(Prepare(dir, head("r1", "s1"), Owner))(t)
 	parts := make([]*Part, 16)
 	var all sync.WaitGroup
 	for i := range parts {
@@ -201,7 +201,7 @@ func attemptOnce(r *Run, writer, contents string) (*Part, error) {
 }
 
 func TestPublishAgain(t *testing.T) {
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	d := r.draft(t, name, "a1").write(t, "rows")
 	first := must(d.Publish(context.Background(), 4, sumOf("rows"), nil))(t)
 	again := must(d.Publish(context.Background(), 4, sumOf("rows"), nil))(t)
@@ -213,7 +213,7 @@ func TestPublishAgain(t *testing.T) {
 }
 
 func TestDraftTakesNoRoomOfLostAttempts(t *testing.T) {
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	r.draft(t, name, "a1").write(t, "half")
 	other := r.draft(t, PartName{"c", "p", 1}, "a1").write(t, "of another part")
 	d := r.draft(t, name, "a2").write(t, "rows")
@@ -227,7 +227,7 @@ func TestDraftTakesNoRoomOfLostAttempts(t *testing.T) {
 
 // What stands under a final name and was not written by the run is not taken for its part, nor replaced.
 func TestForeignPart(t *testing.T) {
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	d := r.draft(t, name, "a1").write(t, "rows")
 	final := filepath.Join(r.Path(), name.Path())
 	ok(t, os.WriteFile(final, []byte("mine"), 0o644))
@@ -242,7 +242,7 @@ func TestForeignPart(t *testing.T) {
 }
 
 func TestDraftRefuses(t *testing.T) {
-	r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+	r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 	for _, writer := range []string{"", "a/b", "..", "a.b", strings.Repeat("w", 41)} {
 		if _, _, err := r.Draft(context.Background(), name, writer, nil); err == nil {
 			t.Errorf("takes writer %q", writer)

@@ -47,6 +47,56 @@ func Prune(ctx context.Context, dir, schedule string, keep Keep) (*Pruned, error
 	return &p.Pruned, nil
 }
 
+// Sweep removes what runs of a schedule have left unfinished, but for those of which ended, which is given what is known of the
+// run, says that they may still be written, and for the one of this stage. It also finishes deletions that were begun.
+func Sweep(dir, schedule, stage string, ended func(*Manifest) (bool, error)) (*Pruned, error) {
+	if schedule == "" {
+		return nil, fault.New(fault.Internal, "sweep %s: of no schedule", dir)
+	}
+	base, err := openRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Pruned{}, nil
+	}
+	if err != nil {
+		return nil, explain(err, "open the directory of exports")
+	}
+	defer base.Close()
+	p := pruning{base: base, dir: dir, schedule: schedule}
+	all, err := runs(base)
+	if err != nil {
+		return nil, explain(err, "remove unfinished exports in %s", dir)
+	}
+	for _, e := range all {
+		switch {
+		case e.Manifest == nil || e.Manifest.Schedule != schedule:
+		case e.State == Deleting:
+			p.delete(e)
+		case e.State == Unfinished && (stage == "" || e.Manifest.Stage != stage):
+			p.discard(e, ended)
+		}
+	}
+	return &p.Pruned, nil
+}
+
+// discard removes an unfinished run that nobody writes any more.
+func (p *pruning) discard(e Entry, ended func(*Manifest) (bool, error)) {
+	over, err := ended(e.Manifest)
+	switch {
+	case err != nil:
+		p.left(e.Name, err)
+	case !over && e.Manifest.Workflow == "":
+		p.left(e.Name, fmt.Errorf("is not finished; milvusdm schedule prune %s removes it", p.schedule))
+	case !over:
+		p.left(e.Name, fmt.Errorf("is being written by %s", e.Manifest.Workflow))
+	default:
+		if err := Discard(p.dir, e.Name, e.Manifest.Stage); err != nil {
+			p.left(e.Name, err)
+			return
+		}
+		p.Deleted = append(p.Deleted, e.Name)
+	}
+}
+
 type pruning struct {
 	Pruned
 	base          *os.Root

@@ -71,7 +71,7 @@ func TestPruneKeepsTheLastGoodRun(t *testing.T) {
 	ok(t, os.Remove(filepath.Join(dir, "r3/articles/fr.00001.h5")))
 	unfinished := head("r6", "s6")
 	unfinished.Started = began.AddDate(0, 0, 9)
-	must(Prepare(dir, unfinished))(t)
+	must(Prepare(dir, unfinished, Owner))(t)
 	got := prune(t, dir, Keep{Last: 1})
 	if !slices.Equal(got.Deleted, []string{"r1"}) || !slices.Equal(got.Kept, []string{"r2"}) {
 		t.Errorf("got %+v", got)
@@ -219,7 +219,7 @@ func TestRuns(t *testing.T) {
 	daily(t, dir, "nightly", "r1", "r2")
 	later := head("r3", "s3")
 	later.Started = began.Add(99 * time.Hour)
-	must(Prepare(dir, later))(t)
+	must(Prepare(dir, later, Owner))(t)
 	ok(t, os.Mkdir(filepath.Join(dir, "bad"), 0o755))
 	ok(t, os.WriteFile(filepath.Join(dir, "bad", manifestName), nil, 0o644))
 	ok(t, os.Mkdir(filepath.Join(dir, "thesis"), 0o755))

@@ -19,8 +19,12 @@ type Run struct {
 
 // Prepare makes the directory of the run that head names, below dir, which is made too. Of head it needs Run, Job, Stage and
 // Started. It may be repeated with the same Stage, by which a run is ours, until the run is finished; it refuses a directory
-// that holds anything else, and a finished export.
-func Prepare(dir string, head Manifest) (*Run, error) {
+// that holds anything else, and a finished export. Directories that it makes, and all files, can be read by the readers.
+func Prepare(dir string, head Manifest, readers Readers) (*Run, error) {
+	mode, err := readers.mode()
+	if err != nil {
+		return nil, err
+	}
 	if err := Look(dir, head.Run, head.Stage); err != nil {
 		return nil, err
 	}
@@ -28,23 +32,27 @@ func Prepare(dir string, head Manifest) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, mode); err != nil {
 		return nil, explain(err, "make the directory of exports")
 	}
 	r := &Run{path: filepath.Join(dir, head.Run)}
-	if err := r.make(dir, head.Run, data); err != nil {
+	if err := r.make(dir, head.Run, mode, data); err != nil {
 		return nil, explain(err, "make the export %s", r.path)
 	}
 	return Open(dir, head.Run, head.Stage) // of two that were made at once, one is refused
 }
 
-func (r *Run) make(dir, run string, head []byte) error {
+func (r *Run) make(dir, run string, mode fs.FileMode, head []byte) error {
 	base, err := openRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer base.Close()
-	if err := base.Mkdir(run, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	err = base.Mkdir(run, mode)
+	if err == nil {
+		err = base.Chmod(run, mode) // whatever the umask
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	root, err := openDir(base, run)

@@ -14,22 +14,22 @@ import (
 
 func TestPrepareAgain(t *testing.T) {
 	dir := t.TempDir()
-	r := must(Prepare(dir, head("r1", "s1")))(t)
+	r := must(Prepare(dir, head("r1", "s1"), Owner))(t)
 	r.publish(t, name, "w", "rows")
-	again := must(Prepare(dir, head("r1", "s1")))(t) // goes on
+	again := must(Prepare(dir, head("r1", "s1"), Owner))(t) // goes on
 	if _, done, err := again.Draft(t.Context(), name, "w2", nil); err != nil || done == nil {
 		t.Errorf("%v, %v", done, err)
 	}
 	export(t, dir, head("r2", "s2"))
-	_, err := Prepare(dir, head("r2", "s2"))
+	_, err := Prepare(dir, head("r2", "s2"), Owner)
 	refused(t, err, fault.Conflict, "holds a finished export") // by itself: it is not begun again
 	ok(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
-	must(Prepare(dir, head("empty", "s1")))(t)
+	must(Prepare(dir, head("empty", "s1"), Owner))(t)
 }
 
 func TestPrepareRefuses(t *testing.T) {
 	dir := t.TempDir()
-	must(Prepare(dir, head("unfinished", "s1")))(t)
+	must(Prepare(dir, head("unfinished", "s1"), Owner))(t)
 	export(t, dir, head("finished", "s1"))
 	ok(t, os.Mkdir(filepath.Join(dir, "other"), 0o755))
 	ok(t, os.WriteFile(filepath.Join(dir, "other", "thesis.txt"), nil, 0o644))
@@ -52,7 +52,7 @@ func TestPrepareRefuses(t *testing.T) {
 	} {
 		before := strings.Join(files(t, dir), " ")
 		refused(t, Look(dir, run, "s2"), want.kind, want.text)
-		_, err := Prepare(dir, head(run, "s2"))
+		_, err := Prepare(dir, head(run, "s2"), Owner)
 		refused(t, err, want.kind, want.text)
 		if after := strings.Join(files(t, dir), " "); after != before {
 			t.Errorf("%s: it was changed from\n%s to\n%s", run, before, after)
@@ -79,7 +79,7 @@ func TestTwoStagesPrepareAtOnce(t *testing.T) {
 	errs := make([]error, 8)
 	var all sync.WaitGroup
 	for i := range errs {
-		all.Go(func() { _, errs[i] = Prepare(dir, head("r1", fmt.Sprint("s", i))) })
+		all.Go(func() { _, errs[i] = Prepare(dir, head("r1", fmt.Sprint("s", i)), Owner) })
 	}
 	all.Wait()
 	won := 0
@@ -102,7 +102,7 @@ func TestUnwritable(t *testing.T) {
 	dir := t.TempDir()
 	ok(t, os.Chmod(dir, 0o500))
 	refused(t, Look(dir, "r1", "s1"), fault.Denied, dir)
-	_, err := Prepare(dir, head("r1", "s1"))
+	_, err := Prepare(dir, head("r1", "s1"), Owner)
 	refused(t, err, fault.Denied, dir)
 }
 
@@ -110,7 +110,7 @@ func TestReadOnly(t *testing.T) {
 	dir := mount(t, syscall.MS_RDONLY)
 	refused(t, Look(dir, "r1", "s1"), fault.Denied, dir)
 	refused(t, Look(filepath.Join(dir, "exports"), "r1", "s1"), fault.Denied, dir)
-	_, err := Prepare(dir, head("r1", "s1"))
+	_, err := Prepare(dir, head("r1", "s1"), Owner)
 	refused(t, err, fault.Denied, dir)
 }
 
@@ -127,7 +127,7 @@ func mount(t *testing.T, flags uintptr) string {
 
 func TestFullDisk(t *testing.T) {
 	dir := mount(t, 0)
-	r := must(Prepare(dir, head("r1", "s1")))(t)
+	r := must(Prepare(dir, head("r1", "s1"), Owner))(t)
 	defer r.Close()
 	if free := must(Free(dir))(t); free <= 0 || free > 256<<10 {
 		t.Errorf("%d bytes free of 256 KiB", free)
@@ -136,7 +136,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.WriteFile(d.Path, make([]byte, 1<<20), 0o644); err == nil {
 		t.Fatal("the disk is not full")
 	}
-	_, err := Prepare(dir, head("r2", "s1"))
+	_, err := Prepare(dir, head("r2", "s1"), Owner)
 	refused(t, err, fault.Denied, "the disk is full", "r2")
 	ok(t, d.Drop()) // which makes room
 	r.publish(t, name, "w2", "rows")
@@ -150,7 +150,7 @@ func TestFullDiskIsSaid(t *testing.T) {
 
 func TestDiscard(t *testing.T) {
 	dir := t.TempDir()
-	r := must(Prepare(dir, head("r1", "s1")))(t)
+	r := must(Prepare(dir, head("r1", "s1"), Owner))(t)
 	r.publish(t, name, "w", "rows")
 	r.draft(t, PartName{"c", "q", 0}, "w").write(t, "half")
 	ok(t, Discard(dir, "r1", "s2")) // not that one's
@@ -166,7 +166,7 @@ func TestDiscard(t *testing.T) {
 	ok(t, Discard(dir, "r2", "s2")) // finished
 	must(ReadManifest(at))(t)
 
-	r = must(Prepare(dir, head("r3", "s3")))(t)
+	r = must(Prepare(dir, head("r3", "s3"), Owner))(t)
 	r.publish(t, name, "w", "rows")
 	ok(t, os.WriteFile(filepath.Join(r.Path(), "c", "mine.h5"), nil, 0o644))
 	ok(t, Discard(dir, "r3", "s3"))
@@ -178,7 +178,7 @@ func TestDiscard(t *testing.T) {
 // A worker dies between any two steps of finishing; the next attempt ends with the same.
 func TestFinishAfterEachCrash(t *testing.T) {
 	for crash := range 6 {
-		r := must(Prepare(t.TempDir(), head("r1", "s1")))(t)
+		r := must(Prepare(t.TempDir(), head("r1", "s1"), Owner))(t)
 		m := head("r1", "s1")
 		m.Collections = []Collection{{Name: "c", Dimension: 4, Metric: "IP", Parts: []Part{r.publish(t, name, "w", "rows")}}}
 		f := finishing{Run: r, manifest: m}

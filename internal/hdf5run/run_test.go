@@ -1,6 +1,10 @@
 package hdf5run_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,6 +95,16 @@ func writePart(t *testing.T, sink transfer.PartSink, target *transfer.Target, r 
 	return part
 }
 
+// open opens the run that is named, as it is now.
+func open(t *testing.T, s *job.ExportSource) (transfer.Source, error) {
+	t.Helper()
+	fixed, err := hdf5run.Fix(s)
+	if err != nil {
+		return nil, err
+	}
+	return hdf5run.OpenSource(t.Context(), fixed)
+}
+
 func source(path string, c job.Collection) *job.ExportSource {
 	return &job.ExportSource{Path: path, Collections: []job.Collection{c}}
 }
@@ -103,7 +117,7 @@ func TestSource(t *testing.T) {
 		c := job.Collection{Name: "a", Partitions: []string{partition}}
 		t.Run(partition, func(t *testing.T) {
 			transfertest.Source(t, func(t *testing.T) transfer.Source {
-				return must(hdf5run.OpenSource(t.Context(), source(filepath.Join(dir, "one"), c)))(t)
+				return must(open(t, source(filepath.Join(dir, "one"), c)))(t)
 			})
 		})
 	}
@@ -113,7 +127,7 @@ func TestSource(t *testing.T) {
 func TestRenamed(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "one", "a")
-	src := must(hdf5run.OpenSource(t.Context(), source(filepath.Join(dir, "one"), job.Collection{Name: "a", RenamePartitions: map[string]string{"p": "q", "_default": "p"}})))(t)
+	src := must(open(t, source(filepath.Join(dir, "one"), job.Collection{Name: "a", RenamePartitions: map[string]string{"p": "q", "_default": "p"}})))(t)
 	for range 2 {
 		d := must(src.Describe(t.Context()))(t)
 		if !slices.Equal(d.Partitions, []string{"p", "q"}) || !slices.Equal(d.Settings.Partitions, []string{"q"}) || d.Rows != 60 || d.Settings.Shards != 2 {
@@ -127,12 +141,12 @@ func TestRenamed(t *testing.T) {
 	if _, ok := src.(transfer.KeyScanner); ok {
 		t.Error("a key may stand in both partitions, and is looked for as if it could not")
 	}
-	one := must(hdf5run.OpenSource(t.Context(), source(filepath.Join(dir, "one"), job.Collection{Name: "a", Partitions: []string{"p"}})))(t)
+	one := must(open(t, source(filepath.Join(dir, "one"), job.Collection{Name: "a", Partitions: []string{"p"}})))(t)
 	if _, ok := one.(transfer.KeyScanner); !ok {
 		t.Error("keys of one partition are not looked through")
 	}
 	both := job.Collection{Name: "a", RenamePartitions: map[string]string{"p": "_default"}}
-	src = must(hdf5run.OpenSource(t.Context(), source(filepath.Join(dir, "one"), both)))(t)
+	src = must(open(t, source(filepath.Join(dir, "one"), both)))(t)
 	if _, err := src.Describe(t.Context()); fault.KindOf(err) != fault.Config {
 		t.Errorf("two partitions become one: %v", err)
 	}
@@ -143,7 +157,8 @@ func TestList(t *testing.T) {
 	write(t, dir, "one", "a", "b", "c")
 	write(t, dir, "two", "b", "d")
 	for path, want := range map[string]string{"one": "b as x, a, c", "two": "b as x, d", ".": "b as x, d"} { // of all runs the newest
-		got := must(hdf5run.List(&job.ExportSource{Path: filepath.Join(dir, path), Collections: []job.Collection{{Name: "b", As: "x"}, {Name: "*"}}}))(t)
+		got := must(hdf5run.List(must(hdf5run.Fix(&job.ExportSource{Path: filepath.Join(dir, path),
+			Collections: []job.Collection{{Name: "b", As: "x"}, {Name: "*"}}}))(t)))(t)
 		var names []string
 		for _, c := range got {
 			if c.As != "" {
@@ -165,9 +180,12 @@ func TestList(t *testing.T) {
 		{"one", job.Collection{Name: "a", RenamePartitions: map[string]string{"z": "y"}}, `no partition "z"`},
 		{"none", job.Collection{Name: "a"}, "no such file"},
 	} {
-		_, err := hdf5run.List(source(filepath.Join(dir, c.path), c.Collection))
+		fixed, err := hdf5run.Fix(source(filepath.Join(dir, c.path), c.Collection))
 		if err == nil {
-			_, err = hdf5run.OpenSource(t.Context(), source(filepath.Join(dir, c.path), c.Collection))
+			_, err = hdf5run.List(fixed)
+		}
+		if err == nil {
+			_, err = open(t, source(filepath.Join(dir, c.path), c.Collection))
 		}
 		if fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%+v: %v", c, err)
@@ -181,7 +199,7 @@ func TestCheck(t *testing.T) {
 	write(t, dir, "one", "a", "b")
 	run := filepath.Join(dir, "one")
 	check := func(name string) error {
-		src := must(hdf5run.OpenSource(t.Context(), source(run, job.Collection{Name: name})))(t)
+		src := must(open(t, source(run, job.Collection{Name: name})))(t)
 		return src.(transfer.Checker).Check(t.Context(), quiet)
 	}
 	path := filepath.Join(run, "b", "p.h5")
@@ -199,7 +217,100 @@ func TestCheck(t *testing.T) {
 	if err := os.Truncate(path, int64(len(text))-1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := hdf5run.OpenSource(t.Context(), source(run, job.Collection{Name: "b"})); fault.KindOf(err) != fault.Corrupt {
+	if _, err := open(t, source(run, job.Collection{Name: "b"})); fault.KindOf(err) != fault.Corrupt {
 		t.Errorf("a truncated file: %v", err)
 	}
 }
+
+// TestFixedRun: a source that was fixed reads that run, whatever is finished later, and no other one in its place.
+func TestFixedRun(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "one", "a")
+	fixed := must(hdf5run.Fix(source(dir, job.Collection{Name: "a"})))(t)
+	first := must(must(hdf5run.OpenSource(t.Context(), fixed))(t).Describe(t.Context()))(t)
+	write(t, dir, "two", "a", "b")
+	if d := must(must(hdf5run.OpenSource(t.Context(), fixed))(t).Describe(t.Context()))(t); d.Identity != first.Identity {
+		t.Error("the newer run is read")
+	}
+	if got := must(hdf5run.List(fixed))(t); len(got) != 1 {
+		t.Errorf("the newer run is listed: %+v", got)
+	}
+	one := filepath.Join(dir, "one")
+	if err := os.Rename(one, one+".away"); err != nil {
+		t.Fatal(err)
+	}
+	gone := func(says string) {
+		t.Helper()
+		_, listed := hdf5run.List(fixed)
+		_, opened := hdf5run.OpenSource(t.Context(), fixed)
+		for _, err := range []error{listed, opened} {
+			if fault.KindOf(err) != fault.SourceChanged || !strings.Contains(err.Error(), says) {
+				t.Errorf("%v, want it to say %q", err, says)
+			}
+		}
+	}
+	gone("is gone")
+	if err := os.Rename(filepath.Join(dir, "two"), one); err != nil {
+		t.Fatal(err)
+	}
+	gone("another export is there")
+	if _, err := hdf5run.OpenSource(t.Context(), source(dir, job.Collection{Name: "a"})); fault.KindOf(err) != fault.Internal {
+		t.Errorf("a run that was not chosen: %v", err)
+	}
+}
+
+// TestReadIsComparedWithTheManifest: a vector that is edited behind the check, in a file of the same size and time, is found,
+// with and without renamed partitions.
+func TestReadIsComparedWithTheManifest(t *testing.T) {
+	for _, rename := range []map[string]string{nil, {"p": "q", "_default": "p"}} {
+		dir := t.TempDir()
+		write(t, dir, "one", "a")
+		src := must(open(t, source(dir, job.Collection{Name: "a", RenamePartitions: rename})))(t)
+		if err := checkRead(t, src); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "one", "a", "p.h5")
+		info := must(os.Stat(path))(t)
+		text := must(os.ReadFile(path))(t)
+		at := bytes.Index(text, binary.LittleEndian.AppendUint32(nil, math.Float32bits(50))) // of a vector
+		text[at]++
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		src = must(open(t, source(dir, job.Collection{Name: "a", RenamePartitions: rename})))(t)
+		if err := checkRead(t, src); fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(), "p.h5: was edited while it was read") {
+			t.Errorf("an edited vector: %v", err)
+		}
+	}
+}
+
+// checkRead copies a source, of whose rows every other is left out, and compares what was read with what was written.
+func checkRead(t *testing.T, src transfer.Source) error {
+	t.Helper()
+	d := must(src.Describe(t.Context()))(t)
+	ranges := must(src.Plan(t.Context(), 7, quiet))(t)
+	var sums []transfer.Sum
+	for _, r := range ranges {
+		reader := must(src.Open(t.Context(), r, transfer.Cursor{}, transfer.BatchLimit{Rows: 3, Bytes: 1 << 20}))(t)
+		c := transfer.Copier{Reader: reader, Writer: nowhere{}, Writers: 2, Range: r, Written: transfer.InputOf(d.Inputs, &r).Written,
+			Check: func(b *transfer.Batch) error { return b.Keep(func(i int) bool { return i%2 == 0 }) }}
+		reached, done, err := c.Run(t.Context(), transfer.Checkpoint{})
+		if err != nil || !done || reached.Read == nil {
+			t.Fatal(reached, done, err)
+		}
+		sums = append(sums, *reached.Read)
+		if err := reader.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return transfer.CheckRead(d.Inputs, ranges, sums)
+}
+
+// nowhere acknowledges all.
+type nowhere struct{}
+
+func (nowhere) Write(context.Context, *transfer.Batch) error { return nil }
+func (nowhere) Close() error                                 { return nil }

@@ -74,7 +74,8 @@ func (s *sink) rangeRows(from *transfer.Description) int64 {
 }
 
 func (s *sink) Prepare(_ context.Context, plan *transfer.TargetPlan) (*transfer.Target, error) {
-	run, err := export.Prepare(s.Directory, export.Manifest{Run: s.Run, Job: s.jobName, Stage: s.stage, Schedule: s.Schedule, Started: time.Now().UTC()})
+	run, err := export.Prepare(s.Directory, export.Manifest{Run: s.Run, Job: s.jobName, Stage: s.stage, Schedule: s.Schedule,
+		Workflow: s.Workflow, Started: time.Now().UTC()}, export.Readers(s.ReadableBy))
 	if err != nil {
 		return nil, err
 	}

@@ -18,15 +18,45 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// List returns a choice for each collection that the job names: those named, in their order, and for '*' all others of the run,
-// as the manifest has them.
-func List(src *job.ExportSource) ([]job.Collection, error) {
+// Fix chooses the run that src names: it returns src with the run's own directory and its manifest's seal. All other functions
+// need that, so that a job reads one run from its beginning to its end, whichever are finished or deleted meanwhile.
+func Fix(src *job.ExportSource) (*job.ExportSource, error) {
 	path, err := run(src.Path)
 	if err != nil {
 		return nil, err
 	}
 	m, err := export.ReadManifest(path)
 	if err != nil {
+		return nil, err
+	}
+	fixed := *src
+	fixed.Path, fixed.Seal = path, m.Seal
+	return &fixed, nil
+}
+
+// fixed refuses a manifest that is not of the run which src was fixed to. err is that of reading it.
+func fixed(src *job.ExportSource, m *export.Manifest, err error) error {
+	switch {
+	case src.Seal == "":
+		return fault.New(fault.Internal, "%s: the run is not chosen", src.Path)
+	case err != nil && fault.KindOf(err) == fault.NotFound:
+		return fault.New(fault.SourceChanged, "the export that the job began to read is gone; "+
+			"run the job again with --fresh to read the newest one: %w", err)
+	case err != nil:
+		return err
+	case m.Seal != src.Seal:
+		return fault.New(fault.SourceChanged, "%s: another export is there than the one that the job began to read; "+
+			"run the job again with --fresh to read this one", src.Path)
+	}
+	return nil
+}
+
+// List returns a choice for each collection that the job names: those named, in their order, and for '*' all others of the run,
+// as the manifest has them.
+func List(src *job.ExportSource) ([]job.Collection, error) {
+	path := src.Path
+	m, err := export.ReadManifest(path)
+	if err := fixed(src, m, err); err != nil {
 		return nil, err
 	}
 	named := map[string]bool{}
@@ -84,6 +114,7 @@ type source struct {
 	job.ExportSource
 	choice   job.Collection
 	manifest *export.Manifest
+	parts    []export.Part // that are read, in row order
 }
 
 // keyedSource is one whose keys must not repeat.
@@ -103,16 +134,16 @@ func OpenSource(ctx context.Context, src *job.ExportSource) (transfer.Source, er
 		return nil, fault.New(fault.Internal, "a source is one collection; List says which there are")
 	}
 	s := &source{ExportSource: *src, choice: src.Collections[0]}
+	if err := s.check(ctx, export.Sizes, nil); err != nil {
+		return nil, err
+	}
 	var err error
-	if s.Path, err = run(s.Path); err != nil {
+	if s.parts, err = s.chosen(); err != nil {
 		return nil, err
 	}
-	if s.manifest, err = export.Check(ctx, s.Path, export.Sizes, nil, s.choice.Name); err != nil {
-		return nil, err
-	}
-	files, err := s.files()
-	if err != nil {
-		return nil, err
+	var files []string
+	for _, p := range s.parts {
+		files = append(files, filepath.Join(s.Path, filepath.FromSlash(p.Path)))
 	}
 	s.Source, err = hdf5.Open(ctx, &job.HDF5Source{Files: job.Files{Paths: files}, Layout: job.LayoutExport})
 	if err != nil {
@@ -124,19 +155,20 @@ func OpenSource(ctx context.Context, src *job.ExportSource) (transfer.Source, er
 	return s, nil
 }
 
-// files are those to read, in row order.
-func (s *source) files() ([]string, error) {
+// chosen are the parts to read, in row order.
+func (s *source) chosen() ([]export.Part, error) {
 	c, err := find(s.manifest, s.Path, s.choice.Name)
 	if err != nil {
 		return nil, err
 	}
-	var files, there []string
+	var parts []export.Part
+	var there []string
 	for _, p := range c.Parts {
 		if !slices.Contains(there, p.Partition) {
 			there = append(there, p.Partition)
 		}
 		if len(s.choice.Partitions) == 0 || slices.Contains(s.choice.Partitions, p.Partition) {
-			files = append(files, filepath.Join(s.Path, filepath.FromSlash(p.Path)))
+			parts = append(parts, p)
 		}
 	}
 	for key, names := range map[string][]string{"partitions": s.choice.Partitions, "rename_partitions": slices.Sorted(maps.Keys(s.choice.RenamePartitions))} {
@@ -147,7 +179,7 @@ func (s *source) files() ([]string, error) {
 			}
 		}
 	}
-	return files, nil
+	return parts, nil
 }
 
 // Check implements transfer.Checker.
@@ -155,8 +187,21 @@ func (s *source) Check(ctx context.Context, report func(string)) error {
 	seen := func(done, total int64) {
 		report(fmt.Sprintf("checking the files of %s: %d of %d MB", s.choice.Name, done>>20, total>>20))
 	}
-	_, err := export.Check(ctx, s.Path, export.Checksums, seen, s.choice.Name)
-	return err
+	return s.check(ctx, export.Checksums, seen)
+}
+
+// check compares the files with the manifest, which it reads.
+func (s *source) check(ctx context.Context, level export.Level, seen func(done, total int64)) error {
+	m, err := export.ReadManifest(s.Path) // which run it is comes first: another one's files are other files
+	if err := fixed(&s.ExportSource, m, err); err != nil {
+		return err
+	}
+	m, err = export.Check(ctx, s.Path, level, seen, s.choice.Name)
+	if err := fixed(&s.ExportSource, m, err); err != nil {
+		return err
+	}
+	s.manifest = m
+	return nil
 }
 
 // rename returns a partition's name in the target.
@@ -173,6 +218,12 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	d.Collection = s.choice.Name
 	h := sha256.Sum256([]byte(s.manifest.Seal + d.Identity))
 	d.Identity = "export:" + hex.EncodeToString(h[:16])
+	if len(d.Inputs) != len(s.parts) {
+		return nil, fault.New(fault.Internal, "%d parts are read as %d files", len(s.parts), len(d.Inputs))
+	}
+	for i, p := range s.parts {
+		d.Inputs[i].Written = &transfer.Written{Partition: p.Partition, Sum: p.Sum}
+	}
 	d.Partitions = s.renamed(d.Partitions)
 	if d.Settings != nil {
 		settings := *d.Settings // the source's own stays as it is

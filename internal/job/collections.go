@@ -32,7 +32,7 @@ func (s *ExportSource) Check(keys strict.Keys) {
 // checkStored refuses what only a running Milvus can do.
 func checkStored(keys strict.Keys, list string, collections []Collection, of string) {
 	for i := range collections {
-		for _, key := range []string{"filter", "fields", "rename_fields", "limit"} {
+		for _, key := range []string{"filter", "fields", "rename_fields", "limit", "follow_alias"} {
 			if at := fmt.Sprintf("%s[%d].%s", list, i, key); keys.Has(at) {
 				keys.Errorf(at, "can't be had of %s; leave it out", of)
 			}
@@ -61,6 +61,9 @@ func checkCollections(keys strict.Keys, list string, collections []Collection) {
 func (c *Collection) Check(keys strict.Keys) {
 	if c.Name == "*" && keys.Has("as") {
 		keys.Errorf("as", "is one name for several collections; name the collection instead of '*'")
+	}
+	if c.Name == "*" && c.FollowAlias {
+		keys.Errorf("follow_alias", "is for a name that is an alias, and '*' stands for collections; leave it out")
 	}
 	checkNames(keys, "partitions", c.Partitions, "rename_partitions", c.RenamePartitions)
 	checkNames(keys, "fields", c.Fields, "rename_fields", c.RenameFields)

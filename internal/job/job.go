@@ -63,6 +63,12 @@ type MilvusSource struct {
 type Collection struct {
 	// Name of the collection, or '*'.
 	Name string `json:"name" yaml:"name" rule:"required,text,is=any_collection"`
+	// The name is an alias: what it stands for when a run begins is copied, by default into a collection of the alias's name.
+	FollowAlias bool `json:"followAlias,omitempty" yaml:"follow_alias"`
+	// Alias is the one that Name stands for in this run; the worker that lists collections fills it in.
+	Alias string `json:"alias,omitempty" yaml:"-"`
+	// Pattern says that '*' stood for it; the worker that lists collections fills it in.
+	Pattern bool `json:"pattern,omitempty" yaml:"-"`
 	// Its name in the target. Without it, the same.
 	As string `json:"as,omitempty" yaml:"as" rule:"is=collection"`
 	// Partitions to copy. Without it, all.
@@ -113,6 +119,8 @@ type MySQL struct {
 type ExportSource struct {
 	// Directory of the run, which holds manifest.json; or that of all runs: then the newest finished one is taken.
 	Path string `json:"path" yaml:"path" rule:"required,is=path"`
+	// Seal is that of the run's manifest, once the run is chosen; the workflow fills it in, with the run's own directory as Path.
+	Seal string `json:"seal,omitempty" yaml:"-"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
 	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
@@ -127,8 +135,12 @@ type HDF5Target struct {
 	Run string `json:"run,omitempty" yaml:"run" rule:"is=name"`
 	// Schedule is the one that started the run; the workflow fills it in.
 	Schedule string `json:"schedule,omitempty" yaml:"-"`
+	// Workflow is the run's workflow ID; the workflow fills it in too.
+	Workflow string `json:"workflow,omitempty" yaml:"-"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
+	// Who may read the files, beside this worker's user: nobody (owner), its group, or everyone.
+	ReadableBy string `json:"readableBy,omitempty" yaml:"readable_by" rule:"is=readable_by,default=owner,retunable"`
 	// Compression of the datasets.
 	Compression string `json:"compression,omitempty" yaml:"compression" rule:"is=compression,default=none"`
 	// Level of gzip.

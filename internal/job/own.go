@@ -48,6 +48,9 @@ func (f *ownFile) Check(keys strict.Keys) {
 		keys.Errorf("target.hdf5", "is for collections of a Milvus; write them as the source")
 	case f.Target.HDF5 != nil:
 		checkHDF5Copy(keys, "copy.")
+		if clash := f.HostClash(); clash != "" {
+			keys.Errorf("target.hdf5.host", "%s", clash)
+		}
 	}
 }
 

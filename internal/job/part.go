@@ -5,12 +5,13 @@ import "cmp"
 // Collections are what the job names of a source that holds several collections; nil for a source that is one.
 func (j *Job) Collections() []Collection { return j.Source.Collections() }
 
-// PartName names what a part of a job copies: a collection, or a partition of it.
+// PartName names what a part of a job copies: a collection, by its alias where the job follows one, or a partition of it.
 func (c *Collection) PartName() string {
+	name := cmp.Or(c.Alias, c.Name)
 	if len(c.Partitions) == 1 {
-		return c.Name + "/" + c.Partitions[0]
+		return name + "/" + c.Partitions[0]
 	}
-	return c.Name
+	return name
 }
 
 // Split returns one choice for each partition that c chooses, in their order, or c itself where it chooses none.
@@ -74,6 +75,19 @@ func (s *Source) Host() string {
 		return s.Export.Host
 	}
 	return ""
+}
+
+// HostClash says why source and target can't be on the machines that the job names for them, "" where they can.
+func (j *Job) HostClash() string {
+	if j.Target.HDF5 == nil {
+		return ""
+	}
+	from, to := j.Source.Host(), j.Target.HDF5.Host
+	if from == "" || to == "" || from == to {
+		return ""
+	}
+	return "is " + to + ", and the source's directory is on " + from + "; one worker reads and writes, so name one machine that has both, " +
+		"as by a shared file system"
 }
 
 // Target is the collection's name in the target.

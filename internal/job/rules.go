@@ -62,6 +62,7 @@ func rules(dir string) map[string]strict.Rule {
 		"verify":       {Values: []string{"count", "sample", "full"}},
 		"ids":          {Values: []string{"keep", "new"}},
 		"no_key":       {Values: []string{NoKey}},
+		"readable_by":  {Values: []string{"owner", "group", "everyone"}},
 		"compression":  {Values: []string{"none", "gzip"}},
 		"on_existing":  {Values: []string{"fail", "replace", "keep"}},
 		"load":         {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},

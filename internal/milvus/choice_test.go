@@ -379,7 +379,16 @@ func TestListResolvesNames(t *testing.T) {
 		c.must(t, "drop database")(c.raw.DropDatabase(ctx, &milvuspb.DropDatabaseRequest{DbName: "list"}))
 	})
 	list := func(choices ...job.Collection) ([]job.Collection, error) {
-		return List(ctx, job.MilvusSource{MilvusServer: server, Collections: choices})
+		found, left, err := List(ctx, job.MilvusSource{MilvusServer: server, Collections: choices})
+		if len(left) > 0 {
+			t.Errorf("left out: %+v", left)
+		}
+		for i := range found {
+			if found[i].Pattern {
+				found[i].Pattern = false // told by TestListLeavesOutWhatIsDropped
+			}
+		}
+		return found, err
 	}
 	if _, err := list(job.Collection{Name: "*"}); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "holds no collection") {
 		t.Error(err)

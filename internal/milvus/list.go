@@ -10,15 +10,16 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
 )
 
 // List resolves the collections that a job names into those that are there. '*' stands for all that are not named beside it, by
 // name, but for those that a job of this program is filling. A collection, partition or field that is not there, and an alias,
-// is refused.
-func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err error) {
+// is refused; one that '*' stands for and that was dropped meanwhile is left out.
+func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left []transfer.Left, err error) {
 	c, err := connectTo(ctx, "source.milvus", s.MilvusServer)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() {
 		if e := c.close(); err == nil {
@@ -27,10 +28,15 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err 
 	}()
 	names, err := c.collections(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var out []job.Collection
 	for _, choice := range s.Collections {
+		if choice.FollowAlias {
+			if choice, err = c.follow(ctx, choice); err != nil {
+				return nil, nil, err
+			}
+		}
 		if choice.Name != "*" {
 			out = append(out, choice)
 			continue
@@ -40,19 +46,43 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err 
 				continue
 			}
 			one := choice
-			one.Name = name
+			one.Name, one.Pattern = name, true
 			out = append(out, one)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fault.New(fault.NotFound, "source.milvus.collections: database %s of Milvus at %s holds no collection", c.database, s.Address)
+		return nil, nil, fault.New(fault.NotFound, "source.milvus.collections: database %s of Milvus at %s holds no collection", c.database, s.Address)
 	}
 	for _, choice := range out {
-		if err := c.checkChoice(ctx, choice); err != nil {
-			return nil, err
+		err := c.checkChoice(ctx, choice)
+		if err != nil && choice.Pattern {
+			there, lookErr := c.describe(ctx, choice.Name)
+			if lookErr == nil && there == nil {
+				left = append(left, transfer.Left{Name: choice.Name, Why: "it was dropped from the source"})
+				continue
+			}
 		}
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, choice)
 	}
-	return out, nil
+	return found, left, nil
+}
+
+// follow resolves an alias into the collection that it stands for now. A name that is no alias stays as it is.
+func (c *conn) follow(ctx context.Context, choice job.Collection) (job.Collection, error) {
+	there, err := c.describe(ctx, choice.Name)
+	if err == nil && there == nil {
+		err = fault.New(fault.NotFound, "source.milvus.collections: there is no alias %q in database %s", choice.Name, c.database)
+	}
+	choice.FollowAlias = false
+	if err != nil || there.Name == choice.Name {
+		return choice, err
+	}
+	choice.As = choice.Target()
+	choice.Alias, choice.Name = choice.Name, there.Name
+	return choice, nil
 }
 
 // checkChoice refuses what is not there.
@@ -93,7 +123,8 @@ func (c *conn) existing(ctx context.Context, name string) (*collection, error) {
 			name, c.database, cmp.Or(shortList(names), "none"))
 	}
 	if there.Name != name {
-		return nil, fault.New(fault.Config, "source.milvus.collections: %s is an alias of collection %s; write %s", name, there.Name, there.Name)
+		return nil, fault.New(fault.Config, "source.milvus.collections: %s is an alias of collection %s; write %s, or follow_alias: true beside the alias, "+
+			"to copy what it stands for when a run begins", name, there.Name, there.Name)
 	}
 	return there, nil
 }

@@ -20,6 +20,8 @@ type Checkpoint struct {
 	Rows  int64 `json:"rows,string"`
 	Bytes int64 `json:"bytes,string"`
 	Sum   Sum   `json:"sum"`
+	// Read covers all rows read up to Cursor, where the source's sums are known: see Copier.Written.
+	Read *Sum `json:"read,omitempty"`
 }
 
 // Standing returns what the checkpoint is worth under the epoch now: all of it, or, where rows that the target acknowledged may be
@@ -42,6 +44,9 @@ type Copier struct {
 	Check func(*Batch) error
 	// Range is what is copied: its partition counts in the sum, its Skip rows are left out.
 	Range Range
+	// Written is that of the file that the range lies in, nil where none is known. With it, what is read is summed up as it was
+	// written, so that CheckRead can compare the two.
+	Written *Written
 	// Record is told each checkpoint, in order, by one goroutine at a time.
 	Record func(Checkpoint)
 	// Stop, when closed, ends the copy at the next batch, as the end of the context does.
@@ -144,6 +149,14 @@ func (c *Copier) prepare(ctx context.Context, seq int, skip func(int64) bool) (p
 		return prepared{}, err
 	}
 	read := int64(b.Rows)
+	var whole *Sum
+	if c.Written != nil {
+		sum, err := SumBatch(c.Written.Partition, b)
+		if err != nil {
+			return prepared{}, err
+		}
+		whole = &sum
+	}
 	if len(c.Range.Skip) > 0 {
 		first := b.First - c.Range.From.Int
 		if err := b.Keep(func(i int) bool { return !skip(first + int64(i)) }); err != nil {
@@ -155,11 +168,13 @@ func (c *Copier) prepare(ctx context.Context, seq int, skip func(int64) bool) (p
 			return prepared{}, err
 		}
 	}
-	sum, err := SumBatch(c.Range.Partition, b)
-	if err != nil {
+	var sum Sum
+	if untouched := whole != nil && whole.Rows == int64(b.Rows) && c.Written.Partition == c.Range.Partition; untouched {
+		sum = *whole
+	} else if sum, err = SumBatch(c.Range.Partition, b); err != nil {
 		return prepared{}, err
 	}
-	p := prepared{seq: seq, batch: b, covers: Checkpoint{Cursor: b.After, Rows: read, Sum: sum}}
+	p := prepared{seq: seq, batch: b, covers: Checkpoint{Cursor: b.After, Rows: read, Sum: sum, Read: whole}}
 	for _, f := range b.Fields {
 		p.covers.Bytes += int64(proto.Size(f))
 	}
@@ -190,6 +205,13 @@ func (p *prefix) acknowledge(seq int, covers Checkpoint) {
 		p.reached.Rows += c.Rows
 		p.reached.Bytes += c.Bytes
 		p.reached.Sum.Add(c.Sum)
+		if c.Read != nil {
+			sum := *c.Read // a sum that was recorded is not changed
+			if p.reached.Read != nil {
+				sum.Add(*p.reached.Read)
+			}
+			p.reached.Read = &sum
+		}
 		if p.record != nil {
 			p.record(p.reached)
 		}

@@ -140,9 +140,23 @@ type FieldIndex struct {
 	Params map[string]string `json:"params,omitempty"`
 }
 
+// Left is a collection that a job means by '*', and that was left out.
+type Left struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
 // Input is one file of a source.
 type Input struct {
 	Path  string `json:"path"`
 	Rows  int64  `json:"rows"`
 	Bytes int64  `json:"bytes"`
+	// Written is what was recorded of its rows when it was written, nil where nothing was.
+	Written *Written `json:"written,omitempty"`
+}
+
+// Written is what is known of a file that this program wrote: Sum is over its rows, with the name that Partition had then.
+type Written struct {
+	Partition string `json:"partition,omitempty"`
+	Sum       Sum    `json:"sum"`
 }

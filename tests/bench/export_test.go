@@ -46,7 +46,11 @@ func (o *origin) checkExport(b *testing.B, dir string) {
 	if _, err := export.Check(b.Context(), dir, export.Checksums, nil); err != nil {
 		b.Fatal(err)
 	}
-	src, err := hdf5run.OpenSource(b.Context(), &job.ExportSource{Path: dir, Collections: []job.Collection{{Name: o.name}}})
+	run, err := hdf5run.Fix(&job.ExportSource{Path: dir, Collections: []job.Collection{{Name: o.name}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	src, err := hdf5run.OpenSource(b.Context(), run)
 	if err != nil {
 		b.Fatal(err)
 	}

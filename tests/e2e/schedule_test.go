@@ -106,7 +106,7 @@ func TestScheduledExport(t *testing.T) {
 		if man.Schedule != name || man.Workflow != shown.Name || shown.Export != filepath.Join(dir, e.Name) || shown.Rows != man.Rows() {
 			t.Errorf("%s: %+v is shown as %+v", e.Name, man, shown)
 		}
-		if !man.Scheduled.Equal(shown.Scheduled) || e.Name != export.RunName(man.Started, shown.Scheduled, 10*time.Minute) {
+		if !man.Scheduled.Equal(shown.Scheduled) || e.Name != export.ScheduledName(export.RunName(man.Started, shown.Scheduled, 10*time.Minute), name) {
 			t.Errorf("%s was scheduled for %v", e.Name, shown.Scheduled)
 		}
 		var sum transfer.Sum
