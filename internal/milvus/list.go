@@ -3,6 +3,7 @@ package milvus
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // List resolves the collections that a job names into those that are there. '*' stands for all that are not named beside it, by
-// name, but for those that a job of this program is filling. A collection, partition or field that is not there, and an alias,
+// name, but for those that a job of this program made and has not put in place. A collection, partition or field that is not there, and an alias,
 // is refused.
 func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err error) {
 	c, err := connectTo(ctx, "source.milvus", s.MilvusServer)
@@ -36,7 +37,14 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err 
 			continue
 		}
 		for _, name := range names {
-			if strings.Contains(name, stagingMark) || slices.ContainsFunc(s.Collections, func(o job.Collection) bool { return o.Name == name }) {
+			if slices.ContainsFunc(s.Collections, func(o job.Collection) bool { return o.Name == name }) {
+				continue
+			}
+			staged, err := c.isStaged(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			if staged {
 				continue
 			}
 			one := choice
@@ -53,6 +61,19 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, err 
 		}
 	}
 	return out, nil
+}
+
+var stagedName = regexp.MustCompile(stagingMark + "(" + replaced + ")?[0-9a-f]{8}$")
+
+// isStaged reports whether a collection is one that a job of this program made and has not put in place, or is about to drop. A
+// user's collection may have a name like theirs: those have the job's mark as well, but for the one that is about to be dropped.
+func (c *conn) isStaged(ctx context.Context, name string) (bool, error) {
+	m := stagedName.FindStringSubmatch(name)
+	if m == nil || m[1] != "" {
+		return m != nil, nil
+	}
+	there, err := c.describe(ctx, name)
+	return there != nil && there.Properties[ownerProperty] != "", err
 }
 
 // checkChoice refuses what is not there.
