@@ -58,8 +58,8 @@ type MilvusSource struct {
 type Collection struct {
 	// Name of the collection, or '*'.
 	Name string `json:"name" yaml:"name" rule:"required,text,is=any_collection"`
-	// Its name in the target. Without it, the same.
-	As string `json:"as,omitempty" yaml:"as" rule:"is=collection"`
+	// Its name in the target, in which {name} is the name in the source. Without it, the same.
+	As string `json:"as,omitempty" yaml:"as" rule:"is=as_collection"`
 	// Partitions to copy. Without it, all.
 	Partitions []string `json:"partitions,omitempty" yaml:"partitions" rule:"is=source_partition"`
 	// Names that partitions get in the target, by their names in the source.
