@@ -15,10 +15,11 @@ import (
 var upsertsByPartitionKeySince = release{2, 3, 10}
 
 // misplacesUpserts reports whether a server of this version may put an upserted row where its partition key's value is not
-// looked for. A version that cannot be read is taken for one that does.
-func misplacesUpserts(version string, s transfer.Schema) bool {
+// looked for. A version that cannot be read is taken for one that does, unless the server numbers no collections: milvus-lite,
+// which has one partition.
+func misplacesUpserts(version string, t *transfer.Target) bool {
 	is, known := releaseOf(version)
-	return partitionKey(s) != nil && (!known || is.before(upsertsByPartitionKeySince))
+	return partitionKey(t.Plan.Schema) != nil && t.CollectionID != 0 && (!known || is.before(upsertsByPartitionKeySince))
 }
 
 // replace does what an upsert should: it deletes the batch's keys, wherever their rows are, and then inserts the rows.
@@ -28,8 +29,8 @@ func misplacesUpserts(version string, s transfer.Schema) bool {
 // engine writes it again. A delete that arrives late, after a later insert of its keys, takes rows away: the engine
 // counts only when the deadlines of lost writes are over, and finds them missing.
 //
-// An acknowledged delete without its insert would lose rows that the batch was to replace, so a server that asks to wait in between
-// is waited for even if the job is being stopped, up to the deadline.
+// An acknowledged delete without its insert would lose rows that the batch was to replace, so a server that asks to wait in
+// between is waited for even if the job is being stopped, up to the deadline.
 func (w *writer) replace(ctx context.Context, b *transfer.Batch, fields columns) (*milvuspb.MutationResult, error) {
 	pk := w.target.Plan.Schema.PrimaryKey().GetName()
 	keys, err := transfer.KeysOf(b, pk)
@@ -52,7 +53,8 @@ func (w *writer) replace(ctx context.Context, b *transfer.Batch, fields columns)
 		w.report("Milvus asks to wait: " + failed.Error())
 		select {
 		case <-ctx.Done():
-			return nil, fault.New(fault.Unavailable, "the rows were deleted and not inserted again (%v): %w", failed, context.Cause(ctx))
+			return nil, fault.New(fault.Unavailable, "the rows were deleted and not inserted again (%v): %w",
+				failed, context.Cause(ctx))
 		case <-time.After(pause):
 		}
 	}

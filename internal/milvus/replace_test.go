@@ -68,7 +68,7 @@ func TestReplacedRowsAreFoundByPartitionKey(t *testing.T) {
 					tenantField(fieldOf("", tenant)), transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}
 				name := c.make(t, "replaced", schema, func(r *milvuspb.CreateCollectionRequest) { r.NumPartitions = 16 })
 				w := &writer{sink: &sink{conn: *c.conn, copy: job.Copy{WriteTimeout: time.Minute}}, report: func(string) {},
-					target: &transfer.Target{Name: name, Plan: transfer.TargetPlan{Schema: transfer.Schema{CollectionSchema: schema}}}}
+					target: &transfer.Target{Name: name, CollectionID: 1, Plan: transfer.TargetPlan{Schema: transfer.Schema{CollectionSchema: schema}}}}
 				write := func(b *transfer.Batch) {
 					t.Helper()
 					if err := w.Write(ctx, b); err != nil {
@@ -150,6 +150,7 @@ func TestReplacesInOrderOrSaysThatItDidNot(t *testing.T) {
 	}{
 		"before 2.3.10":   {"v2.3.5-lite", nil, time.Minute, "[" + deleted + " insert]", ""},
 		"unknown version": {"my build", nil, time.Minute, "[" + deleted + " insert]", ""},
+		"milvus-lite":     {"", nil, time.Minute, "[upsert]", ""},
 		"since 2.3.10":    {"v2.3.10", nil, time.Minute, "[upsert]", ""},
 		"delete's answer lost": {"2.3.5", func(string, int) error { return lost }, time.Minute, "[" + deleted + "]",
 			fault.Unavailable},
@@ -179,6 +180,9 @@ func TestReplacesInOrderOrSaysThatItDidNot(t *testing.T) {
 			s := &replacing{answer: x.answer}
 			w := writerTo(s, keyOf(fieldOf("id", schemapb.DataType_Int64)), tenantField(fieldOf("", schemapb.DataType_Int64)))
 			w.insert, w.version, w.copy.WriteTimeout = false, x.version, x.timeout
+			if x.version != "" {
+				w.target.CollectionID = 1
+			}
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			if x.timeout < time.Second {

@@ -99,7 +99,7 @@ func (w *writer) send(ctx context.Context, b *transfer.Batch, fields columns) er
 	case w.insert:
 		verb = "insert"
 		resp, err = w.sendInsert(ctx, b.Rows, fields)
-	case misplacesUpserts(w.version, w.target.Plan.Schema):
+	case misplacesUpserts(w.version, w.target):
 		verb = "replace"
 		resp, err = w.replace(ctx, b, fields)
 	default:
