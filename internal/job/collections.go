@@ -59,8 +59,9 @@ func checkCollections(keys strict.Keys, list string, collections []Collection) {
 
 // Check refuses renaming what is not copied.
 func (c *Collection) Check(keys strict.Keys) {
-	if c.Name == "*" && keys.Has("as") {
-		keys.Errorf("as", "is one name for several collections; name the collection instead of '*'")
+	if c.Name == "*" && keys.Has("as") && !strings.Contains(c.As, sourceName) {
+		keys.Errorf("as", "is one name for several collections; name the collection instead of '*', or write %s where its name belongs, for example %s_restored",
+			sourceName, sourceName)
 	}
 	if c.Name == "*" && c.FollowAlias {
 		keys.Errorf("follow_alias", "is for a name that is an alias, and '*' stands for collections; leave it out")

@@ -69,8 +69,8 @@ type Collection struct {
 	Alias string `json:"alias,omitempty" yaml:"-"`
 	// Pattern says that '*' stood for it; the worker that lists collections fills it in.
 	Pattern bool `json:"pattern,omitempty" yaml:"-"`
-	// Its name in the target. Without it, the same.
-	As string `json:"as,omitempty" yaml:"as" rule:"is=collection"`
+	// Its name in the target, in which {name} is the name in the source. Without it, the same.
+	As string `json:"as,omitempty" yaml:"as" rule:"is=as_collection"`
 	// Partitions to copy. Without it, all.
 	Partitions []string `json:"partitions,omitempty" yaml:"partitions" rule:"is=source_partition"`
 	// Names that partitions get in the target, by their names in the source.

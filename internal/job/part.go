@@ -1,6 +1,9 @@
 package job
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // Collections are what the job names of a source that holds several collections; nil for a source that is one.
 func (j *Job) Collections() []Collection { return j.Source.Collections() }
@@ -90,5 +93,10 @@ func (j *Job) HostClash() string {
 		"as by a shared file system"
 }
 
+// sourceName stands for a collection's name in the source, in the name that it gets in the target.
+const sourceName = "{name}"
+
 // Target is the collection's name in the target.
-func (c *Collection) Target() string { return cmp.Or(c.As, c.Name) }
+func (c *Collection) Target() string {
+	return strings.ReplaceAll(cmp.Or(c.As, c.Name), sourceName, c.Name)
+}

@@ -39,6 +39,7 @@ func rules(dir string) map[string]strict.Rule {
 	return map[string]strict.Rule{
 		"name":             {Check: checkName, Pattern: namePattern, Example: "my-job"},
 		"collection":       identifier("my_collection"),
+		"as_collection":    someName(asCollectionRule, "my_collection or {name}_restored"),
 		"any_collection":   someName(anyCollectionRule, "my_collection"),
 		"partition":        partition,
 		"source_partition": someName(partitionRule, "my_partition"),
@@ -87,6 +88,7 @@ func identifier(example string) strict.Rule {
 // Names that some version of Milvus takes: partitions may begin with a digit, $ was allowed, and - is in newer ones. What a
 // target does not take is refused by it.
 var (
+	asCollectionRule  = regexp.MustCompile(`^([A-Za-z_]|\{name\})([A-Za-z0-9_]|\{name\}){0,254}$`)
 	anyCollectionRule = regexp.MustCompile(`^(\*|[A-Za-z_][A-Za-z0-9_$]{0,254})$`)
 	sourceFieldRule   = regexp.MustCompile(`^(\$meta|[A-Za-z_][A-Za-z0-9_]{0,254})$`)
 	partitionRule     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}$`)

@@ -403,8 +403,14 @@ func TestListResolvesNames(t *testing.T) {
 		}
 	})
 	d := &testConn{inner}
-	for _, name := range []string{"one", "two", "three", stagingName("two", "0123abcd")} {
-		d.make(t, name, readSchema(transfer.KeyField("id")))
+	staged, old := stagingName("two", "0123abcd"), stagingName("two", replaced+"0123abcd")
+	theirs, alike := "two__mdm_eu", stagingName("zoe", "0123abcd") // users' own, by their names
+	for _, name := range []string{"one", "two", "three", theirs, alike, staged, old} {
+		d.make(t, name, readSchema(transfer.KeyField("id")), func(r *milvuspb.CreateCollectionRequest) {
+			if name == staged {
+				r.Properties = keyValues(map[string]string{ownerProperty: "somebody"})
+			}
+		})
 		if name != "three" {
 			d.partition(t, name, "p")
 		}
@@ -417,8 +423,8 @@ func TestListResolvesNames(t *testing.T) {
 		kind    fault.Kind
 		says    string
 	}{
-		{choices: []job.Collection{{Name: "*"}}, names: []string{"one", "three", "two"}},
-		{choices: []job.Collection{{Name: "two", As: "zwei"}, {Name: "*", Limit: 5}}, names: []string{"two", "one", "three"}},
+		{choices: []job.Collection{{Name: "*"}}, names: []string{"one", "three", "two", theirs, alike}},
+		{choices: []job.Collection{{Name: "two", As: "zwei"}, {Name: "*", Limit: 5}}, names: []string{"two", "one", "three", theirs, alike}},
 		{choices: []job.Collection{{Name: "two", Partitions: []string{"p"}}}, names: []string{"two"}},
 		{choices: []job.Collection{{Name: stagingName("two", "0123abcd")}}, names: []string{stagingName("two", "0123abcd")}},
 		{choices: []job.Collection{{Name: "four"}}, kind: fault.NotFound, says: "there is no collection \"four\" in database list; it has one, three, two"},

@@ -3,6 +3,7 @@ package milvus
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -51,6 +52,21 @@ func isOneOf(pk string, keys *transfer.Keys) string {
 		return upTo(pk, transfer.Cursor{Kind: transfer.Int64Cursor, Int: math.MinInt64}) + " or " + string(list)
 	}
 	return string(list)
+}
+
+// deletable is isOneOf in the form that a Delete takes of a collection that is not loaded: one list. There the least int64 is a
+// difference, which servers compute before they look at the list.
+func deletable(pk string, keys *transfer.Keys) string {
+	at := slices.Index(keys.Ints, math.MinInt64)
+	if at < 0 {
+		return isOneOf(pk, keys)
+	}
+	least := fmt.Sprintf("%d-1", int64(math.MinInt64+1))
+	rest := &transfer.Keys{Ints: slices.DeleteFunc(slices.Clone(keys.Ints), func(k int64) bool { return k == math.MinInt64 })}
+	if rest.Len() == 0 {
+		return fmt.Sprintf("%s in [%s]", pk, least)
+	}
+	return strings.TrimSuffix(isOneOf(pk, rest), "]") + "," + least + "]"
 }
 
 // between is the expression low <= pk <= high, for keys of one type each.

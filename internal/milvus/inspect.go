@@ -214,6 +214,10 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 	if err != nil {
 		return err
 	}
+	if key := partitionKey(there.Schema); key != nil && plan.OnExisting == "replace" && !plan.NewIDs {
+		plan.Notes = append(plan.Notes, fmt.Sprintf("a row replaces every row of its primary key, also one with another value of the partition key %q; "+
+			"on_existing: fail under copy refuses keys that exist", key.GetName()))
+	}
 	if plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there); err != nil || !from.KeysBehind {
 		return err
 	}

@@ -3,6 +3,7 @@ package milvus
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,8 +15,8 @@ import (
 )
 
 // List resolves the collections that a job names into those that are there. '*' stands for all that are not named beside it, by
-// name, but for those that a job of this program is filling. A collection, partition or field that is not there, and an alias,
-// is refused; one that '*' stands for and that was dropped meanwhile is left out.
+// name, but for those that a job of this program made and has not put in place. A collection, partition or field that is not
+// there, and an alias, is refused; what '*' does not stand for, or was dropped meanwhile, is left out.
 func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left []transfer.Left, err error) {
 	c, err := connectTo(ctx, "source.milvus", s.MilvusServer)
 	if err != nil {
@@ -42,7 +43,15 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 			continue
 		}
 		for _, name := range names {
-			if strings.Contains(name, stagingMark) || slices.ContainsFunc(s.Collections, func(o job.Collection) bool { return o.Name == name }) {
+			if slices.ContainsFunc(s.Collections, func(o job.Collection) bool { return o.Name == name }) {
+				continue
+			}
+			staged, err := c.isStaged(ctx, name)
+			if err != nil {
+				return nil, nil, err
+			}
+			if staged {
+				left = append(left, transfer.Left{Name: name, Why: "a job made it and has not put it in its place"})
 				continue
 			}
 			one := choice
@@ -83,6 +92,19 @@ func (c *conn) follow(ctx context.Context, choice job.Collection) (job.Collectio
 	choice.As = choice.Target()
 	choice.Alias, choice.Name = choice.Name, there.Name
 	return choice, nil
+}
+
+var stagedName = regexp.MustCompile(stagingMark + "(" + replaced + ")?[0-9a-f]{8}$")
+
+// isStaged reports whether a collection is one that a job of this program made and has not put in place, or is about to drop. A
+// user's collection may have a name like theirs: those have the job's mark as well, but for the one that is about to be dropped.
+func (c *conn) isStaged(ctx context.Context, name string) (bool, error) {
+	m := stagedName.FindStringSubmatch(name)
+	if m == nil || m[1] != "" {
+		return m != nil, nil
+	}
+	there, err := c.describe(ctx, name)
+	return there != nil && there.Properties[ownerProperty] != "", err
 }
 
 // checkChoice refuses what is not there.

@@ -30,10 +30,8 @@ func (s *sink) preparePartition(ctx context.Context, plan *transfer.TargetPlan, 
 	if plan.Action == transfer.ActionRefill && id != 0 && id != plan.OldID && !mine {
 		return fault.New(fault.Conflict, "partition %s was made anew since the job looked at it; run it again", plan.Partition)
 	}
-	if !mine {
-		if err := s.setProperty(ctx, plan.Collection, mark, s.owner.Job); err != nil {
-			return err
-		}
+	if err := s.setProperties(ctx, plan.Collection, map[string]string{mark: s.owner.Job}); err != nil {
+		return err
 	}
 	if id != 0 && id == plan.OldID {
 		if err := s.dropPartition(ctx, plan); err != nil {

@@ -120,7 +120,7 @@ func (s *sink) create(ctx context.Context, plan *transfer.TargetPlan) error {
 			req.NumPartitions = set.KeyPartitions
 		}
 		maps.Copy(properties, set.Properties)
-		delete(properties, ttlProperty)
+		maps.DeleteFunc(properties, func(key, _ string) bool { return isSetLast(key) })
 	}
 	properties[ownerProperty] = s.owner.Job
 	req.Properties = keyValues(properties)
@@ -201,7 +201,7 @@ func (s *sink) Adopt(ctx context.Context, t *transfer.Target) (*transfer.Target,
 	if now.Name, err = s.currentName(ctx, t); err != nil {
 		return nil, err
 	}
-	if t.Fresh && !inPlace(&t.Plan) {
+	if t.Fresh && now.Name != t.Plan.Collection { // once published it has no owner
 		there, err := s.describe(ctx, now.Name)
 		if err != nil {
 			return nil, err
@@ -234,7 +234,7 @@ func (s *sink) Discard(ctx context.Context, t *transfer.Target) error {
 		if err := s.dropPartition(ctx, &t.Plan); err != nil {
 			return err
 		}
-		return s.setProperty(ctx, t.Name, fillingPrefix+t.Plan.Partition, "")
+		return s.setProperties(ctx, t.Name, map[string]string{fillingPrefix + t.Plan.Partition: ""})
 	}
 	return nil
 }

@@ -20,10 +20,13 @@ func (s *sink) Publish(ctx context.Context, t *transfer.Target) error {
 	}
 	if !t.Fresh {
 		mark := fillingPrefix + t.Plan.Partition
-		if t.Plan.Partition == "" || there == nil || there.Properties[mark] == "" {
+		if t.Plan.Partition == "" || there == nil {
 			return nil
 		}
-		return s.setProperty(ctx, t.Plan.Collection, mark, "")
+		if _, marked := there.Properties[mark]; !marked {
+			return nil
+		}
+		return s.setProperties(ctx, t.Plan.Collection, map[string]string{mark: ""})
 	}
 	staged, err := s.describe(ctx, t.Name)
 	if err != nil {
@@ -69,7 +72,22 @@ func (s *sink) settle(ctx context.Context, t *transfer.Target) error {
 	if err := s.finish(ctx, t); err != nil {
 		return err
 	}
+	if err := s.disown(ctx, t); err != nil {
+		return err
+	}
 	return s.dropReplaced(ctx, t)
+}
+
+// disown takes the job's mark off a collection that has its name: from now on it is the user's.
+func (s *sink) disown(ctx context.Context, t *transfer.Target) error {
+	there, err := s.describe(ctx, t.Plan.Collection)
+	if err != nil || there == nil {
+		return err
+	}
+	if _, marked := there.Properties[ownerProperty]; !marked {
+		return nil
+	}
+	return s.setProperties(ctx, t.Plan.Collection, map[string]string{ownerProperty: ""})
 }
 
 func (s *sink) rename(ctx context.Context, from, to string) error {

@@ -15,8 +15,17 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// ttlProperty is how many seconds a collection keeps a row. It is set when all rows have been counted.
+// ttlProperty is how many seconds a collection keeps a row.
 const ttlProperty = "collection.ttl.seconds"
+
+// isSetLast reports whether a property would be in the way of the copy, and so is set when all rows have been counted: it has rows
+// expire, or has the server refuse writes or questions beyond a rate or a size (collection.insertRate.max.mb,
+// collection.diskProtection.diskQuota.mb).
+func isSetLast(property string) bool {
+	name, ok := strings.CutPrefix(property, "collection.")
+	kind, _, _ := strings.Cut(name, ".")
+	return property == ttlProperty || ok && (strings.HasSuffix(kind, "Rate") || kind == "diskProtection")
+}
 
 // ownProperties are those that a collection does not pass on: this program's marks, and what ties it to a replica of another
 // cluster, which takes no rows of users.
@@ -97,8 +106,8 @@ func (s *sink) planReplicas(ctx context.Context, set *transfer.Settings, note fu
 	return nil
 }
 
-// finish gives a collection, when it stands under its name, what it is to have last: aliases, and the time that rows live.
-// An alias that somebody took while the job ran is left there.
+// finish gives a collection, when it stands under its name, what it is to have last: aliases, the time that rows live, and
+// limits of rates and size. An alias that somebody took while the job ran is left there.
 func (s *sink) finish(ctx context.Context, t *transfer.Target) error {
 	set := t.Plan.Settings
 	if set == nil {
@@ -117,8 +126,7 @@ func (s *sink) finish(ctx context.Context, t *transfer.Target) error {
 			return wrap(err, "make alias %s of %s", alias, t.Plan.Collection)
 		}
 	}
-	if ttl := set.Properties[ttlProperty]; ttl != "" {
-		return s.setProperty(ctx, t.Plan.Collection, ttlProperty, ttl)
-	}
-	return nil
+	last := maps.Clone(set.Properties)
+	maps.DeleteFunc(last, func(key, value string) bool { return !isSetLast(key) || value == "" })
+	return s.setProperties(ctx, t.Plan.Collection, last)
 }

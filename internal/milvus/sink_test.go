@@ -271,7 +271,7 @@ func TestEverythingOfACollectionArrives(t *testing.T) {
 	if m.see("everything_alias").ID != is.ID || is.Shards != 2 || is.Consistency != commonpb.ConsistencyLevel_Session {
 		t.Errorf("%+v", is)
 	}
-	if want := map[string]string{ttlProperty: "86400", "mmap.enabled": "true", "custom": "x", ownerProperty: "test"}; !maps.Equal(is.Properties, want) {
+	if want := map[string]string{ttlProperty: "86400", "mmap.enabled": "true", "custom": "x", ownerProperty: ""}; !maps.Equal(is.Properties, want) {
 		t.Errorf("properties %v", is.Properties)
 	}
 	partitions, err := m.sink().partitionNames(context.Background(), "everything")

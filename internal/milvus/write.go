@@ -40,7 +40,7 @@ func (w *writer) Close() error {
 	return nil
 }
 
-// Write sends one Insert or Upsert. A refusal for load is repeated, and a batch that is too large is sent in halves, since nothing
+// Write sends one Insert or Upsert, or what stands for an upsert (see replace). A refusal for load is repeated, and a batch that is too large is sent in halves, since nothing
 // was written then; nothing else is sent twice.
 func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 	fields, err := insertable(b, &w.target.Plan)
@@ -73,7 +73,12 @@ func (w *writer) writeHalves(ctx context.Context, b *transfer.Batch) error {
 	if err != nil {
 		return fault.New(fault.Config, "%d rows (%s) are too large for one message to the server and can't be cut: %w; write a smaller batch_bytes under copy", b.Rows, b.Place(0), err)
 	}
-	if err := w.Write(ctx, parts[0]); err != nil {
+	err = w.Write(ctx, parts[0])
+	if errors.Is(err, transfer.ErrNotSent) && !w.insert {
+		// the server may have taken the delete of a replacement, and found only the insert too large
+		return fault.New(fault.Unavailable, "stopped before %d rows (%s) were written again in halves", b.Rows, b.Place(0))
+	}
+	if err != nil {
 		return err
 	}
 	err = w.Write(ctx, parts[1])
@@ -83,28 +88,36 @@ func (w *writer) writeHalves(ctx context.Context, b *transfer.Batch) error {
 	return err
 }
 
-// send makes the one call, with a deadline: after it the outcome is unknown.
+// send makes the one write, with a deadline: after it the outcome is unknown.
 func (w *writer) send(ctx context.Context, b *transfer.Batch, fields columns) error {
 	ctx, cancel := context.WithTimeout(ctx, w.copy.WriteTimeout)
 	defer cancel()
 	verb := "upsert"
 	var resp *milvuspb.MutationResult
 	var err error
-	if w.insert {
+	switch {
+	case w.insert:
 		verb = "insert"
-		resp, err = w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.partition,
-			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(fields))
-	} else {
+		resp, err = w.sendInsert(ctx, b.Rows, fields)
+	case misplacesUpserts(w.version, w.target):
+		verb = "replace"
+		resp, err = w.replace(ctx, b, fields)
+	default:
 		resp, err = w.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: w.target.Name, PartitionName: w.partition,
 			NumRows: uint32(b.Rows)}, grpc.ForceCodecV2(fields))
 	}
 	if err := check(resp.GetStatus(), err); err != nil {
 		return wrap(err, "%s %d rows (%s) into %s", verb, b.Rows, b.Place(0), w.target.Name)
 	}
-	if err := acknowledged(resp, b.Rows, w.insert); err != nil {
+	if err := acknowledged(resp, b.Rows, verb != "upsert"); err != nil {
 		return fault.New(fault.Internal, "%s %d rows (%s) into %s: %w", verb, b.Rows, b.Place(0), w.target.Name, err)
 	}
 	return nil
+}
+
+func (w *writer) sendInsert(ctx context.Context, rows int, fields columns) (*milvuspb.MutationResult, error) {
+	return w.raw.Insert(ctx, &milvuspb.InsertRequest{CollectionName: w.target.Name, PartitionName: w.partition,
+		NumRows: uint32(rows)}, grpc.ForceCodecV2(fields))
 }
 
 // acknowledged checks that the server says of every row that it was written.
