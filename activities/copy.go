@@ -69,6 +69,9 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			return err
 		})
 	})
+	if rest := resting(ctx); rest != nil && !out.Done {
+		return nil, rest
+	}
 	if err != nil && ctx.Err() != nil && !begun {
 		return out, nil // cancelled before anything was sent
 	}

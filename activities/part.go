@@ -43,6 +43,9 @@ func (a *Activities) copyPart(ctx context.Context, in *RangeInput) (*CopyResult,
 			return out.write(ctx, src, w, in, pulse)
 		})
 	})
+	if rest := resting(ctx); rest != nil && !out.Done {
+		return nil, rest
+	}
 	return out, pulse.end(err, out)
 }
 

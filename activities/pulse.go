@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -74,6 +75,9 @@ func (p *pulse) end(err error, details ...any) error {
 	if err == nil {
 		return nil
 	}
+	if rest := resting(p.ctx); rest != nil {
+		return rest
+	}
 	if p.ctx.Err() != nil {
 		return temporal.NewCanceledError(details...)
 	}
@@ -87,6 +91,16 @@ func (p *pulse) end(err error, details ...any) error {
 		}
 	}
 	return fault.ToTemporal(err, details...)
+}
+
+// resting is what an activity ends with that an operator paused or reset in Temporal: an error, by which it stays pending, rests for as
+// long as it is paused, and then has another attempt, which upserts.
+func resting(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, activity.ErrActivityPaused) || errors.Is(cause, activity.ErrActivityReset) {
+		return cause
+	}
+	return nil
 }
 
 func (p *pulse) gain() {

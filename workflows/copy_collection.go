@@ -94,6 +94,11 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
+	if missing != "" && c.Plan.Target.Action == transfer.ActionReplace && c.Plan.Target.Loaded {
+		return fault.New(fault.Unsupported, "%s stays as it was, loaded and serving: the collection that was copied to replace it can't be loaded beside it "+
+			"and so can't be counted (%s). Free memory on the server, or release %s, and run the job again: it goes on from here",
+			c.Plan.Target.Place, missing, c.Plan.Target.Collection)
+	}
 	if missing != "" {
 		c.result.Outcome = OutcomeNotCounted
 		c.result.Notes = append(c.result.Notes, "not counted: "+missing)

@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
 	"milvusdm/internal/fault"
 	"milvusdm/tests/faultproxy"
 	"milvusdm/workflows"
@@ -155,10 +159,14 @@ func TestSecondJobOnTheSameCollection(t *testing.T) {
 				j.insert(t, j.collection, "", old)
 				j.load(t, j.collection)
 			}
-			second := own(t, j.name+"-second", old.hdf5File(t), j.proxy.Addr(), j.collection, []string{"mode: append"}, []string{"on_existing: replace"})
+			address := j.proxy.Addr()
+			if there { // the collection is the lock, however its server is called
+				address = "127.0.0.2:" + portOf(t, j.address)
+			}
+			second := own(t, j.name+"-second", old.hdf5File(t), address, j.collection, []string{"mode: append"}, []string{"on_existing: replace"})
 			startSlow(t, j.proxy, j.path)
 			before := j.collections(t, j.collection)
-			milvusdm(t, "run", second).fails(fault.Conflict).says("another job is writing into "+j.proxy.Addr()+"/default/"+j.collection, "wait until it ends")
+			milvusdm(t, "run", second).fails(fault.Conflict).says("another job is writing into "+address+"/default/"+j.collection, "wait until it ends")
 			if after := j.collections(t, j.collection); len(before) != len(after) {
 				t.Errorf("the refused job changed the collections from %q to %q", before, after)
 			}
@@ -167,6 +175,53 @@ func TestSecondJobOnTheSameCollection(t *testing.T) {
 			j.done(t)
 		})
 	}
+}
+
+// TestTwoAddressesOfANewCollection: of two jobs that make one collection and reach its server by two names, one finds that the other was
+// faster.
+func TestTwoAddressesOfANewCollection(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	second := own(t, j.name+"-second", old.hdf5File(t), "127.0.0.2:"+portOf(t, j.address), j.collection, nil, nil)
+	startSlow(t, j.proxy, j.path)
+	verified(t, "run", second)
+	milvusdm(t, "status", "--follow", j.name).fails(fault.Conflict).says("somebody made a collection " + j.collection + " while the job ran")
+	j.holds(t, j.collection, "", old)
+	milvusdm(t, "cancel", "--drop-target", j.name)
+}
+
+// TestOperatorPausesARange: an activity that is paused in Temporal rests until it is unpaused, and then goes on by upserts.
+func TestOperatorPausesARange(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	startSlow(t, j.proxy, j.path)
+	c := temporal(t)
+	defer c.Close()
+	child := &common.WorkflowExecution{WorkflowId: childOf(t, c, j.name)}
+	paused := &workflowservice.PauseActivityRequest{Namespace: client.DefaultNamespace, Execution: child,
+		Activity: &workflowservice.PauseActivityRequest_Type{Type: "CopyRange"}, Identity: "an operator"}
+	if _, err := c.WorkflowService().PauseActivity(t.Context(), paused); err != nil {
+		t.Fatal(err)
+	}
+	rests := func() bool {
+		before := len(j.proxy.Writes())
+		time.Sleep(2 * time.Second)
+		return before == len(j.proxy.Writes())
+	}
+	within(t, time.Minute, "the range rests", rests)
+	if !rests() {
+		t.Error("the range went on while it was paused")
+	}
+	if s := status(t, j.name); s.Phase != workflows.PhaseCopying || s.RangesDone != 0 {
+		t.Errorf("while it rests: %+v", s)
+	}
+	_, err := c.WorkflowService().UnpauseActivity(t.Context(), &workflowservice.UnpauseActivityRequest{Namespace: client.DefaultNamespace, Execution: child,
+		Activity: &workflowservice.UnpauseActivityRequest_Type{Type: "CopyRange"}, Identity: "an operator"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	milvusdm(t, "status", "--follow", j.name).exits(fault.ExitOK).says("verified")
+	j.done(t)
 }
 
 // TestNoWorker: a job that nobody would take up is not started.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -173,6 +175,28 @@ func TestOverwriteKeepsTheOldToTheEnd(t *testing.T) {
 	milvusdm(t, "status", "--follow", j.name).exits(fault.ExitOK).says("verified")
 	j.done(t)
 	j.holds(t, alias, "", source)
+}
+
+// TestOverwriteWithoutMemoryForBoth: a collection that is loaded and served is not replaced by one that could not be counted.
+func TestOverwriteWithoutMemoryForBoth(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	proxy := faultproxy.Start(t, m.address)
+	collection := m.collection(t)
+	m.createAs(t, collection, dim)
+	m.insert(t, collection, "", old)
+	m.load(t, collection)
+	full := proxy.On(faultproxy.Rule{Method: "LoadCollection", Do: func(*faultproxy.Call) error {
+		return grpcstatus.Error(codes.Internal, "load segment failed, OOM if load, maxSegmentSize = 300.1 MB")
+	}})
+	path := own(t, "job-"+collection, source.hdf5File(t), proxy.Addr(), collection, []string{"mode: overwrite"}, nil)
+	cleanUp(t, "job-"+collection)
+	milvusdm(t, "run", path).fails(fault.Unsupported).says(collection+" stays as it was", "OOM if load", "Free memory")
+	m.holds(t, collection, "", old)
+	full.Remove()
+	milvusdm(t, "run", path).exits(fault.ExitOK).says("verified")
+	m.only(t, collection, true)
+	m.holds(t, collection, "", source)
 }
 
 // TestMisfit: what does not fit the collection that is there is refused before anything is written.
