@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -118,6 +119,12 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 	if err := holds(s.version, plan.Schema); err != nil {
 		return err
 	}
+	if err := takes(plan.Schema, append(slices.Clone(plan.Partitions), settingsPartitions(from)...)); err != nil {
+		return err
+	}
+	if note := manyFields(plan.Schema); note != "" {
+		plan.Notes = append(plan.Notes, note)
+	}
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
 	}
@@ -136,6 +143,14 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 		return err
 	}
 	return planInPlace(plan)
+}
+
+// settingsPartitions are the partitions that come with a collection.
+func settingsPartitions(from *transfer.Description) []string {
+	if from.Settings == nil {
+		return nil
+	}
+	return from.Settings.Partitions
 }
 
 // decide applies the job's mode to a collection that is there.

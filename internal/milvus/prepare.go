@@ -126,9 +126,8 @@ func (s *sink) create(ctx context.Context, plan *transfer.TargetPlan) error {
 	req.Properties = keyValues(properties)
 	st, err := s.raw.CreateCollection(ctx, req)
 	err = check(st, err)
-	if err != nil && plan.Settings != nil && kindOf(err) == fault.Internal {
-		// a schema that some server took: what this one has against it comes without a code
-		return fault.New(fault.Unsupported, "the target's server (%s) does not take the source's collection: %w", plan.Server, err)
+	if permanent(err) {
+		return fault.New(fault.Unsupported, "the target's server (%s) does not take the collection: %w", plan.Server, err)
 	}
 	return wrap(err, "create collection %s", plan.StagingName)
 }
