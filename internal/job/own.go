@@ -55,6 +55,9 @@ func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
 		if !keys.Has(t + "collection") {
 			keys.Errorf(t+"collection", `is missing; write "collection: my_collection"`)
 		}
+		if keys.Has(t + "num_partitions") {
+			keys.Errorf(t+"num_partitions", "is for collections with a partition key, and files have none; leave it out")
+		}
 		return
 	}
 	for _, wrong := range []struct{ key, instead string }{

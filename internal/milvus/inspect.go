@@ -128,6 +128,9 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
 	}
+	if s.job.NumPartitions != 0 && partitionKey(plan.Schema) == nil {
+		return fault.New(fault.Config, "target.milvus.num_partitions: collection %s has no partition key; leave it out", plan.Collection)
+	}
 	if action == transfer.ActionReplace && plan.OldID == 0 {
 		return fault.New(fault.Unsupported, "collection %s can't be replaced, since the server does not number its collections; drop it first", plan.Collection)
 	}
