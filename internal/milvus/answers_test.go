@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
 )
 
 // TestAnswersOfMilvus has each answer as Milvus 2.3.5 gave it (code, words), its kind, and a part of what the user is told to do.
@@ -133,7 +134,7 @@ func TestAnswersOfAnIngress(t *testing.T) {
 	server := &http.Server{Protocols: protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(code)
-		fmt.Fprint(w, "<html></html>")
+		_, _ = fmt.Fprint(w, "<html></html>")
 	})}
 	go func() { _ = server.Serve(l) }() // until it is closed
 	t.Cleanup(func() { _ = server.Close() })
@@ -215,5 +216,16 @@ func TestDeniedWritesEndAfterGiveUp(t *testing.T) {
 	c.quota.onWait(func(string) { cancel() })
 	if _, err := c.raw.DropPartition(ctx, &milvuspb.DropPartitionRequest{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled call: %v", err)
+	}
+}
+
+func TestRefusedIndexIsTheJobsMistake(t *testing.T) {
+	ix := transfer.FieldIndex{Field: "v", Params: map[string]string{indexType: "NOPE"}}
+	if err := refused(nil, ix); err != nil {
+		t.Error(err)
+	}
+	answer := check(&commonpb.Status{ErrorCode: commonpb.ErrorCode_UnexpectedError, Code: 65535, Reason: "invalid index type: NOPE"}, nil)
+	if err := refused(answer, ix); fault.KindOf(err) != fault.Config || !strings.Contains(err.Error(), "target.milvus.index") {
+		t.Error(err)
 	}
 }

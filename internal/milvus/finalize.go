@@ -117,7 +117,7 @@ func (s *sink) createIndex(ctx context.Context, name string, ix transfer.FieldIn
 // refused is the error of an index whose parameters the server has not seen before: what it has against them comes without a
 // code of its own.
 func refused(err error, ix transfer.FieldIndex) error {
-	if kind := kindOf(err); err != nil && (kind == fault.Config || permanent(err)) {
+	if is(err, fault.Config) || permanent(err) {
 		return fault.New(fault.Config, "target.milvus.index: the server refuses %v on field %q: %w", ix.Params, ix.Field, advise(err))
 	}
 	return wrap(err, "create index %s on %s", ix.Params[indexType], ix.Field)

@@ -46,6 +46,9 @@ func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfe
 	if there == nil || there.ID != plan.CollectionID {
 		return nil, fault.New(fault.Conflict, "collection %s was dropped or made anew since the job looked at it; run it again", plan.Collection)
 	}
+	if err := s.rights(ctx, plan, plan.Collection); err != nil {
+		return nil, err
+	}
 	if plan.Partition != "" {
 		return t, s.preparePartition(ctx, plan, there)
 	}
@@ -84,6 +87,9 @@ func (s *sink) prepareStaging(ctx context.Context, plan *transfer.TargetPlan, t 
 	}
 	t.CollectionID = staged.ID
 	if err := takenWhole(plan.Server, plan.Schema, staged); err != nil {
+		return err
+	}
+	if err := s.rights(ctx, plan, plan.StagingName); err != nil {
 		return err
 	}
 	if err := s.tryIndexes(ctx, plan); err != nil {

@@ -106,6 +106,9 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	if err := s.tryFilter(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.renamedOntoKeys(ctx, d); err != nil {
+		return nil, err
+	}
 	rowBytes := s.view.rowBytes()
 	if d.Unloaded == nil {
 		d.Rows, err = s.countRead(ctx)

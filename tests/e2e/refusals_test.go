@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
+	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
 	"milvusdm/internal/fault"
 	"milvusdm/tests/stack"
@@ -117,10 +118,24 @@ func TestRefusalsEndWithinSeconds(t *testing.T) {
 // TestDeniedWritesAreSaid: the job says so, and ends after give_up_after.
 func TestDeniedWritesAreSaid(t *testing.T) {
 	to := milvusOn(t, stack.MilvusWith(t, "denying", "QUOTAANDLIMITS_ENABLED=true", "QUOTAANDLIMITS_LIMITWRITING_FORCEDENY=true").Address)
-	time.Sleep(5 * time.Second) // the server denies from its first look at its quotas on
+	probe := to.collection(t)
+	to.createAs(t, probe, dim)
+	for i := int64(0); ; i++ { // the server denies from its first look at its quotas on
+		_, err := to.Insert(t.Context(), probe, "", entity.NewColumnInt64("id", []int64{i}),
+			entity.NewColumnFloatVector("embedding", dim, [][]float32{make([]float32, dim)}))
+		if err != nil && strings.Contains(err.Error(), "deactivated by the administrator") {
+			break
+		}
+		if i == 100 {
+			t.Fatalf("writes are not denied: %v", err)
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
 	collection := fmt.Sprintf("denied_%d", names.Add(1))
 	begin := time.Now()
-	milvusdm(t, "run", own(t, "job-"+collection, source.hdf5File(t), to.address, collection, nil, []string{"give_up_after: 3s"})).
+	// a new collection is denied writes from the server's next look on, every 3 s
+	milvusdm(t, "run", own(t, "job-"+collection, source.hdf5File(t), to.address, collection, []string{"limit: {rows_per_second: 100}"},
+		[]string{"give_up_after: 3s", "batch_rows: 100", "writers: 1"})).
 		fails(fault.Throttled).says("gave up after", "denies writes", "deactivated by the administrator")
 	if d := time.Since(begin); d > 40*time.Second {
 		t.Errorf("took %v", d)
