@@ -22,9 +22,9 @@ import (
 
 // TestWrongAddressesAreNamed: within 5 s, whatever the job's connect_timeout.
 func TestWrongAddressesAreNamed(t *testing.T) {
-	web := httptest.NewServer(page("<title>Temporal UI</title>"))
+	web := httptest.NewServer(webPage("<title>Temporal UI</title>"))
 	t.Cleanup(web.Close)
-	metrics := httptest.NewServer(page("milvus_proxy_x 1"))
+	metrics := httptest.NewServer(webPage("milvus_proxy_x 1"))
 	t.Cleanup(metrics.Close)
 	secureWeb := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(secureWeb.Close)
@@ -133,7 +133,7 @@ func rawListener(t *testing.T, words string) string {
 	return l.Addr().String()
 }
 
-// page is a web server that answers everything with a text.
-func page(text string) http.Handler {
+// webPage is a web server that answers everything with a text.
+func webPage(text string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) })
 }
