@@ -41,6 +41,7 @@ type conn struct {
 	version  string
 	throttle *throttle
 	limit    job.Limit // the job's own
+	loggedIn bool
 	quota    *quota
 	release  func() // of throttle
 }
@@ -61,7 +62,8 @@ func connectTo(ctx context.Context, key string, s job.MilvusServer) (*conn, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.ConnectTimeout)
 	defer cancel()
-	c := &conn{address: s.Address, database: cfg.DBName, limit: s.Limit, quota: &quota{}}
+	c := &conn{address: s.Address, database: cfg.DBName, limit: s.Limit, quota: &quota{},
+		loggedIn: cfg.Username != "" || cfg.APIKey != ""}
 	// the SDK forgets a connection over which it can't log in
 	var dialled *grpc.ClientConn
 	cfg.DialOptions = append(cfg.DialOptions, grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any,
