@@ -29,8 +29,8 @@ const (
 	probeTimeout = time.Second
 )
 
-// watchAddress has the context end when what listens at the server's address turns out to be something that never becomes Milvus. wrong
-// then says what it is, and else nil; it ends the watch.
+// watchAddress has the context end when what listens at the server's address turns out to be something that never becomes
+// Milvus. wrong then says what it is, and else nil; it ends the watch.
 func watchAddress(ctx context.Context, key string, s job.MilvusServer) (watched context.Context, wrong func() error) {
 	watched, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
@@ -63,11 +63,13 @@ func watchAddress(ctx context.Context, key string, s job.MilvusServer) (watched 
 	}
 }
 
+const writeAddress = "write the address of Milvus (its port is 19530 unless configured)"
+
 // http2Preface is what a client of gRPC says first, with empty settings.
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
-// listener says what is wrong with the server's address: that something listens there that is no gRPC server, or speaks TLS where
-// the job does not, or the other way round. It is nil where nothing listens, and where a gRPC server may.
+// listener says what is wrong with the server's address: that something listens there that is no gRPC server, or speaks
+// TLS where the job does not, or the other way round. It is nil where nothing listens, and where a gRPC server may.
 func listener(ctx context.Context, key string, s job.MilvusServer) error {
 	address := hostPort(s.Address)
 	secure := s.TLS != nil || strings.HasPrefix(strings.ToLower(s.Address), "https://")
@@ -92,17 +94,17 @@ func listener(ctx context.Context, key string, s job.MilvusServer) error {
 		return nil
 	case len(said) >= 4 && said[3] == 4: // the type of a SETTINGS frame
 		return nil
-	case bytes.HasPrefix(said, []byte{0x15, 3}), bytes.Contains(said, []byte("HTTPS")): // an alert of TLS, or a web server's word for it
+	case bytes.HasPrefix(said, []byte{0x15, 3}), bytes.Contains(said, []byte("HTTPS")): // TLS's alert, or a web server's
 		return wantsTLS(key)
 	case bytes.HasPrefix(said, []byte("HTTP/1.")):
-		return fault.New(fault.Config, "%s listens there, and not Milvus's gRPC; write the address of Milvus (its port is 19530 unless configured)",
-			webServer(ctx, address))
+		return fault.New(fault.Config, "%s listens there, and not Milvus's gRPC; %s", webServer(ctx, address), writeAddress)
 	}
-	return fault.New(fault.Config, "what listens there is not gRPC (it says %.40q); write the address of Milvus (its port is 19530 unless configured)", said)
+	return fault.New(fault.Config, "what listens there is not gRPC (it says %.40q); %s", said, writeAddress)
 }
 
 func wantsTLS(key string) error {
-	return fault.New(fault.Config, "the server wants TLS; write %s.tls (tls: {} trusts the system's certificates, tls: {ca: FILE} your own)", key)
+	return fault.New(fault.Config, "the server wants TLS; write %s.tls: {ca: FILE}, with the certificate of the authority "+
+		"that signed the server's; or https:// before the address, where the system knows that authority", key)
 }
 
 func dialProbe(ctx context.Context, address string) (net.Conn, error) {
@@ -141,7 +143,8 @@ func speaksTLS(ctx context.Context, address string) bool {
 
 // webServer names what answers HTTP at the address.
 func webServer(ctx context.Context, address string) string {
-	client := http.Client{Timeout: probeTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Timeout: probeTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	ask := func(path string) (server, body string) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 		if err != nil {

@@ -15,27 +15,34 @@ import (
 	"milvusdm/internal/fault"
 )
 
-// refusals are the answers of Milvus that the same call meets again, with what to do about them. The first that fits counts: by
-// Milvus's own code, or by words where a server has no code for them (2.3 answers most of these with 65535). docs/milvus.md has the
-// same table.
+// morePartitions is what to do where a server has no room for the partitions of a collection.
+const morePartitions = "choose fewer partitions (num_partitions with a partition key), or raise the server's rootCoord.maxPartitionNum"
+
+// refusals are the answers of Milvus that the same call meets again, with what to do about them. The first that fits
+// counts: by Milvus's own code, or by words where a server has no code for them (2.3 answers most of these with 65535).
+// docs/milvus.md has the same table.
 var refusals = []struct {
 	code   int32 // 0: any
 	words  string
 	kind   fault.Kind
 	advice string
 }{
-	{102, "", fault.Conflict, "drop collections that nobody needs, write to another database, or raise the server's quotaAndLimits.limits.maxCollectionNumPerDB"},
+	{102, "", fault.Conflict, "drop collections that nobody needs, write to another database, " +
+		"or raise the server's quotaAndLimits.limits.maxCollectionNumPerDB"},
 	{801, "", fault.Conflict, "drop databases that nobody needs, or raise the server's rootCoord.maxDatabaseNum"},
 	{802, "", fault.Config, "write another database"},
 	{1701, "", fault.Config, "give the field another name with rename_fields"},
 	{1601, "", fault.Conflict, "drop or rename one of the two"},
 	{1602, "", fault.Conflict, "drop the alias there"},
-	{0, "partition number", fault.Conflict, "choose fewer partitions (num_partitions with a partition key), or raise the server's rootCoord.maxPartitionNum"},
-	{0, "maximum partition's number", fault.Conflict, "choose fewer partitions (num_partitions with a partition key), or raise the server's rootCoord.maxPartitionNum"},
-	{0, "maximum shards's number", fault.Config, "write a smaller number of shards, or raise the server's proxy.maxShardNum"},
-	{0, "maximum field's number", fault.Unsupported, "choose fewer fields with fields, or raise the server's proxy.maxFieldNum"},
+	{0, "partition number", fault.Conflict, morePartitions},
+	{0, "maximum partition's number", fault.Conflict, morePartitions},
+	{0, "maximum shards's number", fault.Config,
+		"write a smaller number of shards, or raise the server's proxy.maxShardNum"},
+	{0, "maximum field's number", fault.Unsupported,
+		"choose fewer fields with fields, or raise the server's proxy.maxFieldNum"},
 	{0, "multiple vector fields", fault.Unsupported, "choose one vector field with fields"},
-	{0, "maximum vector field's number", fault.Unsupported, "choose fewer vector fields with fields, or raise the server's proxy.maxVectorFieldNum"},
+	{0, "maximum vector field's number", fault.Unsupported,
+		"choose fewer vector fields with fields, or raise the server's proxy.maxVectorFieldNum"},
 	{0, "invalid dimension", fault.Unsupported, ""},
 	{0, "invalid index type", fault.Config, "choose another type with index"},
 	{0, "index type not supported", fault.Config, "choose another type with index"},
@@ -64,11 +71,11 @@ func refusalOf(err error) (kind fault.Kind, advice string, ok bool) {
 }
 
 // passing are words of a server's answers without a code that tell of a moment, not of the request.
-var passing = []string{"deadline", "canceled", "cancelled", "timeout", "timed out", "not ready", "not healthy", "navailable", "connection", "offline",
-	"not available", "retry", "no available", "etcd"}
+var passing = []string{"deadline", "canceled", "cancelled", "timeout", "timed out", "not ready", "not healthy", "navailable", "connection",
+	"offline", "not available", "retry", "no available", "etcd"}
 
-// permanent reports whether a server that was asked to make something has refused it for what it is: it answered, its answer has no
-// code that says more, and its words do not tell of a moment. Asked again it would say the same.
+// permanent reports whether a server that was asked to make something has refused it for what it is: it answered, its
+// answer has no code that says more, and its words do not tell of a moment. Asked again it would say the same.
 func permanent(err error) bool {
 	if err == nil || kindOf(err) != fault.Internal {
 		return false
@@ -122,15 +129,16 @@ func httpCode(st *status.Status) int {
 }
 
 // httpKinds are the HTTP statuses that say more than that no Milvus is there.
-var httpKinds = map[int]fault.Kind{401: fault.Denied, 403: fault.Denied, 413: fault.Config, 429: fault.Throttled, 500: fault.Unavailable,
-	502: fault.Unavailable, 503: fault.Unavailable, 504: fault.Unavailable}
+var httpKinds = map[int]fault.Kind{401: fault.Denied, 403: fault.Denied, 413: fault.Config, 429: fault.Throttled,
+	500: fault.Unavailable, 502: fault.Unavailable, 503: fault.Unavailable, 504: fault.Unavailable}
 
 var httpAdvice = map[int]string{
 	200: "the address is that of a web server, not of Milvus or of an ingress that passes gRPC on",
 	401: "a server in front of Milvus asks for other credentials",
 	403: "a server in front of Milvus forbids it",
 	404: "the address is that of a web server, not of Milvus or of an ingress that passes gRPC on",
-	413: "a server in front of Milvus limits the size of requests; write a smaller batch_bytes, or raise its limit (nginx: client_max_body_size)",
+	413: "a server in front of Milvus limits the size of requests; write a smaller batch_bytes, " +
+		"or raise its limit (nginx: client_max_body_size)",
 }
 
 // kindOfHTTP is the kind of an answer that is not gRPC's.

@@ -100,7 +100,7 @@ func connectTo(ctx context.Context, key string, s job.MilvusServer) (*conn, erro
 		err = supported(c.version)
 	}
 	if status.Code(err) == codes.Unimplemented {
-		err = fault.New(fault.Config, "%s, not Milvus; write the address of Milvus (its port is 19530 unless configured): %w", otherService(ctx, c.sdk.Conn), err)
+		err = fault.New(fault.Config, "%s, not Milvus; %s: %w", otherService(ctx, c.sdk.Conn), writeAddress, err)
 	}
 	if err != nil {
 		return nil, wrap(errors.Join(err, c.close()), "Milvus at %s", s.Address)

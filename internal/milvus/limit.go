@@ -88,12 +88,14 @@ func (t *throttle) enter(ctx context.Context, own job.Limit, what string, report
 	return transfer.Enter(ctx, place{t, what}, func() (func(), error) { return t.enterAlone(ctx, own, what, report) })
 }
 
-func (t *throttle) enterAlone(ctx context.Context, own job.Limit, what string, report func(string)) (leave func(), err error) {
+func (t *throttle) enterAlone(ctx context.Context, own job.Limit, what string,
+	report func(string)) (leave func(), err error) {
 	err = waitFor(ctx, func() (time.Duration, string) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if n := t.limit().Ranges; n > 0 && t.running[what] >= n {
-			return 100 * time.Millisecond, fmt.Sprintf("waiting for one of %d ranges, as %s says", n, whose("limit.ranges", int64(own.Ranges), int64(n)))
+			why := whose("limit.ranges", int64(own.Ranges), int64(n))
+			return 100 * time.Millisecond, fmt.Sprintf("waiting for one of %d ranges, as %s says", n, why)
 		}
 		t.running[what]++
 		return 0, ""
@@ -125,10 +127,12 @@ func (t *throttle) pause(ctx context.Context, own job.Limit, report func(string)
 func rates(own, l job.Limit) string {
 	var names []string
 	if l.RowsPerSecond > 0 {
-		names = append(names, fmt.Sprintf("%s (%d)", whose("limit.rows_per_second", own.RowsPerSecond, l.RowsPerSecond), l.RowsPerSecond))
+		by := whose("limit.rows_per_second", own.RowsPerSecond, l.RowsPerSecond)
+		names = append(names, fmt.Sprintf("%s (%d)", by, l.RowsPerSecond))
 	}
 	if l.BytesPerSecond > 0 {
-		names = append(names, fmt.Sprintf("%s (%d)", whose("limit.bytes_per_second", own.BytesPerSecond, l.BytesPerSecond), l.BytesPerSecond))
+		by := whose("limit.bytes_per_second", own.BytesPerSecond, l.BytesPerSecond)
+		names = append(names, fmt.Sprintf("%s (%d)", by, l.BytesPerSecond))
 	}
 	return strings.Join(names, " or ")
 }

@@ -38,8 +38,8 @@ func (q *quota) passed() {
 	q.since = time.Time{}
 }
 
-// wait waits before a refused call is sent again. Its error, of kind Throttled, says that the job does not wait longer; another is the
-// context's end.
+// wait waits before a refused call is sent again. Its error, of kind Throttled, says that the job does not wait longer;
+// another is the context's end.
 func (q *quota) wait(ctx context.Context, refusal error, pause time.Duration) error {
 	q.mu.Lock()
 	if q.since.IsZero() {
@@ -91,7 +91,8 @@ const (
 var ownPace = []string{"Insert", "Upsert", "Query"}
 
 // intercept sends a call again that the server refused for its rate: nothing was done then.
-func (q *quota) intercept(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func (q *quota) intercept(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	short := method[strings.LastIndexByte(method, '/')+1:]
 	if slices.Contains(ownPace, short) {
 		return invoke(ctx, method, req, reply, cc, opts...)

@@ -11,9 +11,9 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// rights refuses a user who lacks a right that the job needs later, before rows are copied. A server looks at rights before it looks at
-// what is asked: so each call is made in a way that changes nothing (a flush only seals what was written). The server's answer names
-// what is missing. A job that does not log in has nothing to look for: its server asks for no rights.
+// rights refuses a user who lacks a right that the job needs later, before rows are copied. A server looks at rights
+// before it looks at what is asked: so each call is made in a way that changes nothing (a flush only seals what was
+// written). The server's answer names what is missing. A job that does not log in has nothing to look for: its server asks for no rights.
 func (s *sink) rights(ctx context.Context, plan *transfer.TargetPlan, name string) error {
 	if !s.loggedIn {
 		return nil

@@ -79,7 +79,8 @@ func takesType(f *schemapb.FieldSchema, bad func(string, ...any)) {
 	}
 }
 
-// manyFields is a note where the number of fields is more than a server takes unless it is configured for it, which it does not tell.
+// manyFields is a note where there are more fields than a server takes unless it is configured for it, which it does not
+// tell.
 func manyFields(s transfer.Schema) string {
 	if n := len(s.GetFields()); n > defaultFields {
 		return fmt.Sprintf("%d fields: a server takes %d unless its proxy.maxFieldNum is raised", n, defaultFields)

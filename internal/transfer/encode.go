@@ -11,7 +11,8 @@ import (
 )
 
 // encoder appends a row's value in the form in which it is hashed and compared: integers and floats little-endian by their
-// bits (all NaN of scalars alike: Milvus gives a Double another NaN when it flushes), strings and packed vectors with their length before them, JSON in its canonical form, arrays element by element.
+// bits (of scalars all NaN alike: Milvus writes another NaN when it flushes), strings and packed vectors with their length
+// before them, JSON in its canonical form, arrays element by element.
 type encoder func(b []byte, row int) []byte
 
 // Unknown reports whether t is a type that the proto does not know: its columns are passed through whole, and neither
