@@ -267,7 +267,7 @@ type MilvusServer struct {
 	ConnectTimeout time.Duration `json:"connectTimeout" yaml:"connect_timeout" rule:"min=1s,max=1h,default=30s,retunable"`
 }
 
-// Limit bounds what a worker asks of a server; 0 is no bound. Of several jobs, the one that began last says it.
+// Limit bounds what a worker asks of a server; 0 is no bound. The smallest of several jobs counts.
 type Limit struct {
 	// How many ranges of rows are read from it, or written to it, at once.
 	Ranges int `json:"ranges,omitempty" yaml:"ranges" rule:"min=1,max=64"`
