@@ -117,6 +117,9 @@ func (a *Activities) withSink(ctx context.Context, ref *Ref, p *pulse, f func(tr
 		return err
 	}
 	defer sink.Close()
+	if w, ok := sink.(transfer.Waiter); ok {
+		w.OnWait(p.answered) // a server that asks to wait is not away
+	}
 	p.settled()
 	err = f(sink)
 	if ref.Job.Target.HDF5 != nil && fault.KindOf(err) == fault.NotFound {

@@ -48,7 +48,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 				return err
 			}
 			defer reader.Close()
-			w, err := sink.Open(ctx, &in.Target, in.Range.Partition, insert, pulse.answered)
+			w, err := sink.Open(ctx, &in.Target, in.Range.Partition, insert, pulse.waiting)
 			if err != nil {
 				return err
 			}

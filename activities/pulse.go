@@ -90,6 +90,9 @@ func (p *pulse) end(err error, details ...any) error {
 			return fault.Final(fault.New(fault.Unavailable, "gave up after %v: %w", away.Round(time.Second), err), details...)
 		}
 	}
+	if fault.KindOf(err) == fault.Throttled && p.giveUp > 0 { // the connector has waited as long as the job lets it
+		return fault.Final(err, details...)
+	}
 	return fault.ToTemporal(err, details...)
 }
 

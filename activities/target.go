@@ -145,7 +145,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 	defer stop()
 	out := &CheckResult{}
 	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
-		w, err := sink.Open(ctx, &in.Target, in.Range.Partition, false, pulse.answered)
+		w, err := sink.Open(ctx, &in.Target, in.Range.Partition, false, pulse.waiting)
 		if err != nil {
 			return err
 		}

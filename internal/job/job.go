@@ -269,7 +269,9 @@ type MilvusTarget struct {
 	Dimension int64 `json:"dimension,omitempty" yaml:"dimension" rule:"min=1,max=262144"`
 	// Description of a collection that is created.
 	Description string `json:"description,omitempty" yaml:"description"`
-	// Number of shards of a collection that is created. Without it, the server's default.
+	// Number of partitions that the values of a partition key are spread over, in a collection that is created. Without it, the source's.
+	NumPartitions int64 `json:"numPartitions,omitempty" yaml:"num_partitions" rule:"min=1,max=4096"`
+	// Number of shards of a collection that is created. Without it, the source's or the server's default.
 	Shards int32 `json:"shards,omitempty" yaml:"shards" rule:"min=1,max=64"`
 	// Index of the vector field. With a Milvus source, the source's indexes are made.
 	Index Index `json:"index" yaml:"index"`
@@ -312,7 +314,7 @@ type MilvusServer struct {
 	ConnectTimeout time.Duration `json:"connectTimeout" yaml:"connect_timeout" rule:"min=1s,max=1h,default=30s,retunable"`
 }
 
-// Limit bounds what a worker asks of a server; 0 is no bound. Of several jobs, the one that began last says it.
+// Limit bounds what a worker asks of a server; 0 is no bound. The smallest of several jobs counts.
 type Limit struct {
 	// How many ranges of rows are read from it, or written to it, at once.
 	Ranges int `json:"ranges,omitempty" yaml:"ranges" rule:"min=1,max=64"`

@@ -61,6 +61,9 @@ func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
 		if !keys.Has(t + "collection") {
 			keys.Errorf(t+"collection", `is missing; write "collection: my_collection"`)
 		}
+		if keys.Has(t + "num_partitions") {
+			keys.Errorf(t+"num_partitions", "is for collections with a partition key, and files have none; leave it out")
+		}
 		return
 	}
 	for _, wrong := range []struct{ key, instead string }{
@@ -68,12 +71,7 @@ func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
 		{"partition", "partitions keep their names, or have others by rename_partitions beside the collection's name in the source"},
 		{"dimension", "the source's fields are made as they are; leave it out"},
 		{"description", "the source's description is kept; leave it out"},
-		{"shards", "the source's number is kept; leave it out"},
-		{"index", "the source's indexes are made; leave it out"},
 	} {
-		if wrong.key == "index" && f.Source.Milvus1 != nil {
-			continue // its indexes are not in its files
-		}
 		if keys.Has(t + wrong.key) {
 			keys.Errorf(t+wrong.key, "is for sources that are files; here %s", wrong.instead)
 		}

@@ -40,6 +40,9 @@ type conn struct {
 	database string
 	version  string
 	throttle *throttle
+	limit    job.Limit // the job's own
+	loggedIn bool
+	quota    *quota
 	release  func() // of throttle
 }
 
@@ -59,18 +62,23 @@ func connectTo(ctx context.Context, key string, s job.MilvusServer) (*conn, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.ConnectTimeout)
 	defer cancel()
-	c := &conn{address: s.Address, database: cfg.DBName}
+	c := &conn{address: s.Address, database: cfg.DBName, limit: s.Limit, quota: &quota{},
+		loggedIn: cfg.Username != "" || cfg.APIKey != ""}
 	// the SDK forgets a connection over which it can't log in
 	var dialled *grpc.ClientConn
 	cfg.DialOptions = append(cfg.DialOptions, grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any,
 		cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		dialled = cc
 		return invoke(ctx, method, req, reply, cc, opts...)
-	}, inDatabase(c.database)))
+	}, inDatabase(c.database), c.quota.intercept))
+	ctx, wrong := watchAddress(ctx, key, s)
 	cl, err := client.NewClient(ctx, cfg)
 	if err != nil {
 		if dialled != nil {
 			err = errors.Join(err, dialled.Close())
+		}
+		if e := wrong(); e != nil {
+			return nil, fault.Wrap(fault.Config, e, "connect to Milvus at %s", s.Address)
 		}
 		if s.TLS != nil && s.TLS.Cert == "" && !strings.Contains(err.Error(), "x509") && !strings.Contains(err.Error(), "auth check") {
 			// some servers only hang up
@@ -90,6 +98,9 @@ func connectTo(ctx context.Context, key string, s job.MilvusServer) (*conn, erro
 		c.version, err = "of unknown version", nil
 	case err == nil:
 		err = supported(c.version)
+	}
+	if status.Code(err) == codes.Unimplemented {
+		err = fault.New(fault.Config, "%s, not Milvus; %s: %w", otherService(ctx, c.sdk.Conn), writeAddress, err)
 	}
 	if err != nil {
 		return nil, wrap(errors.Join(err, c.close()), "Milvus at %s", s.Address)

@@ -25,12 +25,12 @@ const (
 	codeNotPermitted        = 1401
 )
 
-// wrap gives an error of the SDK or of gRPC its kind, and says what was being done.
+// wrap gives an error of the SDK or of gRPC its kind, says what was being done, and what to do where the table of answers knows.
 func wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return fault.Wrap(kindOf(err), err, format, args...)
+	return fault.Wrap(kindOf(err), advise(err), format, args...)
 }
 
 // check turns the two ways in which a raw call fails into one error.
@@ -39,12 +39,16 @@ func check(st *commonpb.Status, err error) error {
 		return err
 	}
 	if st == nil {
-		return errors.New("the server answered without a status")
+		return errNoStatus
 	}
 	return merr.Error(st)
 }
 
+// kindOf is the kind of an error of the SDK or of gRPC; one that has a kind keeps it. What is Internal may pass or not: nobody knows.
 func kindOf(err error) fault.Kind {
+	if kind := fault.KindOf(err); kind != fault.Internal {
+		return kind
+	}
 	if st, ok := status.FromError(err); ok && st.Code() != codes.OK {
 		return kindOfStatus(st)
 	}
@@ -53,8 +57,7 @@ func kindOf(err error) fault.Kind {
 		return fault.Unavailable
 	case errors.Is(err, merr.ErrServiceNotReady), errors.Is(err, merr.ErrServiceUnavailable):
 		return fault.Unavailable
-	case errors.Is(err, merr.ErrServiceMemoryLimitExceeded), errors.Is(err, merr.ErrServiceRequestLimitExceeded),
-		errors.Is(err, merr.ErrServiceDiskLimitExceeded), errors.Is(err, merr.ErrServiceRateLimit), errors.Is(err, merr.ErrServiceForceDeny):
+	case paced(err), errors.Is(err, merr.ErrServiceMemoryLimitExceeded), errors.Is(err, merr.ErrServiceDiskLimitExceeded):
 		return fault.Throttled
 	}
 	switch merr.Code(err) {
@@ -65,20 +68,25 @@ func kindOf(err error) fault.Kind {
 	case codeParameterInvalid:
 		return fault.Config
 	}
-	if strings.Contains(err.Error(), "duplicated new collection name") {
-		return fault.Conflict
-	}
-	// 2.3 has no code of its own for some refusals
-	switch text := err.Error(); {
-	case strings.Contains(text, "collection not found"), strings.Contains(text, "can't find collection"):
-		return fault.NotFound
-	case strings.Contains(text, "is not a number or infinity"):
-		return fault.Unsupported
+	if kind, _, ok := refusalOf(err); ok {
+		return kind
 	}
 	return fault.Internal
 }
 
+// paced reports whether the server asks for fewer calls, or refuses them for now by an administrator's word.
+func paced(err error) bool {
+	if st, ok := status.FromError(err); ok && st.Code() != codes.OK {
+		return kindOfStatus(st) == fault.Throttled
+	}
+	return errors.Is(err, merr.ErrServiceRequestLimitExceeded) || errors.Is(err, merr.ErrServiceRateLimit) ||
+		errors.Is(err, merr.ErrServiceForceDeny)
+}
+
 func kindOfStatus(st *status.Status) fault.Kind {
+	if code := httpCode(st); code != 0 {
+		return kindOfHTTP(code)
+	}
 	switch st.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted:
 		return fault.Unavailable
@@ -100,8 +108,10 @@ func kindOfStatus(st *status.Status) fault.Kind {
 // isTooLarge reports whether a call was refused for the size of its message, before the server looked at it.
 func isTooLarge(err error) bool {
 	st, ok := status.FromError(err)
-	return ok && st.Code() == codes.ResourceExhausted && tooLarge(st)
+	return ok && st.Code() != codes.OK && tooLarge(st)
 }
 
-// tooLarge tells a message that is too large from a quota: gRPC has one code for both.
-func tooLarge(st *status.Status) bool { return strings.Contains(st.Message(), "larger than max") }
+// tooLarge tells a message that is too large from a quota: gRPC has one code for both. An ingress answers with HTTP's 413.
+func tooLarge(st *status.Status) bool {
+	return st.Code() == codes.ResourceExhausted && strings.Contains(st.Message(), "larger than max") || httpCode(st) == 413
+}

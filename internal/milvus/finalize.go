@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -64,6 +65,7 @@ func (s *sink) buildIndexes(ctx context.Context, name string, t *transfer.Target
 			return err
 		}
 	}
+	begin := time.Now()
 	return wait(ctx, func() (bool, error) {
 		descriptions, err := s.indexes(ctx, name)
 		if err != nil {
@@ -74,12 +76,28 @@ func (s *sink) buildIndexes(ctx context.Context, name string, t *transfer.Target
 				return false, fault.New(fault.Unsupported, "build index %s of %s: %s", d.GetIndexName(), name, d.GetIndexStateFailReason())
 			}
 			if d.GetState() != commonpb.IndexState_Finished || d.GetPendingIndexRows() > 0 {
-				report(fmt.Sprintf("indexed %d of %d rows", d.GetIndexedRows(), d.GetTotalRows()))
+				report(indexing(d, time.Since(begin)))
 				return false, nil
 			}
 		}
 		return true, nil
 	})
+}
+
+// indexing says how far the server is with an index. It counts the rows of segments, and while it merges segments those of the old and
+// of the new ones: so more rows may have an index than there are, and the merged ones still get theirs.
+func indexing(d *milvuspb.IndexDescription, took time.Duration) string {
+	done, total := d.GetIndexedRows(), d.GetTotalRows()
+	took = took.Round(time.Second)
+	switch {
+	case total <= 0:
+		return fmt.Sprintf("index on %s: waiting for the server to begin, for %v", d.GetFieldName(), took)
+	case done < total:
+		return fmt.Sprintf("index on %s: %d %% of %d rows, for %v", d.GetFieldName(), 100*done/total, total, took)
+	case d.GetPendingIndexRows() > 0:
+		return fmt.Sprintf("index on %s: the server merges segments and indexes them again, %d rows wait, for %v", d.GetFieldName(), d.GetPendingIndexRows(), took)
+	}
+	return fmt.Sprintf("index on %s: all %d rows are indexed, the server merges segments and indexes them again, for %v", d.GetFieldName(), total, took)
 }
 
 // indexed reports whether the index is there: of a field that may have several, by its name, or its parameters where the server gives
@@ -99,8 +117,8 @@ func (s *sink) createIndex(ctx context.Context, name string, ix transfer.FieldIn
 // refused is the error of an index whose parameters the server has not seen before: what it has against them comes without a
 // code of its own.
 func refused(err error, ix transfer.FieldIndex) error {
-	if err != nil && kindOf(err) == fault.Internal {
-		return fault.New(fault.Config, "target.milvus.index: the server refuses %v on field %q: %w", ix.Params, ix.Field, err)
+	if is(err, fault.Config) || permanent(err) {
+		return fault.New(fault.Config, "target.milvus.index: the server refuses %v on field %q: %w", ix.Params, ix.Field, advise(err))
 	}
 	return wrap(err, "create index %s on %s", ix.Params[indexType], ix.Field)
 }

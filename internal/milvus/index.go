@@ -40,6 +40,9 @@ func chooseIndex(field *schemapb.FieldSchema, wish job.Index, sourceMetric strin
 		ix.Metric = "L2"
 	}
 	ix.Metric = strings.ToUpper(ix.Metric)
+	if err := knownParams(cmp.Or(ix.Type, "HNSW"), ix.Params); err != nil && (ix.Type != "" || !binary) {
+		return ix, err
+	}
 	if slices.Contains(binaryMetrics, ix.Metric) != binary {
 		return ix, fault.New(fault.Config, "the metric %s of the index does not go with field %q of type %v; write %s",
 			ix.Metric, field.GetName(), field.GetDataType(), map[bool]string{true: "HAMMING or JACCARD", false: "L2, IP or COSINE"}[binary])
@@ -65,6 +68,42 @@ func chooseIndex(field *schemapb.FieldSchema, wish job.Index, sourceMetric strin
 		}
 	}
 	return ix, nil
+}
+
+// indexParams are the parameters of index types whose list does not depend on the server's version. A server takes others without a
+// word, and leaves them aside.
+var indexParams = map[string][]string{
+	"FLAT":         {},
+	"BIN_FLAT":     {},
+	"HNSW":         {"M", "efConstruction"},
+	"IVF_FLAT":     {"nlist"},
+	"IVF_SQ8":      {"nlist"},
+	"IVF_PQ":       {"nlist", "m", "nbits"},
+	"BIN_IVF_FLAT": {"nlist"},
+	"SCANN":        {"nlist", "with_raw_data"},
+}
+
+// knownParams refuses a parameter that the index type does not have, and names the right one where only its case is wrong. Those with
+// a dot, as mmap.enabled, are not the type's.
+func knownParams(kind string, params map[string]string) error {
+	known, ok := indexParams[kind]
+	if !ok {
+		return nil
+	}
+	for _, p := range slices.Sorted(maps.Keys(params)) {
+		if slices.Contains(known, p) || strings.Contains(p, ".") {
+			continue
+		}
+		instead := "it has none"
+		if len(known) > 0 {
+			instead = "it has " + strings.Join(known, ", ")
+		}
+		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, p) }); i >= 0 {
+			instead = "write " + known[i]
+		}
+		return fault.New(fault.Config, "target.milvus.index.params: an index of type %s has no parameter %q; %s", kind, p, instead)
+	}
+	return nil
 }
 
 // fieldIndex is the index as CreateIndex takes it.
@@ -101,9 +140,15 @@ func (s *sink) planIndexes(plan *transfer.TargetPlan, from *transfer.Description
 	set := plan.Settings
 	set.Indexes = slices.Clone(from.Settings.Indexes)
 	vectors := plan.Schema.Vectors()
-	if wish := s.job.Index; wish.Type != "" || wish.Metric != "" {
+	metric := from.Metric
+	if wish := s.job.Index; wish.Type != "" || wish.Metric != "" || len(wish.Params) > 0 {
 		if len(vectors) != 1 {
 			return fault.New(fault.Config, "target.milvus.index: the source has %d vector fields, with indexes of their own; leave index out", len(vectors))
+		}
+		for _, ix := range set.Indexes {
+			if ix.Field == vectors[0].GetName() { // another type of index is no reason for another metric
+				metric = cmp.Or(ix.Params[metricType], metric)
+			}
 		}
 		set.Indexes = slices.DeleteFunc(set.Indexes, func(ix transfer.FieldIndex) bool { return ix.Field == vectors[0].GetName() })
 	}
@@ -111,7 +156,7 @@ func (s *sink) planIndexes(plan *transfer.TargetPlan, from *transfer.Description
 		if slices.ContainsFunc(set.Indexes, func(ix transfer.FieldIndex) bool { return ix.Field == f.GetName() }) {
 			continue
 		}
-		chosen, err := chooseIndex(f, s.job.Index, from.Metric)
+		chosen, err := chooseIndex(f, s.job.Index, metric)
 		if err != nil {
 			return err
 		}

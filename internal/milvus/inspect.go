@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -118,17 +119,15 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 	if err := holds(s.version, plan.Schema); err != nil {
 		return err
 	}
-	if from.Settings == nil { // what a server has, another takes
-		if err := limits(plan.Schema); err != nil {
-			return err
-		}
-		if n := len(plan.Schema.Vectors()); n > transfer.UsualVectorFields {
-			plan.Notes = append(plan.Notes, fmt.Sprintf("%d vector fields: a server takes %d unless it is set up for more "+
-				"(proxy.maxVectorFieldNum)", n, transfer.UsualVectorFields))
-		}
+	if err := takes(plan.Schema, append(slices.Clone(plan.Partitions), settingsPartitions(from)...)); err != nil {
+		return err
 	}
+	plan.Notes = append(plan.Notes, manyFields(plan.Schema)...)
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
+	}
+	if s.job.NumPartitions != 0 && partitionKey(plan.Schema) == nil {
+		return fault.New(fault.Config, "target.milvus.num_partitions: collection %s has no partition key; leave it out", plan.Collection)
 	}
 	if action == transfer.ActionReplace && plan.OldID == 0 {
 		return fault.New(fault.Unsupported, "collection %s can't be replaced, since the server does not number its collections; drop it first", plan.Collection)
@@ -145,6 +144,14 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 		return err
 	}
 	return planInPlace(plan)
+}
+
+// settingsPartitions are the partitions that come with a collection.
+func settingsPartitions(from *transfer.Description) []string {
+	if from.Settings == nil {
+		return nil
+	}
+	return from.Settings.Partitions
 }
 
 // decide applies the job's mode to a collection that is there.

@@ -3,6 +3,7 @@ package milvus
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,11 +11,11 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// throttle is what this process may ask of one server: the limits of all jobs that are at work on it, of which the one that
-// came last counts.
+// throttle is what this process may ask of one server: the smallest of the limits of all jobs that are at work on it, each of
+// ranges, rows and bytes for itself.
 type throttle struct {
 	mu      sync.Mutex
-	users   []*job.Limit // of those that have a limit, in the order they came
+	users   []*job.Limit // of those that have a limit
 	opened  int
 	running map[string]int // ranges under way, by what is done: "read", "write"
 	next    time.Time      // when what was asked for last has been paid for
@@ -60,28 +61,41 @@ func throttleOf(address string, l job.Limit) (t *throttle, release func()) {
 
 // limit is the one in force. The caller holds t.mu.
 func (t *throttle) limit() job.Limit {
-	if len(t.users) == 0 {
-		return job.Limit{}
+	var least job.Limit
+	for _, u := range t.users {
+		least.Ranges = smaller(least.Ranges, u.Ranges)
+		least.RowsPerSecond = smaller(least.RowsPerSecond, u.RowsPerSecond)
+		least.BytesPerSecond = smaller(least.BytesPerSecond, u.BytesPerSecond)
 	}
-	return *t.users[len(t.users)-1]
+	return least
+}
+
+// smaller is the smaller of two limits, of which 0 is none.
+func smaller[N int | int64](a, b N) N {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // enter waits until one more range may be read (or written: what is done) and counts it until leave is called. What is read
-// together (see transfer.Together) is one range.
-func (t *throttle) enter(ctx context.Context, what string, report func(string)) (leave func(), err error) {
+// together (see transfer.Together) is one range. own is the limit of the job that asks.
+func (t *throttle) enter(ctx context.Context, own job.Limit, what string, report func(string)) (leave func(), err error) {
 	type place struct {
 		*throttle
 		what string
 	}
-	return transfer.Enter(ctx, place{t, what}, func() (func(), error) { return t.enterAlone(ctx, what, report) })
+	return transfer.Enter(ctx, place{t, what}, func() (func(), error) { return t.enterAlone(ctx, own, what, report) })
 }
 
-func (t *throttle) enterAlone(ctx context.Context, what string, report func(string)) (leave func(), err error) {
+func (t *throttle) enterAlone(ctx context.Context, own job.Limit, what string,
+	report func(string)) (leave func(), err error) {
 	err = waitFor(ctx, func() (time.Duration, string) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if n := t.limit().Ranges; n > 0 && t.running[what] >= n {
-			return 100 * time.Millisecond, fmt.Sprintf("waiting for one of %d ranges, as limit.ranges says", n)
+			why := whose("limit.ranges", int64(own.Ranges), int64(n))
+			return 100 * time.Millisecond, fmt.Sprintf("waiting for one of %d ranges, as %s says", n, why)
 		}
 		t.running[what]++
 		return 0, ""
@@ -96,16 +110,39 @@ func (t *throttle) enterAlone(ctx context.Context, what string, report func(stri
 	}), nil
 }
 
-// pause waits until what was charged before has been paid for.
-func (t *throttle) pause(ctx context.Context, report func(string)) error {
+// pause waits until what was charged before has been paid for. own is the limit of the job that waits.
+func (t *throttle) pause(ctx context.Context, own job.Limit, report func(string)) error {
 	return waitFor(ctx, func() (time.Duration, string) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if l := t.limit(); l.RowsPerSecond == 0 && l.BytesPerSecond == 0 {
+		l := t.limit()
+		if l.RowsPerSecond == 0 && l.BytesPerSecond == 0 {
 			t.next = time.Time{}
 		}
-		return time.Until(t.next), "slowed down to the job's limit"
+		return time.Until(t.next), "slowed down, as " + rates(own, l) + " says"
 	}, report)
+}
+
+// rates names the limits of rows and bytes that are in force for a job that has its own.
+func rates(own, l job.Limit) string {
+	var names []string
+	if l.RowsPerSecond > 0 {
+		by := whose("limit.rows_per_second", own.RowsPerSecond, l.RowsPerSecond)
+		names = append(names, fmt.Sprintf("%s (%d)", by, l.RowsPerSecond))
+	}
+	if l.BytesPerSecond > 0 {
+		by := whose("limit.bytes_per_second", own.BytesPerSecond, l.BytesPerSecond)
+		names = append(names, fmt.Sprintf("%s (%d)", by, l.BytesPerSecond))
+	}
+	return strings.Join(names, " or ")
+}
+
+// whose names a limit that is in force: the job's own, or another's.
+func whose(key string, own, inForce int64) string {
+	if own == inForce {
+		return "the job's " + key
+	}
+	return "another job's " + key + " for this server"
 }
 
 // charge accounts for rows, of so many bytes, that are asked of the server, or were.

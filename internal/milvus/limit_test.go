@@ -16,9 +16,11 @@ func TestOneServerHasOneThrottle(t *testing.T) {
 	if a != b || b != c {
 		t.Error("one server has several")
 	}
-	if got := a.limit(); got.Ranges != 0 || got.RowsPerSecond != 10 {
-		t.Errorf("%+v is not that of the job that came last", got)
+	d, releaseD := throttleOf("127.0.0.1:19530", job.Limit{RowsPerSecond: 50, Ranges: 4, BytesPerSecond: 1 << 20})
+	if got, want := d.limit(), (job.Limit{Ranges: 1, RowsPerSecond: 10, BytesPerSecond: 1 << 20}); got != want {
+		t.Errorf("%+v in force, want the smallest of each: %+v", got, want)
 	}
+	releaseD()
 	releaseB()
 	releaseB()
 	if got := a.limit(); got.Ranges != 1 {
@@ -29,7 +31,7 @@ func TestOneServerHasOneThrottle(t *testing.T) {
 		t.Errorf("%+v is left of jobs that ended", got)
 	}
 	releaseC()
-	if d, release := throttleOf("127.0.0.1:19530", job.Limit{}); d == a {
+	if e, release := throttleOf("127.0.0.1:19530", job.Limit{}); e == a {
 		t.Error("what nobody uses is kept")
 	} else {
 		release()
@@ -40,21 +42,21 @@ func TestRangesWaitForOneAnother(t *testing.T) {
 	limit, release := throttleOf("ranges", job.Limit{Ranges: 1})
 	defer release()
 	ctx, cancel := context.WithCancel(context.Background())
-	leave, err := limit.enter(ctx, "read", func(string) { t.Error("the first waits") })
+	leave, err := limit.enter(ctx, job.Limit{}, "read", func(string) { t.Error("the first waits") })
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := limit.enter(ctx, "write", func(string) { t.Error("writing waits for reading") })
+	other, err := limit.enter(ctx, job.Limit{}, "write", func(string) { t.Error("writing waits for reading") })
 	if err != nil {
 		t.Fatal(err)
 	}
 	other()
-	if _, err := limit.enter(ctx, "read", func(string) { cancel() }); err == nil {
+	if _, err := limit.enter(ctx, job.Limit{}, "read", func(string) { cancel() }); err == nil {
 		t.Error("a second range is read at once")
 	}
 	leave()
 	leave()
-	if leave, err = limit.enter(context.Background(), "read", func(string) { t.Error("waits for a range that was left") }); err != nil {
+	if leave, err = limit.enter(context.Background(), job.Limit{}, "read", func(string) { t.Error("waits for a range that was left") }); err != nil {
 		t.Fatal(err)
 	}
 	leave()
@@ -70,11 +72,11 @@ func TestWhatIsChargedIsWaitedFor(t *testing.T) {
 		t.Errorf("charged %v", got)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := limit.pause(ctx, func(string) { cancel() }); err == nil {
+	if err := limit.pause(ctx, job.Limit{}, func(string) { cancel() }); err == nil {
 		t.Error("nothing is waited for")
 	}
 	release()
-	if err := limit.pause(context.Background(), func(string) { t.Error("waits for a limit that is gone") }); err != nil {
+	if err := limit.pause(context.Background(), job.Limit{}, func(string) { t.Error("waits for a limit that is gone") }); err != nil {
 		t.Error(err)
 	}
 }
@@ -86,24 +88,44 @@ func TestWhatIsReadTogetherIsOneRange(t *testing.T) {
 	defer cancel()
 	both := transfer.Together(ctx)
 	silent := func(string) {}
-	left, err := limit.enter(both, "read", silent)
+	left, err := limit.enter(both, job.Limit{}, "read", silent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	right, err := limit.enter(both, "read", silent)
+	right, err := limit.enter(both, job.Limit{}, "read", silent)
 	if err != nil {
 		t.Fatalf("the second waits for the first: %v", err)
 	}
 	left()
 	left()
 	told, tell := context.WithCancel(ctx)
-	if _, err := limit.enter(told, "read", func(string) { tell() }); err == nil {
+	if _, err := limit.enter(told, job.Limit{}, "read", func(string) { tell() }); err == nil {
 		t.Error("another range is read while one of two readers is at work")
 	}
 	right()
-	if leave, err := limit.enter(ctx, "read", silent); err != nil {
+	if leave, err := limit.enter(ctx, job.Limit{}, "read", silent); err != nil {
 		t.Error(err)
 	} else {
 		leave()
+	}
+}
+
+// TestWaitNamesWhoseLimitItIs: a job without a limit waits for another's on the same server, and is told so.
+func TestWaitNamesWhoseLimitItIs(t *testing.T) {
+	limit, release := throttleOf("whose", job.Limit{RowsPerSecond: 10})
+	defer release()
+	limit.charge(100, func() int { return 0 })
+	for _, c := range []struct {
+		own  job.Limit
+		want string
+	}{
+		{job.Limit{}, "slowed down, as another job's limit.rows_per_second for this server (10) says"},
+		{job.Limit{RowsPerSecond: 10}, "slowed down, as the job's limit.rows_per_second (10) says"},
+	} {
+		ctx, cancel := context.WithCancel(context.Background())
+		said := ""
+		if err := limit.pause(ctx, c.own, func(s string) { said = s; cancel() }); err == nil || said != c.want {
+			t.Errorf("%+v: %q, %v; want %q", c.own, said, err, c.want)
+		}
 	}
 }

@@ -46,6 +46,9 @@ func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfe
 	if there == nil || there.ID != plan.CollectionID {
 		return nil, fault.New(fault.Conflict, "collection %s was dropped or made anew since the job looked at it; run it again", plan.Collection)
 	}
+	if err := s.rights(ctx, plan, plan.Collection); err != nil {
+		return nil, err
+	}
 	if plan.Partition != "" {
 		return t, s.preparePartition(ctx, plan, there)
 	}
@@ -84,6 +87,9 @@ func (s *sink) prepareStaging(ctx context.Context, plan *transfer.TargetPlan, t 
 	}
 	t.CollectionID = staged.ID
 	if err := takenWhole(plan.Server, plan.Schema, staged); err != nil {
+		return err
+	}
+	if err := s.rights(ctx, plan, plan.StagingName); err != nil {
 		return err
 	}
 	if err := s.tryIndexes(ctx, plan); err != nil {
@@ -126,9 +132,8 @@ func (s *sink) create(ctx context.Context, plan *transfer.TargetPlan) error {
 	req.Properties = keyValues(properties)
 	st, err := s.raw.CreateCollection(ctx, req)
 	err = check(st, err)
-	if err != nil && plan.Settings != nil && kindOf(err) == fault.Internal {
-		// a schema that some server took: what this one has against it comes without a code
-		return fault.New(fault.Unsupported, "the target's server (%s) does not take the source's collection: %w", plan.Server, err)
+	if permanent(err) {
+		return fault.New(fault.Unsupported, "the target's server (%s) does not take the collection: %w", plan.Server, err)
 	}
 	return wrap(err, "create collection %s", plan.StagingName)
 }

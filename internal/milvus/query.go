@@ -12,8 +12,6 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"milvusdm/internal/fault"
 )
@@ -66,8 +64,8 @@ func (s *source) ask(ctx context.Context, q query) (*milvuspb.QueryResults, int,
 		req.QueryParams = []*commonpb.KeyValuePair{{Key: "limit", Value: strconv.Itoa(q.limit)},
 			{Key: "iterator", Value: "True"}, {Key: "reduce_stop_for_best", Value: "True"}}
 	}
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		if err := s.throttle.pause(ctx, s.report); err != nil {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		if err := s.throttle.pause(ctx, s.limit, s.report); err != nil {
 			return nil, 0, err
 		}
 		resp, size, err := s.call(ctx, req)
@@ -75,13 +73,11 @@ func (s *source) ask(ctx context.Context, q query) (*milvuspb.QueryResults, int,
 			s.barrier.passed.Store(true)
 		}
 		if !is(err, fault.Throttled) {
+			s.quota.passed()
 			return resp, size, err
 		}
-		s.report("Milvus asks to wait: " + err.Error())
-		select {
-		case <-ctx.Done():
-			return nil, 0, context.Cause(ctx)
-		case <-time.After(pause):
+		if err := s.quota.wait(ctx, err, pause); err != nil {
+			return nil, 0, err
 		}
 	}
 }
@@ -103,7 +99,7 @@ func answerTooLarge(err error) bool {
 	if err == nil {
 		return false
 	}
-	if st, ok := status.FromError(err); ok && st.Code() == codes.ResourceExhausted && tooLarge(st) {
+	if isTooLarge(err) {
 		return true
 	}
 	text := err.Error()

@@ -63,7 +63,7 @@ func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
 
 func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
 	if r.leave == nil {
-		leave, err := r.source.throttle.enter(ctx, "read", r.source.report)
+		leave, err := r.source.throttle.enter(ctx, r.source.limit, "read", r.source.report)
 		if err != nil {
 			return nil, err
 		}

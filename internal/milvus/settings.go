@@ -34,7 +34,7 @@ var ownProperties = []string{ownerProperty, fillingPrefix, "replicate."}
 // planSettings fills in what a collection that is made gets besides its schema.
 func (s *sink) planSettings(ctx context.Context, plan *transfer.TargetPlan, from *transfer.Description) error {
 	is := from.Settings
-	set := &transfer.Settings{Shards: cmp.Or(s.job.Shards, is.Shards), Consistency: is.Consistency, KeyPartitions: is.KeyPartitions,
+	set := &transfer.Settings{Shards: cmp.Or(s.job.Shards, is.Shards), Consistency: is.Consistency, KeyPartitions: cmp.Or(s.job.NumPartitions, is.KeyPartitions),
 		Properties: maps.Clone(is.Properties), Loaded: is.Loaded, Replicas: is.Replicas}
 	plan.Settings = set
 	note := func(format string, args ...any) { plan.Notes = append(plan.Notes, fmt.Sprintf(format, args...)) }

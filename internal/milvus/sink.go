@@ -38,7 +38,10 @@ type sink struct {
 	absent error
 }
 
-var _ transfer.Sink = (*sink)(nil)
+var (
+	_ transfer.Sink   = (*sink)(nil)
+	_ transfer.Waiter = (*sink)(nil)
+)
 
 // OpenSink connects to the target's server. A database that is not there is made by Prepare, for a collection that comes with its
 // settings.
@@ -55,8 +58,12 @@ func OpenSink(ctx context.Context, target *job.MilvusTarget, options job.Copy, o
 		return nil, err
 	}
 	s.conn = *c
+	s.quota.giveUp = options.GiveUpAfter
 	return s, nil
 }
+
+// OnWait implements transfer.Waiter.
+func (s *sink) OnWait(report func(string)) { s.quota.onWait(report) }
 
 // makeDatabase makes the target's database, unless another sink just did, and goes over to it.
 func (s *sink) makeDatabase(ctx context.Context) error {
@@ -68,6 +75,7 @@ func (s *sink) makeDatabase(ctx context.Context) error {
 	}
 	old := s.conn
 	s.conn, s.absent = *c, nil
+	s.quota.giveUp, s.quota.report = old.quota.giveUp, old.quota.report
 	return wrap(old.close(), "leave the default database")
 }
 

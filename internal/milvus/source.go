@@ -81,7 +81,10 @@ func (s *source) look(ctx context.Context, choice job.Collection) error {
 }
 
 // OnWait implements transfer.Waiter.
-func (s *source) OnWait(report func(string)) { s.report = report }
+func (s *source) OnWait(report func(string)) {
+	s.report = report
+	s.quota.onWait(report)
+}
 
 func (s *source) Close() error { return s.close() }
 
@@ -101,6 +104,9 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 		return nil, err
 	}
 	if err := s.tryFilter(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.renamedOntoKeys(ctx, d); err != nil {
 		return nil, err
 	}
 	rowBytes := s.view.rowBytes()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc"
@@ -28,7 +27,7 @@ func (s *sink) Open(ctx context.Context, t *transfer.Target, partition string, i
 	if insert && !t.Fresh && !t.Plan.NewIDs {
 		return nil, fault.New(fault.Internal, "rows of %s can't be inserted unseen: it holds others", t.Name)
 	}
-	leave, err := s.throttle.enter(ctx, "write", report)
+	leave, err := s.throttle.enter(ctx, s.limit, "write", report)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +46,8 @@ func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 	if err != nil {
 		return err
 	}
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		if w.throttle.pause(ctx, w.report) != nil || ctx.Err() != nil {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		if w.throttle.pause(ctx, w.limit, w.report) != nil || ctx.Err() != nil {
 			return transfer.ErrNotSent
 		}
 		w.throttle.charge(b.Rows, fields.size)
@@ -57,12 +56,11 @@ func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 			return w.writeHalves(ctx, b)
 		}
 		if fault.KindOf(err) != fault.Throttled {
+			w.quota.passed()
 			return err
 		}
-		w.report("Milvus asks to wait: " + err.Error())
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
+		if e := w.quota.wait(ctx, err, pause); e != nil && ctx.Err() == nil {
+			return e
 		}
 	}
 }

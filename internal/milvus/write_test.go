@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,8 +28,9 @@ import (
 // smallServer takes messages of at most some bytes.
 type smallServer struct {
 	milvuspb.MilvusServiceClient
-	limit int
-	got   []*milvuspb.InsertRequest
+	limit   int
+	ingress bool // it is a web server in front that does not take more
+	got     []*milvuspb.InsertRequest
 }
 
 func (s *smallServer) Insert(_ context.Context, in *milvuspb.InsertRequest, opts ...grpc.CallOption) (*milvuspb.MutationResult, error) {
@@ -38,6 +40,10 @@ func (s *smallServer) Insert(_ context.Context, in *milvuspb.InsertRequest, opts
 		return nil, err
 	}
 	if wire.Len() > s.limit {
+		if s.ingress {
+			return nil, status.Error(codes.Unknown, "unexpected HTTP status code received from server: 413 (Request Entity Too Large); "+
+				`transport: received unexpected content-type "text/html"`)
+		}
 		return nil, status.Errorf(codes.ResourceExhausted, "grpc: received message larger than max (%d vs. %d)", wire.Len(), s.limit)
 	}
 	var req milvuspb.InsertRequest
@@ -49,17 +55,22 @@ func (s *smallServer) Insert(_ context.Context, in *milvuspb.InsertRequest, opts
 }
 
 func writerTo(s milvuspb.MilvusServiceClient, schema ...*schemapb.FieldSchema) *writer {
-	return &writer{sink: &sink{conn: conn{raw: s, throttle: &throttle{running: map[string]int{}}}, copy: job.Copy{WriteTimeout: time.Minute}}, insert: true, report: func(string) {},
+	return &writer{sink: &sink{conn: conn{raw: s, quota: &quota{}, throttle: &throttle{running: map[string]int{}}}, copy: job.Copy{WriteTimeout: time.Minute}}, insert: true, report: func(string) {},
 		target: &transfer.Target{Name: "c", Plan: transfer.TargetPlan{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: schema}}}}}
 }
 
 func TestBatchIsHalvedUntilItFits(t *testing.T) {
+	for _, ingress := range []bool{false, true} {
+		t.Run(map[bool]string{false: "Milvus", true: "an ingress"}[ingress], func(t *testing.T) { testHalves(t, &smallServer{limit: 3000, ingress: ingress}) })
+	}
+}
+
+func testHalves(t *testing.T, s *smallServer) {
 	const rows = 1000
 	ids, texts := make([]int64, rows), make([]string, rows)
 	for i := range ids {
 		ids[i], texts[i] = int64(i), fmt.Sprint("row ", i)
 	}
-	s := &smallServer{limit: 3000}
 	b := &transfer.Batch{Rows: rows, Fields: []*schemapb.FieldData{transfer.Int64Column("id", ids), transfer.VarCharColumn("text", texts), transfer.FloatVectorColumn("v", 2, make([]float32, 2*rows))}}
 	if err := writerTo(s).Write(context.Background(), b); err != nil {
 		t.Fatal(err)
@@ -77,7 +88,8 @@ func TestBatchIsHalvedUntilItFits(t *testing.T) {
 		t.Errorf("%d rows in %d messages", len(got), len(s.got))
 	}
 	s.limit = 50
-	if err := writerTo(s).Write(context.Background(), b); fault.KindOf(err) != fault.Config {
+	err := writerTo(s).Write(context.Background(), b)
+	if fault.KindOf(err) != fault.Config || s.ingress && !strings.Contains(err.Error(), "batch_bytes") {
 		t.Errorf("a row that does not fit: %v", err)
 	}
 }

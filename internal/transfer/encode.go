@@ -11,7 +11,8 @@ import (
 )
 
 // encoder appends a row's value in the form in which it is hashed and compared: integers and floats little-endian by their
-// bits, strings and packed vectors with their length before them, JSON in its canonical form, arrays element by element.
+// bits (of scalars all NaN alike: Milvus writes another NaN when it flushes), strings and packed vectors with their length
+// before them, JSON in its canonical form, arrays element by element.
 type encoder func(b []byte, row int) []byte
 
 // Unknown reports whether t is a type that the proto does not know: its columns are passed through whole, and neither
@@ -52,10 +53,10 @@ func newEncoder(f *schemapb.FieldData, rows int) (encoder, int, error) {
 		return func(b []byte, i int) []byte { return le.AppendUint64(b, uint64(v[i])) }, len(v), nil
 	case *schemapb.ScalarField_FloatData:
 		v := d.FloatData.GetData()
-		return func(b []byte, i int) []byte { return le.AppendUint32(b, math.Float32bits(v[i])) }, len(v), nil
+		return func(b []byte, i int) []byte { return appendFloat(b, v[i]) }, len(v), nil
 	case *schemapb.ScalarField_DoubleData:
 		v := d.DoubleData.GetData()
-		return func(b []byte, i int) []byte { return le.AppendUint64(b, math.Float64bits(v[i])) }, len(v), nil
+		return func(b []byte, i int) []byte { return appendDouble(b, v[i]) }, len(v), nil
 	case *schemapb.ScalarField_StringData:
 		v := d.StringData.GetData()
 		if f.GetType() == schemapb.DataType_Timestamptz {
@@ -84,6 +85,20 @@ func newEncoder(f *schemapb.FieldData, rows int) (encoder, int, error) {
 		return func(b []byte, i int) []byte { return appendInstant(b, v[i]) }, len(v), nil
 	}
 	return nil, 0, fmt.Errorf("no content sum for a column of type %v in this form", f.GetType())
+}
+
+func appendFloat(b []byte, x float32) []byte {
+	if x != x {
+		x = float32(math.NaN())
+	}
+	return le.AppendUint32(b, math.Float32bits(x))
+}
+
+func appendDouble(b []byte, x float64) []byte {
+	if x != x {
+		x = math.NaN()
+	}
+	return le.AppendUint64(b, math.Float64bits(x))
 }
 
 func bytesEncoder(v [][]byte) (encoder, int, error) {
@@ -203,11 +218,13 @@ func appendArray(b []byte, a *schemapb.ScalarField) []byte {
 		}
 	case *schemapb.ScalarField_FloatData:
 		begin(schemapb.DataType_Float, len(d.FloatData.GetData()))
-		b = append(b, FloatBytes(d.FloatData.GetData())...)
+		for _, x := range d.FloatData.GetData() {
+			b = appendFloat(b, x)
+		}
 	case *schemapb.ScalarField_DoubleData:
 		begin(schemapb.DataType_Double, len(d.DoubleData.GetData()))
 		for _, x := range d.DoubleData.GetData() {
-			b = le.AppendUint64(b, math.Float64bits(x))
+			b = appendDouble(b, x)
 		}
 	case *schemapb.ScalarField_StringData:
 		begin(schemapb.DataType_VarChar, len(d.StringData.GetData()))

@@ -40,9 +40,9 @@ type Identifier interface {
 	Identity() string
 }
 
-// Waiter is a Source whose server may have it wait in the middle of a call.
+// Waiter is a Source or a Sink whose server may have it wait in the middle of a call.
 type Waiter interface {
-	// OnWait has report called, from any goroutine, with what is being waited for. It is called before the source is used.
+	// OnWait has report called, from any goroutine, with what is being waited for. It is called before the other is used.
 	OnWait(report func(string))
 }
 

@@ -138,6 +138,9 @@ func TestSumIsTheSameForTheSameValues(t *testing.T) {
 		"time zones":                          {timesAs("2025-01-02T03:04:05Z", "2025-01-02T03:04:05.5+08:00"), timesAs("2025-01-02T04:04:05+01:00", "2025-01-01T19:04:05.500Z")},
 		"time as text and as a number": {timesAs("1970-01-01T00:00:01Z", "1970-01-01T00:00:00.000002Z"), scalar("t", schemapb.DataType_Timestamptz,
 			&schemapb.ScalarField{Data: &schemapb.ScalarField_TimestamptzData{TimestamptzData: &schemapb.TimestamptzArray{Data: []int64{1_000_000, 2}}}})},
+		"NaN of other bits": {DoubleColumn("d", []float64{math.NaN(), 1}), DoubleColumn("d", []float64{math.Float64frombits(0xfff8000000000000), 1})},
+		"a float's NaN of other bits": {FloatColumn("f", []float32{math.Float32frombits(0x7fc00001), 0}),
+			FloatColumn("f", []float32{math.Float32frombits(0xffc00002), 0})},
 		"a sparse vector's dim": {sparse(nil, nil), func() *schemapb.FieldData { f := sparse(nil, nil); f.GetVectors().Dim = 7; return f }()},
 	} {
 		if x, y := sumOf(t, pair[0]), sumOf(t, pair[1]); x != y {
@@ -161,9 +164,10 @@ func TestSumDiffersForOtherValues(t *testing.T) {
 		"whose a struct's vector": {structs([]string{"a", "b"}, []float32{1, 2}, nil), structs([]string{"a", "b"}, nil, []float32{1, 2})},
 		"time":                    {timesAs("2025-01-02T03:04:05Z", "x"), timesAs("2025-01-02T03:04:06Z", "x")},
 		"1 and 1.0":               {JSONColumn("j", [][]byte{[]byte("1"), nil}), JSONColumn("j", [][]byte{[]byte("1.0"), nil})},
-		"NaN of other bits": {FloatColumn("f", []float32{math.Float32frombits(0x7fc00001), 0}),
-			FloatColumn("f", []float32{math.Float32frombits(0x7fc00002), 0})},
-		"0 and -0": {DoubleColumn("d", []float64{0, 1}), DoubleColumn("d", []float64{math.Copysign(0, -1), 1})},
+		"NaN of other bits in a vector": {FloatVectorColumn("f", 1, []float32{math.Float32frombits(0x7fc00001), 0}),
+			FloatVectorColumn("f", 1, []float32{math.Float32frombits(0x7fc00002), 0})},
+		"NaN and a number": {DoubleColumn("d", []float64{math.NaN(), 1}), DoubleColumn("d", []float64{0, 1})},
+		"0 and -0":         {DoubleColumn("d", []float64{0, 1}), DoubleColumn("d", []float64{math.Copysign(0, -1), 1})},
 	} {
 		if x, y := sumOf(t, pair[0]), sumOf(t, pair[1]); x == y {
 			t.Errorf("%s: not seen", name)

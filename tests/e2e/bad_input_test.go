@@ -116,8 +116,8 @@ func TestNoSuchServer(t *testing.T) {
 		says    []string
 	}{
 		"down":         {down, fault.Unavailable, []string{"connection refused"}},
-		"a web server": {web.Listener.Addr().String(), fault.Unavailable, nil},
-		"another gRPC": {stack.Temporal(t).Address, fault.Unsupported, []string{"unknown service milvus"}},
+		"a web server": {web.Listener.Addr().String(), fault.Config, []string{"a web server", "listens there"}},
+		"another gRPC": {stack.Temporal(t).Address, fault.Config, []string{"Temporal listens there", "unknown service milvus"}},
 		"too old":      {oldMilvus(t), fault.Unsupported, []string{"2.2.1", "too old", "2.3 or later"}},
 	} {
 		t.Run(name, func(t *testing.T) {

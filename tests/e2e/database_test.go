@@ -11,7 +11,6 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
-	"google.golang.org/protobuf/proto"
 
 	"milvusdm/tests/content"
 	"milvusdm/tests/faultproxy"
@@ -64,8 +63,8 @@ type databases struct {
 func recordDatabases(p *faultproxy.Proxy) *databases {
 	d := &databases{named: map[string][]string{}}
 	p.On(faultproxy.Rule{Do: func(c *faultproxy.Call) error {
-		m, ok := c.Request.(proto.Message)
-		if !ok {
+		m := c.Request
+		if m == nil {
 			return nil
 		}
 		field := m.ProtoReflect().Descriptor().Fields().ByName("db_name")

@@ -44,7 +44,7 @@ func TestSecureServer(t *testing.T) {
 		"token":                 {target: []string{tlsKey, "token_file: " + token}},
 		"wrong password":        {[]string{tlsKey, "user: root", "password_file: " + wrong}, fault.Denied, "auth"},
 		"no password":           {[]string{tlsKey}, fault.Denied, "auth"},
-		"no TLS":                {[]string{"user: root", "password_file: " + password}, fault.Unavailable, ""},
+		"no TLS":                {[]string{"user: root", "password_file: " + password}, fault.Config, "write target.milvus.tls"},
 		"another authority":     {[]string{"tls: {ca: " + certs.path("other.pem") + ", server_name: milvus.test}", "user: root", "password_file: " + password}, fault.Denied, "x509"},
 		"another name":          {[]string{"tls: {ca: " + certs.path("ca.pem") + "}", "user: root", "password_file: " + password}, fault.Denied, "x509"},
 		"no client certificate": {[]string{"tls: {ca: " + certs.path("ca.pem") + ", server_name: milvus.test}", "user: root", "password_file: " + password}, hungUp, "target.milvus.tls.cert"},

@@ -1,0 +1,95 @@
+package milvus
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
+	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
+	"milvusdm/internal/transfer"
+)
+
+// TestPlanRefusesWhatNoMilvusTakes names everything at once.
+func TestPlanRefusesWhatNoMilvusTakes(t *testing.T) {
+	schema := func(name string, fields ...*schemapb.FieldSchema) transfer.Schema {
+		return transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Name: name, Fields: fields}}
+	}
+	good := schema("c", transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 32768),
+		transfer.VectorField("b", schemapb.DataType_BinaryVector, 8*32768), transfer.VarCharField("t", 65535))
+	if err := takes(good, []string{"_default", "p1", ""}); err != nil {
+		t.Error(err)
+	}
+	bad := schema("my collection", transfer.KeyField("item-id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 40000),
+		transfer.VectorField("0b", schemapb.DataType_BinaryVector, 12), transfer.VarCharField("t", 70000), transfer.KeyField(strings.Repeat("x", 256)))
+	err := takes(bad, []string{"p-1"})
+	if fault.KindOf(err) != fault.Unsupported {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`collection "my collection"`, `field "item-id"`, `"v" has dimension 40000, and Milvus takes 1 to 32768`, `field "0b" is no name`,
+		`"0b" has dimension 12, and binary`, `max_length 70000, and Milvus takes 1 to 65535`, `partition "p-1"`, strings.Repeat("x", 256)} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q lacks %q", err, want)
+		}
+	}
+}
+
+func TestUnknownIndexParametersAreRefused(t *testing.T) {
+	float := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
+	for _, c := range []struct {
+		kind, param, says string
+	}{
+		{"", "m", "write M"}, {"HNSW", "m", "write M"}, {"HNSW", "efconstruction", "write efConstruction"}, {"IVF_FLAT", "Nlist", "write nlist"},
+		{"IVF_PQ", "M", "write m"}, {"HNSW", "nlist", "it has M, efConstruction"}, {"FLAT", "nlist", "it has none"},
+		{"HNSW", "M", ""}, {"HNSW", "mmap.enabled", ""}, {"AUTOINDEX", "anything", ""}, {"IVF_PQ", "m", ""},
+	} {
+		_, err := chooseIndex(float, job.Index{Type: c.kind, Params: map[string]string{c.param: "8"}}, "")
+		switch {
+		case c.says == "" && err != nil, c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || fault.KindOf(err) != fault.Config):
+			t.Errorf("%s %s: %v", c.kind, c.param, err)
+		}
+	}
+}
+
+// TestIndexProgressNeverPassesTheEnd: while it merges segments a server counts the rows of old and new ones.
+func TestIndexProgressNeverPassesTheEnd(t *testing.T) {
+	for _, c := range []struct {
+		done, total, pending int64
+		want                 string
+	}{
+		{0, 0, 0, "index on v: waiting for the server to begin, for 1m30s"},
+		{100_000, 400_000, 300_000, "index on v: 25 % of 400000 rows, for 1m30s"},
+		{456_000, 400_000, 56_000, "index on v: the server merges segments and indexes them again, 56000 rows wait, for 1m30s"},
+		{456_000, 400_000, 0, "index on v: all 400000 rows are indexed, the server merges segments and indexes them again, for 1m30s"},
+	} {
+		d := &milvuspb.IndexDescription{FieldName: "v", IndexedRows: c.done, TotalRows: c.total, PendingIndexRows: c.pending, State: commonpb.IndexState_InProgress}
+		if got := indexing(d, 90*time.Second); got != c.want {
+			t.Errorf("%d of %d: %s", c.done, c.total, got)
+		}
+	}
+}
+
+// TestOtherIndexKeepsTheMetric: the job's index takes the place of the source's, with its metric unless the job says another.
+func TestOtherIndexKeepsTheMetric(t *testing.T) {
+	vector := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
+	from := &transfer.Description{Settings: &transfer.Settings{Indexes: []transfer.FieldIndex{{Field: "v", Name: "old", Params: map[string]string{indexType: "DISKANN", metricType: "COSINE"}}}}}
+	for _, c := range []struct {
+		wish         job.Index
+		kind, metric string
+	}{
+		{job.Index{Type: "IVF_FLAT"}, "IVF_FLAT", "COSINE"},
+		{job.Index{Params: map[string]string{"M": "8"}}, "HNSW", "COSINE"},
+		{job.Index{Metric: "IP"}, "HNSW", "IP"},
+		{job.Index{}, "DISKANN", "COSINE"},
+	} {
+		s := &sink{job: job.MilvusTarget{Index: c.wish}}
+		plan := &transfer.TargetPlan{Settings: &transfer.Settings{}, Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{vector}}}}
+		if err := s.planIndexes(plan, from); err != nil || len(plan.Settings.Indexes) != 1 || plan.Index.Type != c.kind || plan.Index.Metric != c.metric {
+			t.Errorf("%+v: %+v, %v", c.wish, plan.Settings.Indexes, err)
+		}
+	}
+}
