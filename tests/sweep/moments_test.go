@@ -12,6 +12,8 @@ import (
 // victim is what is struck at a moment, and how it comes back.
 type victim struct {
 	name string
+	// milvus is how often Milvus is killed.
+	milvus int
 	// strike runs while the moment's call stands still; restore when it has been let go.
 	strike, restore func(m *migration)
 }
@@ -20,33 +22,33 @@ func nothing(*migration) {}
 
 var (
 	// The moment itself is the fault.
-	noVictim = victim{"nobody", nothing, nothing}
+	noVictim = victim{name: "nobody", strike: nothing, restore: nothing}
 
-	killWorker = victim{"worker",
+	killWorker = victim{"worker", 0,
 		func(m *migration) { m.worker.Kill9(m.t) },
 		func(m *migration) { m.worker.Start(m.t) }}
-	killTemporal = victim{"Temporal",
+	killTemporal = victim{"Temporal", 0,
 		func(m *migration) { m.temporal.Kill9(m.t) },
 		func(m *migration) { m.temporal.Start(m.t) }}
-	killMilvus = victim{"Milvus",
+	killMilvus = victim{"Milvus", 1,
 		(*migration).killMilvus9,
 		func(m *migration) { m.milvus.Start(m.t) }}
 	killMilvusTwice  = killMilvusTimes(2)
 	killMilvusThrice = killMilvusTimes(3)
 	// Longer than the heartbeat timeout: the worker gives its activities up.
-	keepTemporalDown = victim{"Temporal for 5 s",
+	keepTemporalDown = victim{"Temporal for 5 s", 0,
 		killTemporal.strike,
 		func(m *migration) { time.Sleep(5 * time.Second); m.temporal.Start(m.t) }}
 
 	// The worker stands still until Temporal has given it up, and goes on as if nothing had been.
-	stopWorker = victim{"stopped worker",
+	stopWorker = victim{"stopped worker", 0,
 		func(m *migration) {
 			m.worker.Pause(m.t)
 			m.untilTrue("Temporal gives the stopped worker up", m.ledger.lostOne)
 		},
 		func(m *migration) { m.worker.Continue(m.t) }}
 	// The same, and meanwhile another worker does its work.
-	replaceWorker = victim{"stopped and replaced worker",
+	replaceWorker = victim{"stopped and replaced worker", 0,
 		func(m *migration) {
 			stopWorker.strike(m)
 			m.startWorker()
@@ -109,12 +111,16 @@ func count(when faultproxy.Moment) faultproxy.Rule {
 	return faultproxy.Rule{Match: faultproxy.IsCount, Nth: 1, When: when}
 }
 
-// Each moment once with each of its victims. The directions take turns, or -from says which one.
+// Each moment once with each of its victims; Milvus is killed once, twice or three times by turns, or each with -restarts. The directions
+// take turns, or -from says which one.
 func TestMoments(t *testing.T) {
 	rig := newRig(t)
 	turn := 0
-	for _, mo := range moments {
+	for i, mo := range moments {
 		for _, v := range mo.victims {
+			if v.milvus > 0 && v.milvus != 1+i%3 && !*restarts {
+				continue
+			}
 			src := rig.sources[turn%len(rig.sources)]
 			turn++
 			for _, s := range rig.sources {

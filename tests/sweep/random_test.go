@@ -14,9 +14,10 @@ import (
 )
 
 var (
-	cases = flag.Int("sweep", 0, "how many random cases TestSweep runs")
-	from  = flag.String("from", "", "the source of all of TestMoments' cases: hdf5, faiss, milvus or, of an export, export; without it they take turns")
-	seed  = flag.Uint64("seed", 0, "what TestSweep draws its cases from; 0 draws that too")
+	cases    = flag.Int("sweep", 0, "how many random cases TestSweep runs")
+	from     = flag.String("from", "", "the source of all of TestMoments' cases: hdf5, faiss, milvus or, of an export, export; without it they take turns")
+	restarts = flag.Bool("restarts", false, "TestMoments kills Milvus once, twice and three times at each moment, and not one of these by turns")
+	seed     = flag.Uint64("seed", 0, "what TestSweep draws its cases from; 0 draws that too")
 )
 
 // randomCase is a moment, its call and its victim drawn at random.

@@ -47,7 +47,7 @@ func (m *migration) killMilvus9() {
 
 // killMilvusTimes is a victim that is killed and started so many times.
 func killMilvusTimes(times int) victim {
-	return victim{fmt.Sprintf("Milvus, %d times", times), killMilvus.strike, func(m *migration) {
+	return victim{fmt.Sprintf("Milvus, %d times", times), times, killMilvus.strike, func(m *migration) {
 		killMilvus.restore(m)
 		for range times - 1 {
 			time.Sleep(2 * time.Second) // the job goes on

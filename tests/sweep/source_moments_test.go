@@ -29,7 +29,7 @@ func keyPage(nth int, when faultproxy.Moment) faultproxy.Rule {
 // The source's server is struck while it is read. These cases have it to themselves, so they run one after another.
 func TestSourceMoments(t *testing.T) {
 	rig := newRig(t)
-	killSource := victim{"source",
+	killSource := victim{"source", 0,
 		func(m *migration) { m.source.server.Kill9(m.t) },
 		func(m *migration) { m.source.server.Start(m.t) }}
 	for _, mo := range []moment{
