@@ -181,7 +181,8 @@ func planRows(s *sheet, p *activities.Plan) {
 		s.row("ranges", fmt.Sprintf("%s of about %s rows", count(int64(p.Ranges)), count(p.RangeRows)))
 		s.row("memory", memory(p))
 	}
-	s.rows("note", p.Notes)
+	told := append(slices.Clone(p.Source.Notes), t.Notes...) // above
+	s.rows("note", slices.DeleteFunc(slices.Clone(p.Notes), func(n string) bool { return slices.Contains(told, n) }))
 }
 
 // settings writes what a collection is besides its schema; nil is nothing.
