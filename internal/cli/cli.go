@@ -19,11 +19,13 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job/strict"
+	"milvusdm/internal/version"
 	"milvusdm/workflows"
 )
 
 // Surroundings are what the program knows of the process it runs in.
 type Surroundings struct {
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Env            envconfig.EnvLookup
 	// Width is how many columns the terminal has that Stderr is; 0 says that it is none. It may change at any time.
@@ -43,7 +45,7 @@ func Process() Surroundings {
 		}
 		return columns
 	}
-	return Surroundings{Stdout: os.Stdout, Stderr: os.Stderr, Env: envconfig.EnvLookupOS, Width: width}
+	return Surroundings{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: envconfig.EnvLookupOS, Width: width}
 }
 
 // app is one run of the program.
@@ -158,6 +160,7 @@ func (a *app) root() *cobra.Command {
 		Short:         "Moves vector collections, durably",
 		Long:          about,
 		Example:       "  milvusdm plan job.yaml\n  milvusdm run job.yaml\n  milvusdm --yaml F2M.yaml     as MilvusDM 2.0 was called",
+		Version:       version.Version,
 		Args:          cobra.ArbitraryArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

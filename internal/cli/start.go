@@ -17,9 +17,14 @@ import (
 	"milvusdm/workflows"
 )
 
-// load reads a job and prints what is worth knowing about it.
-func (a *app) load(path string) (*job.Job, error) {
-	j, warnings, err := job.Load(path, job.Options{Env: a.Env.LookupEnv})
+// load reads a job, from standard input where path is "-", and prints what is worth knowing about it.
+func (a *app) load(path string) (j *job.Job, err error) {
+	var warnings []job.Warning
+	if options := (job.Options{Env: a.Env.LookupEnv}); path == "-" {
+		j, warnings, err = job.LoadFrom(a.Stdin, options)
+	} else {
+		j, warnings, err = job.Load(path, options)
+	}
 	for _, w := range warnings {
 		a.say("warning: %s", w)
 	}

@@ -37,13 +37,43 @@ const maxFile = 1 << 20
 // what to write". Its kind is Config, and NotFound without such a file.
 func Load(path string, opts Options) (*Job, []Warning, error) {
 	data, err := readBounded(path, maxFile)
-	switch {
+	switch kind := dataFormat(data); {
+	case kind != "":
+		return nil, nil, fault.New(fault.Config, "%s is no job but a file of data (%s); write a job whose source names it, as examples/ has them, and run that",
+			path, kind)
 	case errors.Is(err, os.ErrNotExist):
 		return nil, nil, fault.Wrap(fault.NotFound, err, "read the job")
 	case err != nil:
 		return nil, nil, fault.Wrap(fault.Config, err, "read the job")
 	}
 	return Parse(path, data, opts)
+}
+
+// dataFormat says what a file is that begins so and is no text, "" for text.
+func dataFormat(data []byte) string {
+	begin := data[:min(len(data), 512)]
+	utf16 := bytes.HasPrefix(begin, []byte("\xff\xfe")) || bytes.HasPrefix(begin, []byte("\xfe\xff"))
+	switch {
+	case utf16 || bytes.IndexByte(begin, 0) < 0:
+		return ""
+	case bytes.HasPrefix(begin, []byte("\x89HDF")):
+		return "HDF5"
+	case bytes.HasPrefix(begin, []byte("I")):
+		return "Faiss, it seems"
+	}
+	return "binary"
+}
+
+// LoadFrom is Load of a job that is read from r, as standard input. It has no file to be named after, so it must say its name.
+func LoadFrom(r io.Reader, opts Options) (*Job, []Warning, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Config, err, "read the job from standard input")
+	}
+	if len(data) > maxFile {
+		return nil, nil, fault.New(fault.Config, "read the job from standard input: it is larger than 1 MiB")
+	}
+	return Parse("-", data, opts)
 }
 
 // Parse is Load of data that was read from path.
