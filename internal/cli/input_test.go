@@ -37,7 +37,7 @@ func TestDataFileIsNoJob(t *testing.T) {
 }
 
 func TestJobFromStandardInput(t *testing.T) {
-	const job = "version: 1\nname: piped\nsource: {hdf5: {paths: [a.h5]}}\ntarget: {milvus: {address: "h:19530", collection: c}}\n"
+	const job = "version: 1\nname: piped\nsource: {hdf5: {paths: [a.h5]}}\ntarget: {milvus: {address: 'h:19530', collection: c}}\n"
 	if code, text := say(t, job, "plan", "-"); code != fault.ExitCode(fault.Unavailable) { // it was read
 		t.Errorf("exit code %d, says: %s", code, text)
 	}
