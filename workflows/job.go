@@ -209,7 +209,7 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 	if err := future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
 		if errors.As(err, &taken) {
-			return nil, failure(fault.New(fault.Conflict, "another job is writing into %s (workflow %s); wait until it ends, or cancel it", p.plan.Target.Place, lock), p.resume)
+			return nil, failure(r.taken(ctx, p, lock), p.resume)
 		}
 		return nil, failure(err, p.resume)
 	}
@@ -246,6 +246,17 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 	p.child = nil
 	// what the run before left is not true any more once the child has written
 	return result, failure(err, nil)
+}
+
+// taken says which job has the lock of a part's target.
+func (r *jobRun) taken(ctx workflow.Context, p *part, lock string) error {
+	var holder string
+	err := workflow.ExecuteActivity(looking(ctx, &p.job, "find the job that holds "+p.plan.Target.Place), acts.HolderOf, lock).Get(ctx, &holder)
+	if err != nil || holder == "" { // the lock itself says enough
+		return fault.New(fault.Conflict, "another job is writing into %s (workflow %s); wait until it ends, or cancel it", p.plan.Target.Place, lock)
+	}
+	return fault.New(fault.Conflict, "another job is writing into %s: %s; wait until it ends (milvusdm status --follow %s), or cancel it (milvusdm cancel %s)",
+		p.plan.Target.Place, holder, holder, holder)
 }
 
 // planned shows what a part's plan says.

@@ -166,7 +166,7 @@ func TestSecondJobOnTheSameCollection(t *testing.T) {
 			second := own(t, j.name+"-second", old.hdf5File(t), address, j.collection, []string{"mode: append"}, []string{"on_existing: replace"})
 			startSlow(t, j.proxy, j.path)
 			before := j.collections(t, j.collection)
-			milvusdm(t, "run", second).fails(fault.Conflict).says("another job is writing into "+address+"/default/"+j.collection, "wait until it ends")
+			milvusdm(t, "run", second).fails(fault.Conflict).says("another job is writing into "+address+"/default/"+j.collection, "wait until it ends", "milvusdm cancel "+j.name)
 			if after := j.collections(t, j.collection); len(before) != len(after) {
 				t.Errorf("the refused job changed the collections from %q to %q", before, after)
 			}
