@@ -36,9 +36,9 @@ func TestBadFile(t *testing.T) {
 		"truncated HDF5":   {file: "cut.h5", text: good[:len(good)*2/3], kind: fault.Corrupt, says: []string{"truncated"}},
 		"truncated Faiss":  {file: "cut.faiss", text: index[:len(index)-1], kind: fault.Corrupt, says: []string{"truncated"}},
 		"lengthened Faiss": {file: "long.faiss", text: index + "x", kind: fault.Unsupported, says: []string{"1 bytes follow"}},
-		"text as HDF5":     {file: "text.h5", text: "id,embedding\n1,0.5\n", kind: fault.Corrupt, says: []string{"HDF5"}},
+		"text as HDF5":     {file: "text.h5", text: "id,embedding\n1,0.5\n", kind: fault.Unsupported, says: []string{"HDF5"}},
 		"text as Faiss":    {file: "text.faiss", text: "id,embedding\n1,0.5\n", kind: fault.Unsupported, says: []string{"this is text"}},
-		"Faiss as HDF5":    {file: "index.h5", text: index, kind: fault.Corrupt, says: []string{"HDF5"}},
+		"Faiss as HDF5":    {file: "index.h5", text: index, kind: fault.Unsupported, says: []string{"HDF5"}},
 		"lying dimension":  {file: "lie.faiss", text: index[:4] + "\xff\xff\xff\x7f" + index[8:], kind: fault.Corrupt, says: []string{"dimension"}},
 		"damaged HDF5":     {file: "hit.h5", text: strings.ReplaceAll(good, "TREE", "tree"), kind: fault.Corrupt, says: nil},
 	} {
