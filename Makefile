@@ -38,7 +38,7 @@ clean-state: ## stop it and forget all state
 	@scripts/stack.sh clean
 
 test: test-install ## all tests, against real servers
-	$(GO_TEST) -timeout 45m ./...
+	$(GO_TEST) -timeout 60m ./...
 
 test-install: ## install what make test needs
 	@scripts/install.sh libraries servers peers mysql
