@@ -122,6 +122,11 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 	if err := takes(plan.Schema, append(slices.Clone(plan.Partitions), settingsPartitions(from)...)); err != nil {
 		return err
 	}
+	// what a server has, another may take
+	if n := len(plan.Schema.Vectors()); from.Settings == nil && n > transfer.MaxVectorFields {
+		return fault.New(fault.Unsupported, "Milvus does not take this: %d vector fields, and a server can be set up for at most %d",
+			n, transfer.MaxVectorFields)
+	}
 	plan.Notes = append(plan.Notes, manyFields(plan.Schema)...)
 	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())

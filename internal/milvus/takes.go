@@ -33,9 +33,6 @@ func takes(s transfer.Schema, partitions []string) error {
 		name("field", f.GetName())
 		takesType(f, bad)
 	}
-	if n := len(s.Vectors()); n > transfer.MaxVectorFields {
-		bad("%d vector fields, and a server can be set up for at most %d", n, transfer.MaxVectorFields)
-	}
 	for _, f := range s.GetStructArrayFields() {
 		name("field", f.GetName())
 	}

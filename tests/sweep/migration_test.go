@@ -283,7 +283,7 @@ func (m *migration) fillOld(partition bool) error {
 			return err
 		}
 	}
-	return nil
+	return c.Flush(ctx, m.collection, false) // or a restart may lose them, which are not the job's to keep
 }
 
 // fillSame makes the target collection with zeros under the source's keys, flushed and loaded.

@@ -85,7 +85,8 @@ var moments = []moment{
 	{name: "sent and unanswered", call: at(writes, middle, faultproxy.Sent), victims: append(kills, keepTemporalDown)},
 	{name: "answered and not checkpointed", call: at(writes, middle, faultproxy.Answered), victims: kills},
 	{name: "an answer lost after a successful write", call: at(writes, middle, faultproxy.Replied), victims: []victim{noVictim, killWorker}},
-	{name: "answered and not checkpointed, other contents under the same keys", call: at(writes, middle, faultproxy.Answered), target: toSame, victims: kills},
+	{name: "answered and not checkpointed, other contents under the same keys", call: at(writes, middle, faultproxy.Answered), target: toSame, victims: kills,
+		repairs: true}, // 2.3.5 may show a replaced row beside the old one after a restart
 	{name: "between drop and create of a partition", call: at("DropPartition", 1, faultproxy.Replied), target: toPartition, victims: kills},
 	{name: "between the renames of the old and the new collection", call: at("RenameCollection", 1, faultproxy.Replied), target: toOld, victims: kills},
 	{name: "in the drop of the old collection", call: at("DropCollection", 1, faultproxy.Sent), target: toOld, victims: kills},
