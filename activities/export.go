@@ -30,17 +30,17 @@ func (a *Activities) FixRun(ctx context.Context, in FixInput) (*job.ExportSource
 
 // FinishExport writes the manifest of a run all of whose parts are in place, and returns the run's directory.
 func (a *Activities) FinishExport(ctx context.Context, in ExportInput) (string, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
-	defer stop()
-	if err := a.Allowed(&in.Job); err != nil {
-		return "", pulse.end(err)
-	}
-	run, err := export.Open(in.Job.Target.HDF5.Directory, in.Job.Target.HDF5.Run, in.Stage)
-	if err != nil {
-		return "", pulse.end(err)
-	}
-	defer run.Close()
-	return run.Path(), pulse.end(run.Finish(a.manifest(&in)))
+	var path string
+	err := a.inExports(ctx, &in.Job, func(pulse *pulse, t *job.HDF5Target) error {
+		run, err := export.Open(t.Directory, t.Run, in.Stage)
+		if err != nil {
+			return err
+		}
+		defer run.Close()
+		path = run.Path()
+		return run.Finish(a.manifest(&in))
+	})
+	return path, err
 }
 
 func (a *Activities) manifest(in *ExportInput) export.Manifest {
@@ -64,23 +64,18 @@ type PruneInput struct {
 
 // SweepExports removes what runs of a schedule have left unfinished, unless they are still under way.
 func (a *Activities) SweepExports(ctx context.Context, in PruneInput) (*export.Pruned, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
-	defer stop()
-	if in.Job.Target.HDF5 == nil {
-		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
-	}
-	if err := a.Allowed(&in.Job); err != nil {
-		return nil, pulse.end(err)
-	}
-	ended := func(m *export.Manifest) (bool, error) {
-		pulse.alive()
-		if m.Workflow == "" {
-			return in.Unknown, nil
-		}
-		return hasEnded(ctx, m.Workflow)
-	}
-	swept, err := export.Sweep(in.Job.Target.HDF5.Directory, in.Schedule, in.Stage, ended)
-	return swept, pulse.end(err)
+	var swept *export.Pruned
+	err := a.inExports(ctx, &in.Job, func(pulse *pulse, t *job.HDF5Target) (err error) {
+		swept, err = export.Sweep(t.Directory, in.Schedule, in.Stage, func(m *export.Manifest) (bool, error) {
+			pulse.alive()
+			if m.Workflow == "" {
+				return in.Unknown, nil
+			}
+			return hasEnded(ctx, m.Workflow)
+		})
+		return err
+	})
+	return swept, err
 }
 
 // hasEnded asks Temporal whether a workflow is over.
@@ -98,25 +93,30 @@ func hasEnded(ctx context.Context, workflow string) (bool, error) {
 
 // PruneExports deletes the runs of a schedule that it keeps no longer.
 func (a *Activities) PruneExports(ctx context.Context, in PruneInput) (*export.Pruned, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
-	defer stop()
-	if in.Job.Target.HDF5 == nil {
-		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
-	}
-	if err := a.Allowed(&in.Job); err != nil {
-		return nil, pulse.end(err)
-	}
-	pruned, err := export.Prune(ctx, in.Job.Target.HDF5.Directory, in.Schedule, in.Keep)
-	return pruned, pulse.end(err)
+	var pruned *export.Pruned
+	err := a.inExports(ctx, &in.Job, func(_ *pulse, t *job.HDF5Target) (err error) {
+		pruned, err = export.Prune(ctx, t.Directory, in.Schedule, in.Keep)
+		return err
+	})
+	return pruned, err
 }
 
 // DiscardExport removes what a run wrote that was cancelled and is not to be gone on with.
 func (a *Activities) DiscardExport(ctx context.Context, ref Ref) error {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	return a.inExports(ctx, &ref.Job, func(_ *pulse, t *job.HDF5Target) error {
+		return export.Discard(t.Directory, t.Run, ref.Stage)
+	})
+}
+
+// inExports does something with the directory that the job exports to, if the worker allows the job.
+func (a *Activities) inExports(ctx context.Context, j *job.Job, do func(*pulse, *job.HDF5Target) error) error {
+	pulse, stop := startPulse(ctx, &j.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	if err := a.Allowed(&ref.Job); err != nil {
+	if j.Target.HDF5 == nil {
+		return pulse.end(fault.New(fault.Internal, "the job exports nothing"))
+	}
+	if err := a.Allowed(j); err != nil {
 		return pulse.end(err)
 	}
-	t := ref.Job.Target.HDF5
-	return pulse.end(export.Discard(t.Directory, t.Run, ref.Stage))
+	return pulse.end(do(pulse, j.Target.HDF5))
 }

@@ -111,20 +111,27 @@ func (a *app) onSchedule(use, short string, do func(ctx context.Context, s *serv
 		Args:              one("the name of a schedule"),
 		ValidArgsFunction: a.completeSchedules,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.dial(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			d, err := s.schedule(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
-			defer cancel()
-			return do(ctx, s, s.ScheduleClient().GetHandle(ctx, args[0]), d)
+			return a.atSchedule(cmd.Context(), args[0], func(s *server, d *scheduled) error {
+				ctx, cancel := context.WithTimeout(cmd.Context(), callTimeout)
+				defer cancel()
+				return do(ctx, s, s.ScheduleClient().GetHandle(ctx, d.Name), d)
+			})
 		},
 	}
+}
+
+// atSchedule looks a schedule up and does something with it.
+func (a *app) atSchedule(ctx context.Context, name string, do func(*server, *scheduled) error) error {
+	s, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	d, err := s.schedule(ctx, name)
+	if err != nil {
+		return err
+	}
+	return do(s, d)
 }
 
 // showSchedule prints how a schedule is now.

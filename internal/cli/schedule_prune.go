@@ -22,16 +22,9 @@ never deleted.`,
 		Args:              one("the name of a schedule"),
 		ValidArgsFunction: a.completeSchedules,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.dial(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			d, err := s.schedule(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.schedulePrune(cmd.Context(), s, d)
+			return a.atSchedule(cmd.Context(), args[0], func(s *server, d *scheduled) error {
+				return a.schedulePrune(cmd.Context(), s, d)
+			})
 		},
 	}
 	return cmd

@@ -93,20 +93,13 @@ this machine has, those whose manifests are there, however old.`,
 }
 
 func (a *app) scheduleShow(ctx context.Context, name string, limit int) error {
-	s, err := a.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	d, err := s.schedule(ctx, name)
-	if err != nil {
-		return err
-	}
-	if d.Runs, err = s.scheduledRuns(ctx, name, limit); err != nil {
-		return err
-	}
-	d.addExports(limit)
-	return a.print(d, func() string { return d.text() + d.runsText(time.Now()) })
+	return a.atSchedule(ctx, name, func(s *server, d *scheduled) (err error) {
+		if d.Runs, err = s.scheduledRuns(ctx, name, limit); err != nil {
+			return err
+		}
+		d.addExports(limit)
+		return a.print(d, func() string { return d.text() + d.runsText(time.Now()) })
+	})
 }
 
 // schedule describes a schedule of ours.

@@ -69,7 +69,6 @@ func epochOf(answer string) (transfer.Epoch, error) {
 		Nodes []struct {
 			ID    int64 `json:"identifier"`
 			Infos struct {
-				Name string `json:"name"`
 				Type string `json:"type"`
 			} `json:"infos"`
 		} `json:"nodes_info"`

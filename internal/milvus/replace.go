@@ -44,13 +44,13 @@ func (w *writer) replace(ctx context.Context, b *transfer.Batch, fields columns)
 	if n := len(deleted.GetErrIndex()); n > 0 {
 		return nil, fault.New(fault.Internal, "the server did not delete %d of %d keys", n, keys.Len())
 	}
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		resp, err := w.sendInsert(ctx, b.Rows, fields)
 		failed := check(resp.GetStatus(), err)
 		if failed == nil || kindOf(failed) != fault.Throttled {
 			return resp, err
 		}
-		w.report("Milvus asks to wait: " + failed.Error())
+		w.report(asks(failed))
 		select {
 		case <-ctx.Done():
 			return nil, fault.New(fault.Unavailable, "the rows were deleted and not inserted again (%v): %w",

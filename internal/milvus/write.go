@@ -39,8 +39,8 @@ func (w *writer) Close() error {
 	return nil
 }
 
-// Write sends one Insert or Upsert, or what stands for an upsert (see replace). A refusal for load is repeated, and a batch that is too large is sent in halves, since nothing
-// was written then; nothing else is sent twice.
+// Write sends one Insert or Upsert, or what stands for an upsert (see replace). A refusal for load is repeated, and a batch
+// that is too large is sent in halves, since nothing was written then; nothing else is sent twice.
 func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 	fields, err := insertable(b, &w.target.Plan)
 	if err != nil {
