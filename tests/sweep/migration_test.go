@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,7 @@ type migration struct {
 	job        *job.Job
 	collection string
 	partition  string // "": the default one
+	tenants    bool   // the collection has a partition key
 	rangeRows  int64
 	started    time.Time
 	kills      int      // of Milvus
@@ -78,6 +80,7 @@ const (
 	toOld       target = "overwrite" // a collection, which the job replaces
 	toPartition target = "partition" // a partition of a collection with others, which the job refills
 	toSame      target = "same"      // a collection with other vectors under the same keys, flushed and loaded: the job replaces them
+	toTenants   target = "tenants"   // the same with a partition key, under which all rows are another tenant's
 )
 
 var collections atomic.Int64
@@ -98,13 +101,13 @@ func newMigration(t *testing.T, s *servers, src source, to target, rangeRows int
 		more = "mode: overwrite"
 	case toPartition:
 		more, partition = "mode: overwrite", "refilled"
-	case toSame:
+	case toSame, toTenants:
 		more, copying = "mode: append", "on_existing: replace, "
 	}
 	switch to {
 	case toNew:
-	case toSame:
-		must(t, m.fillSame())
+	case toSame, toTenants:
+		must(t, m.fillSame(to == toTenants))
 	default:
 		must(t, m.fillOld(to == toPartition))
 	}
@@ -123,7 +126,7 @@ copy: {batch_rows: %d, range_rows: %d, %sparallel: 2, writers: 2, write_timeout:
 	var err error
 	m.job, _, err = job.Parse("sweep.yaml", []byte(text), job.Options{})
 	must(t, err)
-	m.partition = partition
+	m.partition, m.tenants = partition, to == toTenants
 	m.ledger = &ledger{client: s.client, firstKey: src.firstKey, sightings: map[activityID][]sighting{}, job: workflows.WorkflowID(m.job)}
 	m.proxy.On(faultproxy.Rule{Method: faultproxy.AnyWrite, Do: func(c *faultproxy.Call) error {
 		if m.slow(c) {
@@ -286,25 +289,33 @@ func (m *migration) fillOld(partition bool) error {
 	return c.Flush(ctx, m.collection, false) // or a restart may lose them, which are not the job's to keep
 }
 
-// fillSame makes the target collection with zeros under the source's keys, flushed and loaded.
-func (m *migration) fillSame() error {
+// fillSame makes the target collection with zeros under the source's keys, flushed and loaded; with tenants, the rows are of a
+// tenant that the source has not.
+func (m *migration) fillSame(tenants bool) error {
 	ctx := m.t.Context()
 	c := m.dialMilvus()
 	schema := entity.NewSchema().WithName(m.collection).
 		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
 		WithField(entity.NewField().WithName("embedding").WithDataType(entity.FieldTypeFloatVector).WithDim(dim))
+	var more []entity.Column
+	if tenants {
+		schema.WithField(entity.NewField().WithName(tenantField).WithDataType(entity.FieldTypeInt64).WithIsPartitionKey(true))
+		more = append(more, entity.NewColumnInt64(tenantField, slices.Repeat([]int64{-1}, rows)))
+	}
 	flat, err := entity.NewIndexFlat(entity.L2)
-	return errors.Join(err, c.CreateCollection(ctx, schema, 1), insert(ctx, c, m.collection, "", m.source.firstKey, rows),
+	return errors.Join(err, c.CreateCollection(ctx, schema, 1, client.WithPartitionNum(4)),
+		insert(ctx, c, m.collection, "", m.source.firstKey, rows, more...),
 		c.Flush(ctx, m.collection, false), c.CreateIndex(ctx, m.collection, "embedding", flat, false), c.LoadCollection(ctx, m.collection, false))
 }
 
-// insert inserts n vectors of zeros under successive keys.
-func insert(ctx context.Context, c client.Client, collection, partition string, first int64, n int) error {
+// insert inserts n vectors of zeros under successive keys, and more columns.
+func insert(ctx context.Context, c client.Client, collection, partition string, first int64, n int, more ...entity.Column) error {
 	ids, vectors := make([]int64, n), make([][]float32, n)
 	for row := range ids {
 		ids[row], vectors[row] = first+int64(row), make([]float32, dim)
 	}
-	_, err := c.Insert(ctx, collection, partition, entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("embedding", dim, vectors))
+	_, err := c.Insert(ctx, collection, partition,
+		append(more, entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("embedding", dim, vectors))...)
 	return err
 }
 

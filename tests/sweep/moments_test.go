@@ -98,8 +98,16 @@ var moments = []moment{
 	{name: "in rename", call: at("RenameCollection", 1, faultproxy.Sent), target: toOld, victims: kills},
 	{name: "renamed and not known", call: at("RenameCollection", 1, faultproxy.Replied), victims: kills},
 	{name: "while draining for continue-as-new", call: at(writes, 0, faultproxy.Sent), draining: true, victims: kills},
-	{name: "a write released after the count", call: at(writes, middle, faultproxy.BeforeSend), victims: []victim{noVictim, killWorker}, play: releaseAfterCount, repairs: true},
-	{name: "a write released after the rename", call: at(writes, middle, faultproxy.BeforeSend), victims: []victim{noVictim}, play: releaseAfterRename},
+	// an upsert that comes late could not double a row
+	{name: "an insert released after the count", call: at("Insert", middle, faultproxy.BeforeSend),
+		victims: []victim{noVictim, killWorker}, play: releaseAfterCount, repairs: true},
+	{name: "an insert released after the rename", call: at("Insert", middle, faultproxy.BeforeSend), victims: []victim{noVictim},
+		play: releaseAfterRename},
+	{name: "a delete sent and unanswered", call: at("Delete", middle, faultproxy.Sent), target: toTenants, victims: kills, repairs: true},
+	{name: "between a delete and its insert", call: at("Insert", middle, faultproxy.BeforeSend), target: toTenants,
+		victims: append(kills, noVictim), repairs: true},
+	{name: "a delete released after the count", call: at("Delete", middle, faultproxy.BeforeSend), target: toTenants,
+		victims: []victim{noVictim}, play: releaseAfterCount, repairs: true},
 	{name: "stopped past the heartbeat timeout and continued", call: at(writes, middle, faultproxy.BeforeSend),
 		victims: []victim{stopWorker, replaceWorker}, repairs: true},
 }

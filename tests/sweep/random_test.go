@@ -36,7 +36,7 @@ func draw(random *rand.Rand, sources []source) *randomCase {
 	mo := moments[random.IntN(len(moments))]
 	switch {
 	case mo.draining:
-	case mo.call.Method == writes:
+	case mo.call.Nth == middle:
 		mo.call.Nth = 1 + random.IntN(rows/batchRows)
 	case mo.call.When == faultproxy.Sent: // a step: also before it began, and when it was done
 		mo.call.When = faultproxy.Moment(random.IntN(int(faultproxy.Answered)))

@@ -76,8 +76,11 @@ func (m *migration) checkEndures() {
 		m.t.Errorf("pymilvus: %v\n%s", err, said.String())
 	}
 	want := fmt.Sprintf("%d %d %s", rows, rows, m.source.digest())
+	if m.tenants {
+		want += strings.Repeat(fmt.Sprintf(" %d", rows/tenants), tenants)
+	}
 	if got := strings.TrimSpace(string(out)); got != want {
-		m.t.Errorf("after another restart pymilvus finds %s, want %s (count, keys, SHA-256)", got, want)
+		m.t.Errorf("after another restart pymilvus finds %s, want %s (count, keys, SHA-256, count of each tenant)", got, want)
 	}
 }
 

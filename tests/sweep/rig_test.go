@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 // rig holds what all cases share.
 type rig struct {
 	sources []source
+	tenants source // what is copied into a collection with a partition key
 	lanes   chan *lane
 }
 
@@ -46,6 +47,7 @@ func newRig(t *testing.T) *rig {
 		r.lanes <- lane
 	}
 	r.sources = makeSources(t, stack.Milvus(t, lanes), lane.usual.temporal)
+	r.tenants = tenantSource(t)
 	return r
 }
 
@@ -65,6 +67,9 @@ func (r *rig) run(t *testing.T, src source, mo moment, v victim) books {
 	s, rangeRows := lane.usual, int64(rows/2)
 	if mo.draining {
 		s, rangeRows = lane.draining, rows/8
+	}
+	if mo.target == toTenants {
+		src = r.tenants
 	}
 	m := newMigration(t, s, src, mo.target, rangeRows)
 	if mo.play != nil {
@@ -116,13 +121,15 @@ func answer(when faultproxy.Moment, v victim) error {
 	return nil
 }
 
-// releaseAfterCount holds back an insert, which the worker takes for lost, and lets it through when the rows have been
+// releaseAfterCount holds back a write, which the worker takes for lost, and lets it through when the rows have been
 // counted and before the worker knows their number.
 func releaseAfterCount(m *migration, mo moment, v victim) {
 	m.t.Helper()
-	mo.call.Method, mo.call.Do = "Insert", faultproxy.Lost // what comes late must be able to double a row
+	mo.call.Do = faultproxy.Lost
 	held := m.proxy.Hold(mo.call)
-	counted := m.halt(count(faultproxy.Replied), nil)
+	r := count(faultproxy.Replied)
+	r.Nth = 0 // a target that is there is counted before, too
+	counted := m.halt(r, func(*faultproxy.Call) bool { return m.proxy.RowsSent() >= rows })
 	m.start()
 	m.until(counted.arrived, "the count")
 	if err := held.Release(m.t.Context()); err != nil {
@@ -141,7 +148,7 @@ func releaseAfterCount(m *migration, mo moment, v victim) {
 // that it goes to.
 func releaseAfterRename(m *migration, mo moment, _ victim) {
 	m.t.Helper()
-	mo.call.Method, mo.call.Do = "Insert", faultproxy.Lost // what comes late must be able to double a row
+	mo.call.Do = faultproxy.Lost
 	held := m.proxy.Hold(mo.call)
 	renamed := m.halt(at("RenameCollection", 1, faultproxy.Replied), nil)
 	m.start()

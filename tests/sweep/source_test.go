@@ -47,6 +47,12 @@ type source struct {
 
 const sourceCollection = "sweep_source"
 
+// tenantField is the partition key of the collections that have one, and tenants how many of them the source's rows have.
+const (
+	tenantField = "tenant"
+	tenants     = 20
+)
+
 // Places of some sources among all.
 const (
 	fromMilvus = 2 + iota
@@ -77,6 +83,21 @@ func (s *source) label(partition string) transfer.Sum {
 	return s.labelled[cmp.Or(partition, "_default")]
 }
 
+// tenantSource writes the vectors as an HDF5 file with ids and tenants.
+func tenantSource(t *testing.T) source {
+	t.Helper()
+	s := source{format: "hdf5", path: filepath.Join(t.TempDir(), "tenants.h5"), firstKey: 4_000_000}
+	of := make([]int64, rows)
+	for i := range of {
+		of[i] = int64(i % tenants)
+	}
+	must(t, writeHDF5(s.path, s.firstKey, makeVectors(), of))
+	src, err := mdmhdf5.Open(t.Context(), &job.HDF5Source{Files: job.Files{Paths: []string{s.path}}, Layout: job.LayoutAuto})
+	must(t, err)
+	s.sum = sumOf(t, src)
+	return s
+}
+
 // makeSources writes the same vectors as an HDF5 file with ids, as a Faiss index without, into a collection, and has that
 // exported.
 func makeSources(t *testing.T, server, temporal *stack.Server) []source {
@@ -85,7 +106,7 @@ func makeSources(t *testing.T, server, temporal *stack.Server) []source {
 	dir := t.TempDir()
 	h := source{format: "hdf5", path: filepath.Join(dir, "vectors.h5"), firstKey: 1_000_000}
 	f := source{format: "faiss", path: filepath.Join(dir, "vectors.faiss")}
-	must(t, writeHDF5(h.path, h.firstKey, vectors))
+	must(t, writeHDF5(h.path, h.firstKey, vectors, nil))
 	must(t, writeFaiss(f.path, vectors))
 
 	src, err := mdmhdf5.Open(t.Context(), &job.HDF5Source{Files: job.Files{Paths: []string{h.path}}, Layout: job.LayoutAuto})
@@ -176,8 +197,9 @@ func sumOf(t *testing.T, src transfer.Source) transfer.Sum {
 	return sum
 }
 
-// writeHDF5 writes MilvusDM's layout.
-func writeHDF5(path string, firstKey int64, vectors []float32) error {
+// writeHDF5 writes MilvusDM's layout; with the rows' tenants, fields by their names in the target.
+func writeHDF5(path string, firstKey int64, vectors []float32, tenantOf []int64) error {
+	keyName, vectorName := "ids", "embeddings"
 	ids := make([]int64, rows)
 	for i := range ids {
 		ids[i] = firstKey + int64(i)
@@ -186,10 +208,16 @@ func writeHDF5(path string, firstKey int64, vectors []float32) error {
 	if err != nil {
 		return err
 	}
-	if err := writeDataset(f, "ids", hdf5.T_NATIVE_INT64, &ids, rows); err != nil {
+	if tenantOf != nil {
+		keyName, vectorName = "id", "embedding"
+		if err := writeDataset(f, tenantField, hdf5.T_NATIVE_INT64, &tenantOf, rows); err != nil {
+			return err
+		}
+	}
+	if err := writeDataset(f, keyName, hdf5.T_NATIVE_INT64, &ids, rows); err != nil {
 		return err
 	}
-	if err := writeDataset(f, "embeddings", hdf5.T_NATIVE_FLOAT, &vectors, rows, dim); err != nil {
+	if err := writeDataset(f, vectorName, hdf5.T_NATIVE_FLOAT, &vectors, rows, dim); err != nil {
 		return err
 	}
 	return f.Close()
