@@ -84,7 +84,7 @@ func TestResume(t *testing.T) {
 	b := newBench(t).work()
 	path, name := b.job("fail")
 	b.milvusdm("run", path).exits(13).has("job "+name+" failed: toy.h5: row 417 is cut off", "Corrupt (exit code 13)",
-		"400 rows stand in c__mdm_toy; there is no collection c yet", "milvusdm run "+path+"   from 400 rows on")
+		"400 rows stand in c__mdm_toy; there is no collection c yet", "milvusdm run "+path+" --task-queue "+b.queue+"   from 400 rows on")
 	b.milvusdm("status", name).exits(0).has("failed: toy.h5", "ended")
 	b.milvusdm("run", path, "--fresh").exits(13).has("starts anew (--fresh) and leaves the 400 rows of the run that failed at")
 	b.milvusdm("run", path).exits(0).has("goes on from 400 rows of the run that failed at", "400 of these rows came from an earlier run")
@@ -157,7 +157,7 @@ func TestNoWorker(t *testing.T) {
 	path, name := b.job("ok")
 	for _, command := range []string{"run", "start", "plan"} {
 		begun := time.Now()
-		b.milvusdm(command, path).exits(16).has("no worker is listening on task queue TestNoWorker of Temporal at "+b.address, "milvusdm-worker")
+		b.milvusdm(command, path).exits(16).has("no worker polls task queue TestNoWorker (Temporal at "+b.address, "milvusdm-worker -task-queue TestNoWorker")
 		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("%s took %v to say so", command, took)
 		}
@@ -177,7 +177,7 @@ func TestNoWorkerOnTheHost(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.milvusdm("run", path).exits(16).has("no worker is listening on task queue TestNoWorkerOnTheHost@gpu7")
+	b.milvusdm("run", path).exits(16).has("no worker polls task queue TestNoWorkerOnTheHost@gpu7", "start one on gpu7", "-host gpu7")
 	b.milvusdm("status", name).exits(10)
 }
 
@@ -267,7 +267,7 @@ func TestVerifyIsFollowed(t *testing.T) {
 	p.says("verifying: 250 of 1,000 rows (25.0%)")
 	b.milvusdm("verify", path).exits(11).has("another verification of this job is running", "milvusdm cancel "+name+"/verify")
 	interrupt()
-	p.wait().exits(fault.ExitDetached).has("milvusdm verify --sample --exact " + path + "   or   milvusdm status --follow " + name + "/verify")
+	p.wait().exits(fault.ExitDetached).has("milvusdm verify --sample --exact " + path + " --task-queue " + b.queue + "   or   milvusdm status --follow " + name + "/verify")
 	b.milvusdm("pause", name+"/verify").exits(12).has("is a verification, which can't pause")
 	q := b.start(context.Background(), "verify", path, "--sample", "--exact")
 	q.says("attached to " + name + "/verify")
@@ -324,7 +324,7 @@ func TestPauseResumeCancel(t *testing.T) {
 	b.milvusdm("start", path).exits(0)
 	b.milvusdm("pause", name).exits(0).has("job "+name+": paused since", "400 of 1,000 (40.0%)", "2 of 5")
 	b.milvusdm("resume", name).exits(0).has("job " + name + ": copying since")
-	b.milvusdm("cancel", name).exits(0).has("job "+name+" was cancelled", "400 rows stand in c__mdm_toy", "milvusdm run JOB.yaml   from 400 rows on")
+	b.milvusdm("cancel", name).exits(0).has("job "+name+" was cancelled", "400 rows stand in c__mdm_toy", "milvusdm run JOB.yaml --task-queue "+b.queue+"   from 400 rows on")
 	for _, command := range []string{"pause", "resume", "cancel"} {
 		b.milvusdm(command, name).exits(11).has("is not running: it was cancelled at")
 	}

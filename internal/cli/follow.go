@@ -114,6 +114,7 @@ type follower struct {
 	meter   meter
 	seen    workflows.Status // the last that a worker told
 	waiting bool
+	advised string    // the advice that was given last
 	begun   time.Time // when what is waited for, without a time of its own, was first seen
 }
 
@@ -146,6 +147,10 @@ func (f *follower) see(v view, now time.Time) {
 	for _, line := range news(f.seen.Collections, v.Collections) {
 		f.display.say(line, now)
 	}
+	if v.Advice != "" && v.Advice != f.advised { // a terminal may be too narrow for it
+		f.display.say(v.Waiting+"; "+v.Advice, now)
+	}
+	f.advised = first(v.Advice, f.advised)
 	f.seen = v.Status
 	f.display.show(f.frame(v, now), now)
 }

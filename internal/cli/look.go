@@ -29,6 +29,8 @@ type view struct {
 	// Waiting says what the job waits for or does beside copying, "" for nothing; Begun is since when, if known.
 	Waiting string
 	Begun   time.Time
+	// Advice says what to do about it, where only the reader can.
+	Advice string
 	// Parts are the collections of a job that copies several, which Status.Collections tells too.
 	Parts []partView
 }
@@ -152,17 +154,17 @@ func (s *server) unanswered(ctx context.Context, id string, err error) (view, er
 	if asked != nil || r == nil {
 		return view{}, errors.Join(asked, err)
 	}
-	if queue, asked := s.missing(ctx); asked == nil && queue != "" {
-		return view{Waiting: s.noWorker(queue)}, nil
+	if missing, asked := s.missing(ctx, r.Queue, r.hosts()...); asked == nil && missing != nil {
+		return view{Waiting: s.lacks(*missing), Advice: s.startOne(*missing)}, nil
 	}
 	var notReady *serviceerror.WorkflowNotReady
 	if errors.As(err, &notReady) || !r.taken {
-		return view{Waiting: fmt.Sprintf("waiting for a worker on task queue %s (milvusdm-worker, make up)", s.queue)}, nil
+		return view{Waiting: "waiting for a worker on task queue " + r.Queue}, nil
 	}
 	if !away(err) {
 		return view{Waiting: "can't ask for the progress: " + oneLine(cause(err))}, nil
 	}
-	return view{Waiting: "no worker answers; the job goes on when one is back"}, nil
+	return view{Waiting: "no worker answers on task queue " + r.Queue + "; the job goes on when one is back"}, nil
 }
 
 // addPending adds what the running activities tell: rows that the workflow does not know of yet, and what is waited for.
@@ -191,7 +193,8 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 		v.Rows = min(v.Rows, v.TotalRows)
 	}
 	if len(pending) > 0 && !started && v.Waiting == "" && now.Sub(when(pending[0].GetScheduledTime())) > takeUp {
-		v.wait(when(pending[0].GetScheduledTime()), "waiting for a worker that takes %s up", pending[0].GetActivityType().GetName())
+		v.wait(when(pending[0].GetScheduledTime()), "no worker takes up %s on task queue %s", pending[0].GetActivityType().GetName(),
+			pending[0].GetActivityOptions().GetTaskQueue().GetName())
 	}
 }
 

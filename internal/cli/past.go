@@ -32,12 +32,22 @@ type record struct {
 	Target    string    `json:"target,omitempty"`
 	Started   time.Time `json:"started"`
 	Ended     time.Time `json:"ended,omitzero"`
-	WebUI     string    `json:"webUI,omitempty"`
+	// Queue is the task queue that the run's workers poll.
+	Queue string `json:"taskQueue,omitempty"`
+	WebUI string `json:"webUI,omitempty"`
 
 	hash string
 	job  *job.Job // nil when the memo holds none
 	// taken says that a worker has taken the run up.
 	taken bool
+}
+
+// hosts are the machines that have files of the run's job.
+func (r *record) hosts() []string {
+	if r.job == nil {
+		return nil
+	}
+	return hosts(r.job)
 }
 
 func (r *record) running() bool { return r.State == "running" }
@@ -74,7 +84,7 @@ func (s *server) last(ctx context.Context, id string) (*record, error) {
 func (s *server) known(ctx context.Context, id string) (*record, error) {
 	r, err := s.last(ctx, id)
 	if err == nil && r == nil {
-		err = fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job %q; milvusdm list shows the jobs it knows", s.address, s.namespace, id)
+		err = fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job %q; %s shows the jobs it knows", s.address, s.namespace, id, s.command("list"))
 	}
 	return r, err
 }
@@ -82,7 +92,7 @@ func (s *server) known(ctx context.Context, id string) (*record, error) {
 func (s *server) record(info *workflowpb.WorkflowExecutionInfo) *record {
 	r := &record{
 		Name: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(), Direction: info.GetType().GetName(),
-		State: stateName(info.GetStatus()), Started: when(info.GetStartTime()), Ended: when(info.GetCloseTime()),
+		State: stateName(info.GetStatus()), Queue: first(info.GetTaskQueue(), s.queue), Started: when(info.GetStartTime()), Ended: when(info.GetCloseTime()),
 	}
 	r.WebUI = s.webUI(r.Name, r.RunID)
 	memo := info.GetMemo().GetFields()

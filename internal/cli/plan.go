@@ -54,7 +54,7 @@ func (a *app) plan(ctx context.Context, path string) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.needWorker(ctx, hosts(j)...); err != nil {
+	if err := s.needWorker(ctx, s.queue, hosts(j)...); err != nil {
 		return err
 	}
 	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{

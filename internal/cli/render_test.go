@@ -16,6 +16,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -205,7 +206,7 @@ func TestStandingText(t *testing.T) {
 	st.Status.Collections = []workflows.PartStatus{{Name: "articles", Target: "t/articles", Phase: workflows.PhaseCopying, Rows: 9_999, TotalRows: 10_000},
 		{Name: "books/y2024", Target: "t/books/y2024", Phase: workflows.PhaseFailed, TotalRows: 7, Error: "a\nfield is gone"}}
 	text += "\n" + st.text(noon.Add(3*time.Minute))
-	st.Status = &liveStatus{Waiting: "no worker is listening"}
+	st.Status = &liveStatus{Waiting: "no worker polls task queue milvusdm"}
 	golden(t, "standing.txt", text+"\n"+st.text(noon))
 }
 
@@ -340,14 +341,14 @@ func TestProgressDoesNotGoBack(t *testing.T) {
 	f.see(view{Status: status}, noon)
 	status.Rows = 450
 	f.see(view{Status: status}, noon.Add(time.Second))
-	f.see(view{Waiting: "no worker is listening"}, noon.Add(2*time.Second))
+	f.see(view{Waiting: "no worker polls q"}, noon.Add(2*time.Second))
 	lines := strings.Split(out.String(), "\r")
 	for _, line := range lines[1:] {
 		if !strings.Contains(line, "50.0%") {
 			t.Errorf("went back: %q", line)
 		}
 	}
-	if last := lines[len(lines)-1]; !strings.Contains(last, "no worker is listening (since 12:00:02)") {
+	if last := lines[len(lines)-1]; !strings.Contains(last, "no worker polls q (since 12:00:02)") {
 		t.Errorf("does not say what it waits for: %q", last)
 	}
 }
@@ -362,7 +363,7 @@ func TestWaitingOfActivities(t *testing.T) {
 		a := &workflowpb.PendingActivityInfo{ActivityType: &commonpb.ActivityType{Name: "CopyRange"}, HeartbeatDetails: beat, Attempt: 2,
 			State: enumspb.PENDING_ACTIVITY_STATE_STARTED, LastHeartbeatTime: timestamppb.New(noon), LastStartedTime: timestamppb.New(noon),
 			ScheduledTime:   timestamppb.New(noon),
-			ActivityOptions: &activitypb.ActivityOptions{HeartbeatTimeout: durationpb.New(30 * time.Second)}}
+			ActivityOptions: &activitypb.ActivityOptions{HeartbeatTimeout: durationpb.New(30 * time.Second), TaskQueue: &taskqueuepb.TaskQueue{Name: "q"}}}
 		change(a)
 		return a
 	}
@@ -381,7 +382,7 @@ func TestWaitingOfActivities(t *testing.T) {
 		})}, 0, "CopyRange (attempt 2): dial: refused"},
 		"not taken up": {[]*workflowpb.PendingActivityInfo{activity(func(a *workflowpb.PendingActivityInfo) {
 			a.State = enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
-		})}, 6 * time.Second, "waiting for a worker that takes CopyRange up (since 12:00:00)"},
+		})}, 6 * time.Second, "no worker takes up CopyRange on task queue q (since 12:00:00)"},
 	} {
 		v := view{Status: workflows.Status{Rows: 5, TotalRows: 1000}}
 		v.addPending(s, c.pending, noon.Add(c.after))

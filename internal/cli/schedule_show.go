@@ -28,6 +28,8 @@ type scheduled struct {
 	State     string `json:"state"` // active or paused
 	Direction string `json:"direction"`
 	Target    string `json:"target,omitempty"`
+	// Queue is the task queue that the runs' workers poll.
+	Queue string `json:"taskQueue,omitempty"`
 	terms
 	Overlap        string        `json:"overlap,omitempty"`
 	CatchupWindow  time.Duration `json:"catchupWindow,omitempty"`
@@ -114,7 +116,8 @@ func (s *server) schedule(ctx context.Context, name string) (*scheduled, error) 
 	d, err := s.describeSchedule(ctx, name)
 	var notFound *serviceerror.NotFound
 	if errors.As(err, &notFound) {
-		return nil, fault.New(fault.NotFound, "Temporal at %s, namespace %s, has no schedule %q; milvusdm schedule list shows those it has", s.address, s.namespace, name)
+		return nil, fault.New(fault.NotFound, "Temporal at %s, namespace %s, has no schedule %q; %s shows those it has",
+			s.address, s.namespace, name, s.command("schedule", "list"))
 	}
 	if err != nil {
 		return nil, s.explain(err)
@@ -140,6 +143,7 @@ func (s *server) schedule(ctx context.Context, name string) (*scheduled, error) 
 		out.Running = append(out.Running, w.WorkflowID)
 	}
 	out.recent = d.Info.RecentActions
+	out.Queue = action.TaskQueue
 	var in workflows.Input
 	if len(action.Args) > 0 {
 		if p, is := action.Args[0].(*commonpb.Payload); is && s.decode(p, &in) && in.Schedule != nil {
@@ -273,6 +277,7 @@ func (d *scheduled) text() string {
 	if d.job != nil {
 		s.row("job", fmt.Sprintf("%s, %s to %s", d.Direction, sourceName(d.job), d.Target))
 	}
+	s.row("queue", d.Queue)
 	s.row("overlap", d.Overlap)
 	s.row("catch-up", "within "+brief(d.CatchupWindow))
 	s.row("on failure", map[bool]string{true: "pauses", false: "goes on"}[d.PauseOnFailure])

@@ -250,7 +250,7 @@ func TestScheduleWithoutWorker(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	path, name := b.job("ok")
-	b.milvusdm("schedule", "create", path, "--every", "6h").exits(0).has("warning: no worker is listening on task queue " + b.queue)
+	b.milvusdm("schedule", "create", path, "--every", "6h").exits(0).has("warning: no worker polls task queue " + b.queue)
 	b.deletes(name)
 }
 

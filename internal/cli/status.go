@@ -26,6 +26,7 @@ type liveStatus struct {
 	workflows.Status
 	Waiting string    `json:"waiting,omitempty"`
 	Begun   time.Time `json:"waitingSince,omitzero"`
+	Advice  string    `json:"advice,omitempty"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -53,20 +54,20 @@ func (a *app) status(ctx context.Context, name string, follow bool) error {
 		return err
 	}
 	if follow {
-		return a.toTheEnd(ctx, s, r, "milvusdm status --follow "+name)
+		return a.toTheEnd(ctx, s, r, s.command("status", "--follow", name))
 	}
 	return a.show(ctx, s, r)
 }
 
 // show prints how a job stands.
 func (a *app) show(ctx context.Context, s *server, r *record) error {
-	st := standing{report: started(r, false), Started: r.Started, Ended: r.Ended}
+	st := standing{report: s.about(r, false), Started: r.Started, Ended: r.Ended}
 	if r.running() {
 		v, err := s.look(ctx, r.Name)
 		if err != nil {
 			return s.explain(err)
 		}
-		st.Status = &liveStatus{v.Status, v.Waiting, v.Begun}
+		st.Status = &liveStatus{v.Status, v.Waiting, v.Begun, v.Advice}
 	} else {
 		end, err := s.await(ctx, r.Name, r.RunID)
 		if err != nil {
@@ -82,6 +83,8 @@ func (st *standing) text(now time.Time) string {
 	var s sheet
 	if st.Status == nil {
 		s.WriteString(st.report.text())
+		s.row("queue", st.Queue)
+		s.row("Temporal", st.place)
 		s.row("ended", fmt.Sprintf("%s, after %s", clock(st.Ended), took(st.Ended.Sub(st.Started))))
 		return s.String()
 	}
@@ -93,10 +96,13 @@ func (st *standing) text(now time.Time) string {
 		s.row("started", fmt.Sprintf("%s, %s ago", clock(st.Started), took(now.Sub(st.Started))))
 	}
 	if v.Paused && v.Phase != workflows.PhasePaused {
-		s.row("paused", "as soon as what is under way is done; milvusdm resume "+st.Name)
+		s.row("paused", "as soon as what is under way is done; "+st.command("resume", st.Name))
 	}
 	f := frame{Waiting: oneLine(v.Waiting), Begun: v.Begun, Rows: v.Rows, Total: v.TotalRows}
 	s.row("waiting", f.waiting())
+	s.row("", v.Advice)
+	s.row("queue", st.Queue)
+	s.row("Temporal", st.place)
 	s.row("source", v.Source)
 	s.row("target", v.Target)
 	if v.TotalRows > 0 {

@@ -79,6 +79,11 @@ func (t *toy) handle(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, workflows.StatusQuery, func() (workflows.Status, error) { return t.Status, nil }); err != nil {
 		return err
 	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for asked := workflow.GetSignalChannel(ctx, workflows.PauseSignal); asked.Receive(ctx, &t.Paused); {
+			t.Phase = map[bool]workflows.Phase{true: workflows.PhasePaused, false: workflows.PhaseCopying}[t.Paused]
+		}
+	})
 	phases := map[string]workflows.Phase{workflows.PauseUpdate: workflows.PhasePaused, workflows.ResumeUpdate: workflows.PhaseCopying}
 	for update, phase := range phases {
 		err := workflow.SetUpdateHandler(ctx, update, func(workflow.Context) error {
