@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
+	"milvusdm/internal/human"
 )
 
 // board is where a workflow shows how far it is: to queries, in the Web UI's current details, and in the search attribute.
@@ -61,7 +62,7 @@ func (b *board) follow(ctx workflow.Context, s Status) {
 // show renders the status as Markdown into the Web UI's current details.
 func (b *board) show(ctx workflow.Context) {
 	var t strings.Builder
-	t.WriteString(fmt.Sprintf("**%s** since %s\n\n| | |\n|---|---|\n", b.Phase, b.Since.UTC().Format("2006-01-02 15:04:05 UTC")))
+	t.WriteString(fmt.Sprintf("**%s** since %s\n\n| | |\n|---|---|\n", b.Phase, human.Time(b.Since.UTC())))
 	row := func(name, format string, args ...any) {
 		t.WriteString("| " + name + " | " + fmt.Sprintf(format, args...) + " |\n")
 	}

@@ -212,7 +212,7 @@ func TestProgressOfChild(t *testing.T) {
 	path, _ := b.job("child")
 	p := b.start(context.Background(), "run", path)
 	p.says("copying: 623 of 1,000 rows (62.3%)") // 500 the workflow knows of, 123 the heartbeat
-	p.says("; waiting for Milvus at 127.0.0.1:19530 (since 12:03:04)")
+	p.says("; waiting for Milvus at 127.0.0.1:19530 (since 12:03:04 UTC)")
 	p.wait().exits(0)
 }
 
@@ -223,8 +223,10 @@ func TestSeveralCollections(t *testing.T) {
 	path := b.collections(name, "a", "{name: b, as: c}")
 	p := b.start(context.Background(), "run", path)
 	p.says("copying: 1,623 of 2,000 rows (81.1%)") // all of b, and of a what its workflow and the heartbeat know of
-	p.says("; a: waiting for Milvus at 127.0.0.1:19530 (since 12:03:04)")
-	b.milvusdm("status", name).exits(0).has("1 of 2 collections", "COLLECTION  PHASE    ROWS   OF     TARGET\na           copying  623    1,000  toy place/a\n")
+	p.says("; a: waiting for Milvus at 127.0.0.1:19530 (since 12:03:04 UTC)")
+	b.milvusdm("status", name).exits(0).has("1 of 2 collections",
+		"COLLECTION  PHASE    ROWS   OF     TARGET\na           copying  623    1,000  toy place/a  waiting for Milvus at 127.0.0.1:19530 (since 2026-11-22 12:03:04 UTC)\n")
+	b.listed(name, "waiting for Milvus at 127.0.0.1:19530 (since 2026-11-22 12:03:04 UTC)")
 	p.says("a: done, 1,000 rows\n")
 	p.wait().exits(0).has("verified", "2,000 rows", "contents are equal", "OUTCOME", "verified  1,000   1,000    b       toy place/c\n")
 	b.milvusdm("plan", path).exits(0).has("all 2 collections", "2,000,000, 1.0 GB", "nothing was written")
@@ -330,6 +332,7 @@ func TestPauseResumeCancel(t *testing.T) {
 	}
 	p := b.start(context.Background(), "run", path)
 	p.says("goes on from 400 rows of the run that was cancelled at")
+	p.says("started job " + name)
 	var r report
 	b.milvusdm("cancel", name, "--wait=false", "-o", "json").exits(0).parse(&r)
 	if r.State != "cancelling" {
@@ -392,6 +395,22 @@ func TestList(t *testing.T) {
 	b.milvusdm("list", "--limit", "0").exits(2)
 	b.milvusdm("__complete", "cancel", "").exits(0).has(second + "\trunning").lacks(first)
 	b.milvusdm("__complete", "status", "").exits(0).has(second+"\t", first+"\t")
+}
+
+// listed waits until the command list shows a job with a text: visibility lags behind.
+func (b *bench) listed(name, text string) {
+	b.Helper()
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		a := b.milvusdm("list", "--limit", "100").exits(0)
+		for line := range strings.Lines(a.stdout) {
+			if strings.HasPrefix(line, name+" ") && strings.Contains(line, text) {
+				return
+			}
+		}
+		if time.Now().After(limit) {
+			b.Fatalf("%s is not listed with %q, but:\n%s", name, text, a.stdout)
+		}
+	}
 }
 
 func at(all []*record, name string) int {

@@ -177,7 +177,7 @@ func (a *app) cancel(ctx context.Context, name string, wait, drop bool) error {
 		return s.explain(err)
 	}
 	if missing != nil {
-		a.say("warning: %s; job %s ends once a worker is there", s.noWorker(*missing), name)
+		a.say("warning: %s; job %s ends once there is one; %s", s.lacks(*missing), name, s.startOne(*missing))
 	}
 	if !wait {
 		d := s.about(r, false)

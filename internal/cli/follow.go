@@ -63,7 +63,7 @@ func (a *app) follow(ctx context.Context, s *server, id, runID string) (ending, 
 		e, err := s.await(waiting, id, runID)
 		end <- outcome{e, err}
 	}()
-	f := follower{display: display{w: a.Stderr, width: a.Width}}
+	f := follower{display: display{w: a.Stderr, width: a.Width, tint: a.tint(a.Width)}}
 	views := make(chan view)
 	go s.watch(waiting, id, f.pace(), views)
 	defer f.display.clear()

@@ -51,7 +51,7 @@ func TestWorkerHintNamesTemporal(t *testing.T) {
 // On a terminal a line is cut; how to start a worker is said once, on a line that stays.
 func TestAdviceStays(t *testing.T) {
 	var out bytes.Buffer
-	f := follower{display: display{w: &out, width: func() int { return 40 }}}
+	f := follower{display: display{w: &out, width: func() int { return 40 }, tint: coloured}}
 	v := view{Waiting: "no worker polls task queue q (Temporal at h:1, namespace default)", Advice: "start one with: milvusdm-worker -task-queue q"}
 	f.see(v, noon)
 	f.see(v, noon.Add(time.Second))

@@ -38,8 +38,8 @@ type view struct {
 // partView is one collection of a job that copies several.
 type partView struct {
 	workflows.PartStatus
-	Waiting string
-	Begun   time.Time
+	Waiting string    `json:"waiting,omitempty"`
+	Begun   time.Time `json:"waitingSince,omitzero"`
 }
 
 // look asks the job where it is. When no worker answers, the view is about that alone (its Phase is "") and err is nil;
@@ -53,11 +53,10 @@ func (s *server) look(ctx context.Context, id string) (view, error) {
 	if len(status.Collections) > 0 {
 		s.lookAtParts(ctx, &v)
 	}
-	busy := id
+	busy := first(status.Child, id)
 	if status.Child != "" {
 		if of, err := s.query(ctx, status.Child); err == nil {
 			v.Status = merge(status, of)
-			busy = status.Child
 		}
 	}
 	d, err := s.describe(ctx, busy)
@@ -72,21 +71,55 @@ func (s *server) look(ctx context.Context, id string) (view, error) {
 // job says.
 func (s *server) lookAtParts(ctx context.Context, v *view) {
 	v.Parts = make([]partView, len(v.Collections))
-	var asking sync.WaitGroup
-	free := make(chan struct{}, 8)
-	for i, c := range v.Collections {
-		v.Parts[i].PartStatus = c
-		if c.Child == "" {
-			continue
-		}
-		asking.Go(func() {
-			free <- struct{}{}
-			defer func() { <-free }()
+	someAtOnce(len(v.Parts), func(i int) {
+		if v.Parts[i].PartStatus = v.Collections[i]; v.Parts[i].Child != "" {
 			s.lookAtPart(ctx, &v.Parts[i])
+		}
+	})
+	v.addParts()
+}
+
+// someAtOnce calls do for 0 to n-1, at most 8 at once, and waits for all.
+func someAtOnce(n int, do func(i int)) {
+	var calls sync.WaitGroup
+	free := make(chan struct{}, 8)
+	for i := range n {
+		free <- struct{}{}
+		calls.Go(func() {
+			defer func() { <-free }()
+			do(i)
 		})
 	}
-	asking.Wait()
-	v.addParts()
+	calls.Wait()
+}
+
+// addWaits notes what running jobs wait for, without asking a worker. One of which Temporal does not tell is as it is.
+func (s *server) addWaits(ctx context.Context, all []*record) {
+	someAtOnce(len(all), func(i int) {
+		if all[i].running() {
+			s.addWait(ctx, all[i])
+		}
+	})
+}
+
+func (s *server) addWait(ctx context.Context, r *record) {
+	const most = 8 // children to look at
+	d, err := s.describe(ctx, r.Name)
+	if err != nil {
+		return
+	}
+	var v view
+	if missing, err := s.missing(ctx, r.Queue, r.hosts()...); err == nil && missing != nil {
+		v.Waiting = s.lacks(*missing)
+	}
+	v.addPending(s, d.GetPendingActivities(), time.Now())
+	children := d.GetPendingChildren()
+	for _, c := range children[:min(len(children), most)] {
+		if d, err := s.describe(ctx, c.GetWorkflowId()); err == nil {
+			v.addPending(s, d.GetPendingActivities(), time.Now())
+		}
+	}
+	r.Waiting, r.Begun = v.Waiting, v.Begun
 }
 
 func (s *server) lookAtPart(ctx context.Context, p *partView) {
@@ -179,14 +212,20 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 		v.Bytes += beat.Bytes
 		alive := a.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED &&
 			!when(a.GetLastHeartbeatTime()).Before(when(a.GetLastStartedTime()))
+		since := beat.Since
+		if away := beat.Away; !away.IsZero() && (since.IsZero() || away.Before(since)) {
+			since = away // of an attempt before
+		}
 		started = started || a.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 		switch {
 		case silent(a, now):
 			v.wait(when(a.GetLastHeartbeatTime()), "no word from the worker at %s", a.GetActivityType().GetName())
+		case a.GetLastFailure() != nil && !alive && !beat.Away.IsZero() && beat.Waiting != "": // it could not even connect
+			v.wait(beat.Away, "%s: %s", oneLine(beat.Waiting), oneLine(grpcText(a.GetLastFailure().GetMessage())))
 		case a.GetLastFailure() != nil && !alive:
-			v.wait(time.Time{}, "%s (attempt %d): %s", a.GetActivityType().GetName(), a.GetAttempt(), oneLine(a.GetLastFailure().GetMessage()))
+			v.wait(beat.Away, "%s (attempt %d): %s", a.GetActivityType().GetName(), a.GetAttempt(), oneLine(a.GetLastFailure().GetMessage()))
 		case beat.Waiting != "":
-			v.wait(beat.Since, "%s", oneLine(beat.Waiting))
+			v.wait(since, "%s", oneLine(beat.Waiting))
 		}
 	}
 	if v.TotalRows > 0 {

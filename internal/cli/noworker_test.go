@@ -44,18 +44,19 @@ func TestEveryCommandSaysThatNoWorkerPolls(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	path, name := b.alone("wait")
-	says := "no worker polls task queue " + b.queue + " (Temporal at " + b.address + ", namespace default); start one with: TEMPORAL_ADDRESS=" +
-		b.address + " milvusdm-worker -task-queue " + b.queue
+	says := "no worker polls task queue " + b.queue + " (Temporal at " + b.address + ", namespace default); "
+	command := "; start one with: TEMPORAL_ADDRESS=" + b.address + " milvusdm-worker -task-queue " + b.queue + "\n"
 	for _, args := range [][]string{{"pause", name}, {"resume", name}, {"cancel", name, "--wait=false"}, {"cancel", name, "--drop-target"},
 		{"run", path}, {"status", "--follow", name}, {"cancel", name}, {"verify", path}, {"plan", path}} {
 		ctx, stop := context.WithCancel(context.Background())
 		p := b.start(ctx, args...)
 		p.soon(says)
+		p.soon(command)
 		stop()
 		p.wait()
 	}
 	begun := time.Now()
-	b.milvusdm("status", name).exits(0).has(strings.Split(says, "; ")[0], strings.Split(says, "; ")[1], "queue      "+b.queue)
+	b.milvusdm("status", name).exits(0).has(strings.TrimSuffix(says, "; "), strings.TrimPrefix(command, "; "), "queue      "+b.queue)
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("status took %v", took)
 	}

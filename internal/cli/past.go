@@ -32,6 +32,9 @@ type record struct {
 	Target    string    `json:"target,omitempty"`
 	Started   time.Time `json:"started"`
 	Ended     time.Time `json:"ended,omitzero"`
+	// Waiting says what a running job waits for, since when if that is known.
+	Waiting string    `json:"waiting,omitempty"`
+	Begun   time.Time `json:"waitingSince,omitzero"`
 	// Queue is the task queue that the run's workers poll.
 	Queue string `json:"taskQueue,omitempty"`
 	WebUI string `json:"webUI,omitempty"`

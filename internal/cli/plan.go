@@ -16,6 +16,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -113,7 +114,7 @@ func (a *app) watchPlan(ctx context.Context, s *server, id string) {
 			v.Waiting = "waiting for a worker on task queue " + s.queue
 		}
 		if v.Waiting != "" && v.Waiting != said && ctx.Err() == nil {
-			a.say("%s", v.Waiting)
+			a.say("%s", waits(v.Waiting, v.Begun, human.Time))
 			said = v.Waiting
 		}
 	}

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -251,7 +251,7 @@ func (r report) result(s *sheet) {
 	}
 	s.row("verified", verified(d))
 	s.row("sum", d.Sum)
-	s.row("took", brief(d.Took))
+	s.row("took", human.Duration(d.Took))
 	s.row("report", d.Report)
 	s.rows("note", d.Notes)
 }
@@ -285,12 +285,9 @@ func copied(d *workflows.Result) string {
 	if seconds <= 0 || d.Rows <= d.Resumed {
 		return text
 	}
-	text += fmt.Sprintf(" in %s: %s rows/s", brief(d.Copying), count(int64(float64(d.Rows-d.Resumed)/seconds)))
+	text += fmt.Sprintf(" in %s: %s rows/s", human.Duration(d.Copying), count(int64(float64(d.Rows-d.Resumed)/seconds)))
 	if d.Resumed == 0 {
 		text += ", " + rate(float64(d.Bytes)/seconds)
 	}
 	return text
 }
-
-// took is how long something lasted, for a list.
-func took(d time.Duration) string { return brief(d.Round(100 * time.Millisecond)) }

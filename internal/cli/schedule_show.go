@@ -18,6 +18,7 @@ import (
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/workflows"
 )
@@ -279,7 +280,7 @@ func (d *scheduled) text() string {
 	}
 	s.row("queue", d.Queue)
 	s.row("overlap", d.Overlap)
-	s.row("catch-up", "within "+brief(d.CatchupWindow))
+	s.row("catch-up", "within "+human.Duration(d.CatchupWindow))
 	s.row("on failure", map[bool]string{true: "pauses", false: "goes on"}[d.PauseOnFailure])
 	s.row("keeps", keepText(d.Keep))
 	if len(d.Next) > 0 && d.State == "active" {
@@ -306,14 +307,14 @@ func (t *terms) when() string {
 		parts = append(parts, "cron "+c)
 	}
 	if t.Every > 0 {
-		parts = append(parts, "every "+brief(t.Every))
+		parts = append(parts, "every "+human.Duration(t.Every))
 	}
 	text := strings.Join(parts, "; ")
 	if len(t.Cron) > 0 {
 		text += " (" + first(t.TimeZone, "UTC") + ")"
 	}
 	if t.Jitter > 0 {
-		text += ", up to " + brief(t.Jitter) + " later"
+		text += ", up to " + human.Duration(t.Jitter) + " later"
 	}
 	return text
 }
@@ -345,7 +346,7 @@ func (d *scheduled) runsText(now time.Time) string {
 		if r.Outcome != "" {
 			rows, bytes = count(r.Rows), size(r.Bytes)
 		}
-		lines = append(lines, []string{when, clock(r.Started), took(of.took(now)), first(r.Outcome, r.State), rows, bytes, first(r.Export, r.Name), oneLine(r.Error)})
+		lines = append(lines, []string{when, clock(r.Started), human.Duration(of.took(now)), first(r.Outcome, r.State), rows, bytes, first(r.Export, r.Name), oneLine(r.Error)})
 	}
 	text := table(lines)
 	for _, r := range d.Runs {

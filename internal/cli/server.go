@@ -105,15 +105,19 @@ func (s *server) explain(err error) error {
 
 // cause is the end of a gRPC error's text, where what happened is told.
 func cause(err error) string {
-	text := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}
-	if i := strings.LastIndex(text, "desc = "); i >= 0 {
-		text = text[i+len("desc = "):]
-	}
-	text = strings.TrimPrefix(text, "failed reaching server: ")
+	text := strings.TrimPrefix(grpcText(err.Error()), "failed reaching server: ")
 	return strings.Trim(text, `"`)
+}
+
+// grpcText is the end of the text of a gRPC error.
+func grpcText(text string) string {
+	if i := strings.LastIndex(text, "desc = "); i >= 0 {
+		return text[i+len("desc = "):]
+	}
+	return text
 }
 
 // away reports whether err says that Temporal can't be reached or is too busy, which passes.
@@ -179,7 +183,7 @@ func (s *server) missing(ctx context.Context, queue string, hosts ...string) (*u
 func (a *app) warnUnserved(ctx context.Context, s *server, then, queue string, hosts ...string) error {
 	missing, err := s.missing(ctx, queue, hosts...)
 	if err == nil && missing != nil {
-		a.say("warning: %s; %s", s.noWorker(*missing), then)
+		a.say("warning: %s; %s; %s", s.lacks(*missing), then, s.startOne(*missing))
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"milvusdm/internal/human"
 	"milvusdm/workflows"
 )
 
@@ -24,6 +25,9 @@ type standing struct {
 // liveStatus is a running job's status, with what its activities tell.
 type liveStatus struct {
 	workflows.Status
+	// Collections are Status.Collections, with what each waits for.
+	Collections []partView `json:"collections,omitempty"`
+
 	Waiting string    `json:"waiting,omitempty"`
 	Begun   time.Time `json:"waitingSince,omitzero"`
 	Advice  string    `json:"advice,omitempty"`
@@ -67,7 +71,7 @@ func (a *app) show(ctx context.Context, s *server, r *record) error {
 		if err != nil {
 			return s.explain(err)
 		}
-		st.Status = &liveStatus{v.Status, v.Waiting, v.Begun, v.Advice}
+		st.Status = &liveStatus{v.Status, v.Parts, v.Waiting, v.Begun, v.Advice}
 	} else {
 		end, err := s.await(ctx, r.Name, r.RunID)
 		if err != nil {
@@ -85,7 +89,7 @@ func (st *standing) text(now time.Time) string {
 		s.WriteString(st.report.text())
 		s.row("queue", st.Queue)
 		s.row("Temporal", st.place)
-		s.row("ended", fmt.Sprintf("%s, after %s", clock(st.Ended), took(st.Ended.Sub(st.Started))))
+		s.row("ended", fmt.Sprintf("%s, after %s", clock(st.Ended), human.Duration(st.Ended.Sub(st.Started))))
 		return s.String()
 	}
 	v := st.Status
@@ -93,13 +97,13 @@ func (st *standing) text(now time.Time) string {
 		s.title("job %s: running since %s", st.Name, clock(st.Started))
 	} else {
 		s.title("job %s: %s since %s", st.Name, v.Phase, clock(v.Since))
-		s.row("started", fmt.Sprintf("%s, %s ago", clock(st.Started), took(now.Sub(st.Started))))
+		s.row("started", fmt.Sprintf("%s, %s ago", clock(st.Started), human.Duration(now.Sub(st.Started))))
 	}
 	if v.Paused && v.Phase != workflows.PhasePaused {
 		s.row("paused", "as soon as what is under way is done; "+st.command("resume", st.Name))
 	}
-	f := frame{Waiting: oneLine(v.Waiting), Begun: v.Begun, Rows: v.Rows, Total: v.TotalRows}
-	s.row("waiting", f.waiting())
+	f := frame{Rows: v.Rows, Total: v.TotalRows}
+	s.row("now", waits(oneLine(v.Waiting), v.Begun, human.Time))
 	s.row("", v.Advice)
 	s.row("queue", st.Queue)
 	s.row("Temporal", st.place)
@@ -127,10 +131,11 @@ func (st *standing) text(now time.Time) string {
 }
 
 // partsText is a table of collections.
-func partsText(parts []workflows.PartStatus) string {
+func partsText(parts []partView) string {
 	rows := [][]string{{"COLLECTION", "PHASE", "ROWS", "OF", "TARGET", ""}}
 	for _, p := range parts {
-		rows = append(rows, []string{p.Name, string(p.Phase), count(p.Rows), count(p.TotalRows), p.Target, oneLine(p.Error)})
+		rows = append(rows, []string{p.Name, string(p.Phase), count(p.Rows), count(p.TotalRows), p.Target,
+			first(oneLine(p.Error), waits(p.Waiting, p.Begun, human.Time))})
 	}
 	return table(rows)
 }
@@ -165,6 +170,7 @@ func (a *app) list(ctx context.Context, limit int) error {
 	if err != nil {
 		return err
 	}
+	s.addWaits(ctx, all)
 	return a.print(all, func() string { return listText(all, time.Now()) })
 }
 
@@ -197,9 +203,10 @@ func listText(all []*record, now time.Time) string {
 	if len(all) == 0 {
 		return "no jobs\n"
 	}
-	rows := [][]string{{"NAME", "STATE", "STARTED", "TOOK", "DIRECTION", "TARGET"}}
+	rows := [][]string{{"NAME", "STATE", "STARTED", "TOOK", "DIRECTION", "TARGET", ""}}
 	for _, r := range all {
-		rows = append(rows, []string{r.Name, first(r.Phase, r.State), clock(r.Started), took(r.took(now)), r.Direction, r.Target})
+		rows = append(rows, []string{r.Name, first(r.Phase, r.State), clock(r.Started), human.Duration(r.took(now)), r.Direction, r.Target,
+			waits(r.Waiting, r.Begun, human.Time)})
 	}
 	return table(rows)
 }

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/workflows"
 )
@@ -182,7 +183,7 @@ func (r report) verification(s *sheet) {
 	default:
 		s.row("compared", fmt.Sprintf("the contents of %s rows", count(v.Compared)))
 	}
-	s.row("took", brief(v.Took))
+	s.row("took", human.Duration(v.Took))
 	s.row("report", v.Report)
 	s.rows("note", v.Notes)
 }
