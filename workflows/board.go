@@ -17,6 +17,8 @@ type board struct {
 	Status
 	started   time.Time
 	attribute bool
+	times     []PhaseTime // of its own phases that are over
+	following bool        // the phase is a child's, which keeps its own times
 }
 
 func newBoard(ctx workflow.Context, attribute bool) *board {
@@ -31,7 +33,8 @@ var stateKey = temporal.NewSearchAttributeKeyKeyword(StateAttribute)
 func (b *board) phase(ctx workflow.Context, p Phase) {
 	changed := b.Phase != p || !b.Since.After(b.started)
 	if b.Phase != p {
-		b.Since = workflow.Now(ctx)
+		b.leave(ctx)
+		b.Since, b.following = workflow.Now(ctx), false
 	}
 	b.Phase = p
 	if changed && b.attribute {
@@ -40,6 +43,20 @@ func (b *board) phase(ctx workflow.Context, p Phase) {
 		}
 	}
 	b.show(ctx)
+}
+
+// leave takes note of the time in the phase that ends.
+func (b *board) leave(ctx workflow.Context) {
+	if !b.following && b.Phase != PhaseDone {
+		b.times = spend(b.times, b.Phase, b.Since, workflow.Now(ctx).Sub(b.Since))
+	}
+}
+
+// spent is how long each phase took so far, which leaves the one that lasts.
+func (b *board) spent(ctx workflow.Context) []PhaseTime {
+	b.leave(ctx)
+	b.Since = workflow.Now(ctx)
+	return b.times
 }
 
 // planned fills in what the plan says.
@@ -53,10 +70,13 @@ func (b *board) planned(ctx workflow.Context, p *activities.Plan) {
 func (b *board) follow(ctx workflow.Context, s Status) {
 	child := b.Child
 	next := s.Phase
+	b.leave(ctx)
+	b.following = true
 	s.Phase = b.Phase
 	b.Status = s
 	b.Child = child
 	b.phase(ctx, next)
+	b.following = true
 }
 
 // show renders the status as Markdown into the Web UI's current details.

@@ -44,6 +44,9 @@ func runJob(ctx workflow.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	result, err := r.run(ctx)
+	if result != nil && len(r.parts) == 1 {
+		result.Phases = together(r.board.spent(ctx), result.Phases)
+	}
 	r.tellLosses(ctx, result)
 	r.report(ctx, result, err)
 	switch {

@@ -216,6 +216,7 @@ func (l *rangeLoop) continueAsNew(ctx workflow.Context) error {
 	}
 	in := l.copyInput
 	in.Chained = true
+	in.Phases = l.board.spent(ctx)
 	in.Notes, in.Drop = l.board.Notes, in.Drop || workflow.GetSignalChannel(ctx, dropSignal).ReceiveAsync(nil)
 	return workflow.NewContinueAsNewError(ctx, CopyCollectionName, in)
 }

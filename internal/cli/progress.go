@@ -112,7 +112,7 @@ func (f frame) percent() string {
 // speed is how fast it goes. Of several collections only rows are added up, and only they are known of a verification.
 func (f frame) speed() []string {
 	rows := count(int64(f.RowRate)) + " rows/s"
-	if len(f.Parts) > 0 || f.Phase == workflows.PhaseVerifying {
+	if len(f.Parts) > 0 || f.Phase == workflows.PhaseVerifying || f.ByteRate == 0 {
 		return []string{rows}
 	}
 	return []string{rows, rate(f.ByteRate)}

@@ -3,8 +3,10 @@ package cli
 import (
 	"bytes"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +85,23 @@ func TestPlanText(t *testing.T) {
 	golden(t, "plan_skip.txt", planText(&planned{Plan: &p}))
 }
 
+// What is not known, or has no bound, is not written as if it were a number.
+func TestNoOddNumbers(t *testing.T) {
+	p := goldenPlan()
+	p.Source.Bytes, p.RangeRows, p.Ranges, p.Target.Index.Metric = 0, math.MaxInt64, 3, ""
+	p.Source.Inputs = []transfer.Input{{Path: "a.h5", Rows: 7}}
+	text := planText(&planned{Plan: &p})
+	st := standing{report: report{Name: "a", State: "running"}, Status: &liveStatus{Status: workflows.Status{Phase: workflows.PhaseCopying, TotalRows: 5}}}
+	text += st.text(noon) + report{Name: "a", Result: &workflows.Result{Outcome: workflows.OutcomeVerified, Rows: 5, Copying: time.Second}}.text()
+	text += frame{Phase: workflows.PhaseCopying, Rows: 5, Total: 10, RowRate: 2}.plain() + "\n"
+	if odd := regexp.MustCompile(`9,223,372|\b0 B\b|\b0\.0 |metric ,|metric $|\S  +\S.*\S  +\S`).FindAllString(text, -1); odd != nil {
+		t.Errorf("%q in:\n%s", odd, text)
+	}
+	if got := rate(58_800); got != "58.8 kB/s" {
+		t.Error(got)
+	}
+}
+
 // goldenPlans are those of a job of two collections.
 func goldenPlans() []activities.Plan {
 	a := goldenPlan()
@@ -140,6 +159,8 @@ func TestReportText(t *testing.T) {
 	}
 	done := workflows.Result{Outcome: workflows.OutcomeVerified, Source: "HDF5", Target: "127.0.0.1:19530/default/articles", Rows: 1_000_000,
 		Counted: 1_000_000, Bytes: 520_000_000, Sum: "1000000:0123", Took: 21400 * time.Millisecond, Copying: 16 * time.Second, Index: "HNSW L2",
+		Phases: []workflows.PhaseTime{{Phase: workflows.PhaseReading, Took: 300 * time.Millisecond}, {Phase: workflows.PhasePreparing, Took: 30 * time.Millisecond},
+			{Phase: workflows.PhaseCopying, Took: 16 * time.Second}, {Phase: workflows.PhaseIndex, Took: 4 * time.Second}},
 		Loaded: true, Report: "/r/report.json", Notes: []string{"float64 is converted to float32"}}
 	add(func(r *report) { r.Result = &done })
 	add(func(r *report) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -252,8 +253,20 @@ func (r report) result(s *sheet) {
 	s.row("verified", verified(d))
 	s.row("sum", d.Sum)
 	s.row("took", human.Duration(d.Took))
+	s.row(map[bool]string{true: "of which", false: "added up"}[len(d.Collections) == 0], phases(d.Phases))
 	s.row("report", d.Report)
 	s.rows("note", d.Notes)
+}
+
+// phases tells how long each phase took that a person could notice.
+func phases(times []workflows.PhaseTime) string {
+	var parts []string
+	for _, t := range times {
+		if t.Took >= 100*time.Millisecond {
+			parts = append(parts, human.Duration(t.Took)+" "+string(t.Phase))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // verified says how contents were compared; that rows were counted is said elsewhere.
@@ -280,13 +293,13 @@ func lost(attempts int) string {
 
 // copied is how much was copied how fast. What an earlier run copied took no time of this one.
 func copied(d *workflows.Result) string {
-	text := count(d.Rows) + " rows, " + size(d.Bytes)
+	text := sized(count(d.Rows)+" rows", d.Bytes)
 	seconds := d.Copying.Seconds()
 	if seconds <= 0 || d.Rows <= d.Resumed {
 		return text
 	}
 	text += fmt.Sprintf(" in %s: %s rows/s", human.Duration(d.Copying), count(int64(float64(d.Rows-d.Resumed)/seconds)))
-	if d.Resumed == 0 {
+	if d.Resumed == 0 && d.Bytes > 0 {
 		text += ", " + rate(float64(d.Bytes)/seconds)
 	}
 	return text

@@ -110,7 +110,11 @@ func (st *standing) text(now time.Time) string {
 	s.row("source", v.Source)
 	s.row("target", v.Target)
 	if v.TotalRows > 0 {
-		s.row("rows", fmt.Sprintf("%s of %s (%s), %s of %s", count(v.Rows), count(v.TotalRows), f.percent(), size(v.Bytes), size(v.TotalBytes)))
+		rows := fmt.Sprintf("%s of %s (%s)", count(v.Rows), count(v.TotalRows), f.percent())
+		if v.TotalBytes > 0 {
+			rows += fmt.Sprintf(", %s of %s", size(v.Bytes), size(v.TotalBytes))
+		}
+		s.row("rows", rows)
 	}
 	switch {
 	case len(v.Collections) > 0:

@@ -29,8 +29,16 @@ func count(n int64) string {
 // size writes a number of bytes in decimal units: 512.0 MB.
 func size(n int64) string { return units(float64(n)) + "B" }
 
-// rate writes bytes per second in MB: 31.3 MB/s.
-func rate(perSecond float64) string { return fmt.Sprintf("%.1f MB/s", perSecond/1e6) }
+// rate writes bytes per second: 31.3 MB/s.
+func rate(perSecond float64) string { return units(perSecond) + "B/s" }
+
+// sized adds to a text how large that is, where it is known.
+func sized(text string, bytes int64) string {
+	if bytes == 0 {
+		return text
+	}
+	return text + ", " + size(bytes)
+}
 
 func units(n float64) string {
 	if n < 1000 {

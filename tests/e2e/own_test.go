@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -341,4 +342,30 @@ func TestPlanAndVerifySayWhatTheyWaitFor(t *testing.T) {
 		p.signal(os.Interrupt)
 		p.wait()
 	}
+}
+
+// TestPhasesOfAResult: the result tells how long each phase took, and nothing twice.
+func TestPhasesOfAResult(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	result := verified(t, "run", own(t, "job-"+collection, source.hdf5File(t), m.address, collection, nil, nil))
+	var sum time.Duration
+	var order []workflows.Phase
+	for _, p := range result.Phases {
+		sum += p.Took
+		order = append(order, p.Phase)
+	}
+	if sum > result.Took+time.Second || sum < result.Took/2 {
+		t.Errorf("the phases took %v, all in all it was %v: %+v", sum, result.Took, result.Phases)
+	}
+	for _, p := range []workflows.Phase{workflows.PhaseReading, workflows.PhaseCopying, workflows.PhaseFlush, workflows.PhaseIndex, workflows.PhaseLoad, workflows.PhaseCounting} {
+		if !slices.Contains(order, p) {
+			t.Errorf("%s is missing: %v", p, order)
+		}
+	}
+	if len(order) == 0 || order[0] != workflows.PhaseReading {
+		t.Errorf("not in their order: %v", order)
+	}
+	milvusdm(t, "status", "job-"+collection).exits(fault.ExitOK).says("of which   ", " copying, ")
 }
