@@ -53,6 +53,15 @@ func (r *record) hosts() []string {
 	return hosts(r.job)
 }
 
+// schedule is the schedule that started the run, "" for one that somebody started. A schedule has its job's name, and each of
+// its runs a name of its own.
+func (r *record) schedule() string {
+	if r.job == nil || r.Direction == workflows.VerifyName || r.Name == workflows.WorkflowID(r.job) {
+		return ""
+	}
+	return r.job.Name
+}
+
 func (r *record) running() bool { return r.State == "running" }
 
 // took is how long the run took, or takes so far.

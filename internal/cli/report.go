@@ -87,6 +87,9 @@ func (s *server) ended(r *record, e ending, again string) report {
 	if state := workflows.StateOf(e.err); state != nil {
 		d.Kept, d.Stands = state.Rows(), stands(state)
 	}
+	if schedule := r.schedule(); schedule != "" { // no run of a schedule goes on from another
+		d.Kept, d.again = 0, s.command("schedule", "trigger", schedule)
+	}
 	return d
 }
 
@@ -213,6 +216,9 @@ func (r report) goOn(s *sheet) {
 	if r.Kept > 0 {
 		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, count(r.Kept)))
 		return
+	}
+	if r.Direction != workflows.VerifyName {
+		again += "   from the first row on"
 	}
 	s.row("again", again)
 }

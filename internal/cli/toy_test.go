@@ -53,6 +53,11 @@ func toyJob(ctx workflow.Context, in workflows.Input) (*workflows.Result, error)
 		}
 		return nil, temporal.NewApplicationErrorWithOptions("toy.h5: row 417 is cut off", string(fault.Corrupt),
 			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{t.state()}})
+	case "nothing": // fails before it has copied a row
+		s := t.state()
+		s.Ranges[0].Reach = transfer.Checkpoint{}
+		return nil, temporal.NewApplicationErrorWithOptions("toy server is full", string(fault.Denied),
+			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{s}})
 	case "denied":
 		return nil, temporal.NewApplicationErrorWithOptions("toy server refuses the password of user root", string(fault.Denied),
 			temporal.ApplicationErrorOptions{NonRetryable: true})
