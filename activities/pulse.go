@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
@@ -87,7 +88,7 @@ func (p *pulse) end(err error, details ...any) error {
 		p.missing()
 		activity.RecordHeartbeat(p.ctx, p.beat) // so that the next attempt knows since when
 		if away := time.Since(p.beat.Away); p.giveUp > 0 && away > p.giveUp {
-			return fault.Final(fault.New(fault.Unavailable, "gave up after %v: %w", away.Round(time.Second), err), details...)
+			return fault.Final(fault.New(fault.Unavailable, "gave up after %s (give_up_after): %w", human.Duration(away), err), details...)
 		}
 	}
 	if fault.KindOf(err) == fault.Throttled && p.giveUp > 0 { // the connector has waited as long as the job lets it
@@ -135,7 +136,7 @@ func (p *pulse) waiting(for_ string) {
 
 // connecting: a server is waited for.
 func (p *pulse) connecting(server string) {
-	p.waiting(server)
+	p.waiting("waiting for " + server)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.server = server

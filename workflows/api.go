@@ -116,6 +116,9 @@ type Result struct {
 	Sum     string        `json:"sum,omitempty"`
 	Took    time.Duration `json:"took"`
 	Copying time.Duration `json:"copying"`
+	// Phases are how long each phase took, in the order in which they began; of several collections the sums, although those were
+	// copied at the same time.
+	Phases []PhaseTime `json:"phases,omitempty"`
 	// Repaired is how many rows were written again because they counted double or not at all.
 	Repaired int64  `json:"repaired,omitempty,string"`
 	Lost     int    `json:"lost,omitempty"`

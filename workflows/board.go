@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
+	"milvusdm/internal/human"
 )
 
 // board is where a workflow shows how far it is: to queries, in the Web UI's current details, and in the search attribute.
@@ -16,6 +17,8 @@ type board struct {
 	Status
 	started   time.Time
 	attribute bool
+	times     []PhaseTime // of its own phases that are over
+	following bool        // the phase is a child's, which keeps its own times
 }
 
 func newBoard(ctx workflow.Context, attribute bool) *board {
@@ -30,7 +33,8 @@ var stateKey = temporal.NewSearchAttributeKeyKeyword(StateAttribute)
 func (b *board) phase(ctx workflow.Context, p Phase) {
 	changed := b.Phase != p || !b.Since.After(b.started)
 	if b.Phase != p {
-		b.Since = workflow.Now(ctx)
+		b.leave(ctx)
+		b.Since, b.following = workflow.Now(ctx), false
 	}
 	b.Phase = p
 	if changed && b.attribute {
@@ -39,6 +43,20 @@ func (b *board) phase(ctx workflow.Context, p Phase) {
 		}
 	}
 	b.show(ctx)
+}
+
+// leave takes note of the time in the phase that ends.
+func (b *board) leave(ctx workflow.Context) {
+	if !b.following && b.Phase != PhaseDone {
+		b.times = spend(b.times, b.Phase, b.Since, workflow.Now(ctx).Sub(b.Since))
+	}
+}
+
+// spent is how long each phase took so far, which leaves the one that lasts.
+func (b *board) spent(ctx workflow.Context) []PhaseTime {
+	b.leave(ctx)
+	b.Since = workflow.Now(ctx)
+	return b.times
 }
 
 // planned fills in what the plan says.
@@ -52,16 +70,19 @@ func (b *board) planned(ctx workflow.Context, p *activities.Plan) {
 func (b *board) follow(ctx workflow.Context, s Status) {
 	child := b.Child
 	next := s.Phase
+	b.leave(ctx)
+	b.following = true
 	s.Phase = b.Phase
 	b.Status = s
 	b.Child = child
 	b.phase(ctx, next)
+	b.following = true
 }
 
 // show renders the status as Markdown into the Web UI's current details.
 func (b *board) show(ctx workflow.Context) {
 	var t strings.Builder
-	t.WriteString(fmt.Sprintf("**%s** since %s\n\n| | |\n|---|---|\n", b.Phase, b.Since.UTC().Format("2006-01-02 15:04:05 UTC")))
+	t.WriteString(fmt.Sprintf("**%s** since %s\n\n| | |\n|---|---|\n", b.Phase, human.Time(b.Since.UTC())))
 	row := func(name, format string, args ...any) {
 		t.WriteString("| " + name + " | " + fmt.Sprintf(format, args...) + " |\n")
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -30,6 +31,8 @@ type copyInput struct {
 	SourceLoaded []string `json:"sourceLoaded,omitempty"`
 	// Drop: what was made is to be dropped if the job is cancelled.
 	Drop bool `json:"drop,omitempty"`
+	// Phases are how long those took that are over.
+	Phases []PhaseTime `json:"phases,omitempty"`
 	// Loading: the job has the collection loaded, or has tried to.
 	Loading bool `json:"loading,omitempty"`
 }
@@ -46,7 +49,7 @@ type collectionCopy struct {
 // repair, publish, put back the load state. It is the child of a direction's workflow.
 func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	c := &collectionCopy{copyInput: in, board: newBoard(ctx, false)}
-	c.board.started = in.Started
+	c.board.started, c.board.times = in.Started, in.Phases
 	c.board.planned(ctx, &in.Plan)
 	c.board.Child = workflow.GetInfo(ctx).WorkflowExecution.ID
 	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (Status, error) { return c.board.Status, nil }); err != nil {
@@ -60,6 +63,7 @@ func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	if err != nil {
 		return nil, c.giveUp(ctx, err)
 	}
+	c.result.Phases = c.board.spent(ctx)
 	return &c.result, nil
 }
 
@@ -79,7 +83,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	}
 	c.result = Result{Source: c.Plan.Source.Format, Target: c.Plan.Target.Place, Copying: workflow.Now(ctx).Sub(c.CopyAt),
 		Lost: c.State.Lost, Resumed: c.Resumed, Notes: c.board.Notes,
-		Index: c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric}
+		Index: strings.TrimSpace(c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric)}
 	c.State.Target.Parts = c.State.parts()
 	if c.Plan.Target.WholeRanges {
 		c.result.Index = "" // files have none

@@ -19,7 +19,6 @@ import (
 // Signals between a job's workflow and its CopyCollection.
 const (
 	statusSignal = "status" // child to parent: Status
-	pauseSignal  = "pause"  // parent to child: bool
 	dropSignal   = "drop"   // parent to child, no value
 )
 
@@ -45,6 +44,9 @@ func runJob(ctx workflow.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	result, err := r.run(ctx)
+	if result != nil && len(r.parts) == 1 {
+		result.Phases = together(r.board.spent(ctx), result.Phases)
+	}
 	r.tellLosses(ctx, result)
 	r.report(ctx, result, err)
 	switch {
@@ -72,6 +74,13 @@ func (r *jobRun) handle(ctx workflow.Context) error {
 	if err := r.handlePause(ctx, ResumeUpdate, false); err != nil {
 		return err
 	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for asked := workflow.GetSignalChannel(ctx, PauseSignal); asked.Receive(ctx, &r.paused); {
+			if err := r.tell(ctx, PauseSignal, r.paused); err != nil {
+				workflow.GetLogger(ctx).Warn("pause not passed on", "error", err) // it has just ended; its result tells
+			}
+		}
+	})
 	return workflow.SetUpdateHandlerWithOptions(ctx, DropTargetUpdate, func(ctx workflow.Context) error {
 		r.drop = true
 		return r.tell(ctx, dropSignal, nil) // no child: nothing was made yet
@@ -87,7 +96,7 @@ func (r *jobRun) handlePause(ctx workflow.Context, update string, paused bool) e
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, update, func(ctx workflow.Context) error {
 		r.paused = paused
-		return r.tell(ctx, pauseSignal, paused) // one that has not begun is told when it starts
+		return r.tell(ctx, PauseSignal, paused) // one that has not begun is told when it starts
 	}, workflow.UpdateHandlerOptions{Description: update + " the job", Validator: late})
 }
 
@@ -216,7 +225,7 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 	p.child = future
 	r.began(p, lock)
 	if r.paused != in.Paused {
-		if err := future.SignalChildWorkflow(ctx, pauseSignal, r.paused).Get(ctx, nil); err != nil {
+		if err := future.SignalChildWorkflow(ctx, PauseSignal, r.paused).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Warn("pause not passed on", "error", err) // it has just ended; its result tells
 		}
 	}

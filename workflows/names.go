@@ -20,13 +20,16 @@ const (
 	PruneExportsName   = "PruneExports"
 )
 
-// Names of queries and updates.
+// Names of queries, updates and signals.
 const (
 	StatusQuery  = "status" // answers Status
 	PauseUpdate  = "pause"  // no argument; accepted once the job runs
 	ResumeUpdate = "resume"
 	// DropTargetUpdate has what the job made dropped when it is cancelled, instead of kept for the next run.
 	DropTargetUpdate = "dropTarget"
+	// PauseSignal is for a job that no worker runs now: true pauses it, false resumes it, once there is one. An update would
+	// wait for the worker. The job tells its copies by the same signal.
+	PauseSignal = "pause"
 )
 
 // StateAttribute is the search attribute that holds a job's Phase.

@@ -281,5 +281,6 @@ func (t *Result) add(p *Result) {
 	t.Repaired += p.Repaired
 	t.Resumed += p.Resumed
 	t.Lost += p.Lost
+	t.Phases, p.Phases = together(t.Phases, p.Phases), nil // one list of them, however many collections there are
 	t.Collections = append(t.Collections, *p)
 }

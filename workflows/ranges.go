@@ -53,13 +53,13 @@ func (c *collectionCopy) copyRanges(ctx workflow.Context) error {
 		l.cancel = true
 		l.stop()
 	})
-	s.AddReceive(workflow.GetSignalChannel(l.ctx, pauseSignal), func(ch workflow.ReceiveChannel, _ bool) {
+	s.AddReceive(workflow.GetSignalChannel(l.ctx, PauseSignal), func(ch workflow.ReceiveChannel, _ bool) {
 		ch.Receive(l.ctx, &l.Paused)
 		if l.Paused {
 			l.stop()
 		}
 	})
-	for workflow.GetSignalChannel(l.ctx, pauseSignal).ReceiveAsync(&l.Paused) { // came while the target was prepared
+	for workflow.GetSignalChannel(l.ctx, PauseSignal).ReceiveAsync(&l.Paused) { // came while the target was prepared
 	}
 	l.flushed = workflow.Now(ctx)
 	for {
@@ -216,6 +216,7 @@ func (l *rangeLoop) continueAsNew(ctx workflow.Context) error {
 	}
 	in := l.copyInput
 	in.Chained = true
+	in.Phases = l.board.spent(ctx)
 	in.Notes, in.Drop = l.board.Notes, in.Drop || workflow.GetSignalChannel(ctx, dropSignal).ReceiveAsync(nil)
 	return workflow.NewContinueAsNewError(ctx, CopyCollectionName, in)
 }

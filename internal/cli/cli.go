@@ -28,24 +28,33 @@ type Surroundings struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Env            envconfig.EnvLookup
-	// Width is how many columns the terminal has that Stderr is; 0 says that it is none. It may change at any time.
-	Width func() int
+	// Width is how many columns the terminal has that Stderr is, OutWidth the one that Stdout is; 0 says that it is none that
+	// lines can be redrawn and coloured on. They may change at any time.
+	Width, OutWidth func() int
 }
 
 // Process are the surroundings of this very process.
 func Process() Surroundings {
-	width := func() int {
-		fd := int(os.Stderr.Fd())
-		if !term.IsTerminal(fd) {
-			return 0
-		}
+	return surroundings(os.Stdin, os.Stdout, os.Stderr, envconfig.EnvLookupOS)
+}
+
+func surroundings(in, out, err *os.File, env envconfig.EnvLookup) Surroundings {
+	return Surroundings{Stdin: in, Stdout: out, Stderr: err, Env: env, Width: widthOf(err, env), OutWidth: widthOf(out, env)}
+}
+
+// widthOf is how many columns a terminal has, 0 for what is none and for one that shows text only (TERM=dumb).
+func widthOf(f *os.File, env envconfig.EnvLookup) func() int {
+	fd := int(f.Fd())
+	if kind, _ := env.LookupEnv("TERM"); kind == "dumb" || !term.IsTerminal(fd) {
+		return func() int { return 0 }
+	}
+	return func() int {
 		columns, _, err := term.GetSize(fd)
 		if err != nil || columns <= 0 {
 			return 80
 		}
 		return columns
 	}
-	return Surroundings{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: envconfig.EnvLookupOS, Width: width}
 }
 
 // app is one run of the program.
@@ -115,7 +124,7 @@ func (a *app) fail(err error) int {
 // print writes a command's answer: doc as JSON, or what text returns.
 func (a *app) print(doc any, text func() string) error {
 	if !a.json() {
-		_, err := io.WriteString(a.Stdout, text())
+		_, err := io.WriteString(a.Stdout, a.tint(a.OutWidth)(layout(text(), columnsOf(a.OutWidth))))
 		return err
 	}
 	e := json.NewEncoder(a.Stdout)
@@ -126,7 +135,7 @@ func (a *app) print(doc any, text func() string) error {
 
 // say writes a line to standard error.
 func (a *app) say(format string, args ...any) {
-	emit(a.Stderr, strings.TrimRight(fmt.Sprintf(format, args...), "\n")+"\n")
+	emit(a.Stderr, a.tint(a.Width)(layout(strings.TrimRight(fmt.Sprintf(format, args...), "\n")+"\n", columnsOf(a.Width))))
 }
 
 // emit writes to standard error. When that fails there is nowhere left to say so, and the job is what counts.

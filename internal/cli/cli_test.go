@@ -84,10 +84,46 @@ func TestResume(t *testing.T) {
 	b := newBench(t).work()
 	path, name := b.job("fail")
 	b.milvusdm("run", path).exits(13).has("job "+name+" failed: toy.h5: row 417 is cut off", "Corrupt (exit code 13)",
-		"400 rows stand in c__mdm_toy; there is no collection c yet", "milvusdm run "+path+"   from 400 rows on")
+		"400 rows stand in c__mdm_toy; there is no collection c yet", "milvusdm run "+path+" --task-queue "+b.queue+"   from 400 rows on")
 	b.milvusdm("status", name).exits(0).has("failed: toy.h5", "ended")
 	b.milvusdm("run", path, "--fresh").exits(13).has("starts anew (--fresh) and leaves the 400 rows of the run that failed at")
 	b.milvusdm("run", path).exits(0).has("goes on from 400 rows of the run that failed at", "400 of these rows came from an earlier run")
+}
+
+// The command status and the next run say the same about where that begins.
+func TestStatusTellsWhereTheNextRunBegins(t *testing.T) {
+	b := newBench(t).work()
+	for collection, says := range map[string][2]string{
+		"fail":    {"from 400 rows on; with --fresh", "goes on from 400 rows"},
+		"nothing": {"from the first row on", "had copied no rows: starts at the first one"},
+		"denied":  {"from the first row on", "left nothing to go on from: starts anew"},
+	} {
+		path, name := b.job(collection)
+		b.milvusdm("run", path).has(says[0])
+		b.milvusdm("status", name).has(says[0])
+		b.milvusdm("run", path).has(says[1])
+	}
+	path, name := b.job("wait")
+	p := b.start(context.Background(), "run", path)
+	p.says("copying")
+	if err := b.TerminateWorkflow(context.Background(), name, "", "test"); err != nil {
+		t.Fatal(err)
+	}
+	p.wait()
+	b.milvusdm("status", name).has("from the first row on")
+}
+
+// A run of a schedule leaves nothing that another one goes on from.
+func TestFailedRunOfASchedule(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).work()
+	path, name := b.job("fail")
+	b.milvusdm("schedule", "create", path, "--cron", "0 3 1 1 *").exits(0)
+	defer b.milvusdm("schedule", "delete", name)
+	started := b.milvusdm("schedule", "trigger", name).exits(0).stdout
+	run := strings.Fields(strings.TrimPrefix(started, "started run "))[0]
+	b.milvusdm("status", "--follow", run).exits(13).has("400 rows stand in", "milvusdm schedule trigger "+name+" --task-queue "+b.queue+"   from the first row on").
+		lacks("from 400 rows on")
 }
 
 func TestResumeOfAnotherJob(t *testing.T) {
@@ -157,7 +193,7 @@ func TestNoWorker(t *testing.T) {
 	path, name := b.job("ok")
 	for _, command := range []string{"run", "start", "plan"} {
 		begun := time.Now()
-		b.milvusdm(command, path).exits(16).has("no worker is listening on task queue TestNoWorker of Temporal at "+b.address, "milvusdm-worker")
+		b.milvusdm(command, path).exits(16).has("no worker polls task queue TestNoWorker (Temporal at "+b.address, "milvusdm-worker -task-queue TestNoWorker")
 		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("%s took %v to say so", command, took)
 		}
@@ -177,7 +213,7 @@ func TestNoWorkerOnTheHost(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.milvusdm("run", path).exits(16).has("no worker is listening on task queue TestNoWorkerOnTheHost@gpu7")
+	b.milvusdm("run", path).exits(16).has("no worker polls task queue TestNoWorkerOnTheHost@gpu7", "start one on gpu7", "-host gpu7")
 	b.milvusdm("status", name).exits(10)
 }
 
@@ -212,7 +248,7 @@ func TestProgressOfChild(t *testing.T) {
 	path, _ := b.job("child")
 	p := b.start(context.Background(), "run", path)
 	p.says("copying: 623 of 1,000 rows (62.3%)") // 500 the workflow knows of, 123 the heartbeat
-	p.says("; waiting for Milvus at 127.0.0.1:19530 (since 12:03:04)")
+	p.says("; waiting for Milvus at 127.0.0.1:19530 (since 12:03:04 UTC)")
 	p.wait().exits(0)
 }
 
@@ -223,8 +259,10 @@ func TestSeveralCollections(t *testing.T) {
 	path := b.collections(name, "a", "{name: b, as: c}")
 	p := b.start(context.Background(), "run", path)
 	p.says("copying: 1,623 of 2,000 rows (81.1%)") // all of b, and of a what its workflow and the heartbeat know of
-	p.says("; a: waiting for Milvus at 127.0.0.1:19530 (since 12:03:04)")
-	b.milvusdm("status", name).exits(0).has("1 of 2 collections", "COLLECTION  PHASE    ROWS   OF     TARGET\na           copying  623    1,000  toy place/a\n")
+	p.says("; a: waiting for Milvus at 127.0.0.1:19530 (since 12:03:04 UTC)")
+	b.milvusdm("status", name).exits(0).has("1 of 2 collections",
+		"COLLECTION  PHASE    ROWS   OF     TARGET\na           copying  623    1,000  toy place/a  waiting for Milvus at 127.0.0.1:19530 (since 2026-11-22 12:03:04 UTC)\n")
+	b.listed(name, "waiting for Milvus at 127.0.0.1:19530 (since 2026-11-22 12:03:04 UTC)")
 	p.says("a: done, 1,000 rows\n")
 	p.wait().exits(0).has("verified", "2,000 rows", "contents are equal", "OUTCOME", "verified  1,000   1,000    b       toy place/c\n")
 	b.milvusdm("plan", path).exits(0).has("all 2 collections", "2,000,000, 1.0 GB", "nothing was written")
@@ -267,7 +305,7 @@ func TestVerifyIsFollowed(t *testing.T) {
 	p.says("verifying: 250 of 1,000 rows (25.0%)")
 	b.milvusdm("verify", path).exits(11).has("another verification of this job is running", "milvusdm cancel "+name+"/verify")
 	interrupt()
-	p.wait().exits(fault.ExitDetached).has("milvusdm verify --sample --exact " + path + "   or   milvusdm status --follow " + name + "/verify")
+	p.wait().exits(fault.ExitDetached).has("milvusdm verify --sample --exact " + path + " --task-queue " + b.queue + "   or   milvusdm status --follow " + name + "/verify")
 	b.milvusdm("pause", name+"/verify").exits(12).has("is a verification, which can't pause")
 	q := b.start(context.Background(), "verify", path, "--sample", "--exact")
 	q.says("attached to " + name + "/verify")
@@ -324,12 +362,13 @@ func TestPauseResumeCancel(t *testing.T) {
 	b.milvusdm("start", path).exits(0)
 	b.milvusdm("pause", name).exits(0).has("job "+name+": paused since", "400 of 1,000 (40.0%)", "2 of 5")
 	b.milvusdm("resume", name).exits(0).has("job " + name + ": copying since")
-	b.milvusdm("cancel", name).exits(0).has("job "+name+" was cancelled", "400 rows stand in c__mdm_toy", "milvusdm run JOB.yaml   from 400 rows on")
+	b.milvusdm("cancel", name).exits(0).has("job "+name+" was cancelled", "400 rows stand in c__mdm_toy", "milvusdm run JOB.yaml --task-queue "+b.queue+"   from 400 rows on")
 	for _, command := range []string{"pause", "resume", "cancel"} {
 		b.milvusdm(command, name).exits(11).has("is not running: it was cancelled at")
 	}
 	p := b.start(context.Background(), "run", path)
 	p.says("goes on from 400 rows of the run that was cancelled at")
+	p.says("started job " + name)
 	var r report
 	b.milvusdm("cancel", name, "--wait=false", "-o", "json").exits(0).parse(&r)
 	if r.State != "cancelling" {
@@ -392,6 +431,22 @@ func TestList(t *testing.T) {
 	b.milvusdm("list", "--limit", "0").exits(2)
 	b.milvusdm("__complete", "cancel", "").exits(0).has(second + "\trunning").lacks(first)
 	b.milvusdm("__complete", "status", "").exits(0).has(second+"\t", first+"\t")
+}
+
+// listed waits until the command list shows a job with a text: visibility lags behind.
+func (b *bench) listed(name, text string) {
+	b.Helper()
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		a := b.milvusdm("list", "--limit", "100").exits(0)
+		for line := range strings.Lines(a.stdout) {
+			if strings.HasPrefix(line, name+" ") && strings.Contains(line, text) {
+				return
+			}
+		}
+		if time.Now().After(limit) {
+			b.Fatalf("%s is not listed with %q, but:\n%s", name, text, a.stdout)
+		}
+	}
 }
 
 func at(all []*record, name string) int {

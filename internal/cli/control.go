@@ -84,16 +84,33 @@ func (a *app) update(ctx context.Context, name, update string) error {
 		return err
 	}
 	if r.Direction == workflows.VerifyName {
-		return fault.New(fault.Unsupported, "%s is a verification, which can't %s; cancel it, and verify again", name, update)
+		return fault.New(fault.Unsupported, "%s is a verification, which can't %s; cancel it (%s), and verify again", name, update, s.command("cancel", name))
 	}
-	if err := s.needWorker(ctx); err != nil {
+	if missing, err := s.missing(ctx, r.Queue); err != nil {
 		return err
+	} else if missing != nil {
+		return a.updateLater(ctx, s, r, update, s.noWorker(*missing))
 	}
-	if err := s.update(ctx, name, update); err != nil {
+	err = s.update(ctx, name, update, workerWait)
+	if errors.Is(err, errUnanswered) { // a worker that has just died is still on Temporal's list
+		return a.updateLater(ctx, s, r, update, "no worker answers on task queue "+r.Queue)
+	}
+	if err != nil {
 		return err
 	}
 	s.settle(ctx, name, update == workflows.PauseUpdate)
 	return a.show(ctx, s, r)
+}
+
+// updateLater asks a job that no worker can run now to pause or resume: Temporal keeps the signal until a worker is there.
+func (a *app) updateLater(ctx context.Context, s *server, r *record, update, why string) error {
+	if err := s.SignalWorkflow(ctx, r.Name, "", workflows.PauseSignal, update == workflows.PauseUpdate); err != nil {
+		return s.explain(err)
+	}
+	a.say("%s", why)
+	d := s.about(r, false)
+	d.State, d.Pending = "running", update
+	return a.end(d)
 }
 
 // settle waits a moment until the job shows that it was told; its child is told by a signal.
@@ -105,8 +122,11 @@ func (s *server) settle(ctx context.Context, name string, paused bool) {
 	}
 }
 
-func (s *server) update(ctx context.Context, name, update string) error {
-	asked, cancel := context.WithTimeout(ctx, 2*callTimeout)
+// errUnanswered says that no worker has taken up an update in time.
+var errUnanswered = errors.New("no worker answered in time")
+
+func (s *server) update(ctx context.Context, name, update string, limit time.Duration) error {
+	asked, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	handle, err := s.UpdateWorkflow(asked, client.UpdateWorkflowOptions{WorkflowID: name, UpdateName: update,
 		WaitForStage: client.WorkflowUpdateStageCompleted})
@@ -121,10 +141,9 @@ func (s *server) update(ctx context.Context, name, update string) error {
 	case ctx.Err() != nil:
 		return s.explain(ctx.Err())
 	case errors.As(err, &notFound):
-		return fault.New(fault.Conflict, "job %s has just ended; milvusdm status %s says how", name, name)
+		return fault.New(fault.Conflict, "job %s has just ended; %s says how", name, s.command("status", name))
 	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
-		return fault.New(fault.Unavailable, "no worker took up the request to %s job %s in time; it stays asked for, and milvusdm status %s tells when it is done",
-			update, name, name)
+		return fault.Wrap(fault.Unavailable, errUnanswered, "%s job %s", update, name)
 	case away(err):
 		return s.explain(err)
 	}
@@ -142,23 +161,33 @@ func (a *app) cancel(ctx context.Context, name string, wait, drop bool) error {
 	if err != nil {
 		return err
 	}
+	missing, err := s.missing(ctx, r.Queue)
+	if err != nil {
+		return err
+	}
 	if drop {
-		if err := s.update(ctx, name, workflows.DropTargetUpdate); err != nil {
+		if missing != nil {
+			return fault.New(fault.Unavailable, "cancel job %s with --drop-target: nothing was asked of it, since it takes a worker: %s", name, s.noWorker(*missing))
+		}
+		if err := s.update(ctx, name, workflows.DropTargetUpdate, 2*callTimeout); err != nil {
 			return err
 		}
 	}
 	if err := s.CancelWorkflow(ctx, name, ""); err != nil {
 		return s.explain(err)
 	}
+	if missing != nil {
+		a.say("warning: %s; job %s ends once there is one; %s", s.lacks(*missing), name, s.startOne(*missing))
+	}
 	if !wait {
-		d := started(r, false)
+		d := s.about(r, false)
 		d.State = "cancelling"
 		return a.end(d)
 	}
 	a.say("cancelling job %s; writes under way are let finish", name)
 	end, err := a.follow(ctx, s, r.Name, r.RunID)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		d := detached(r, "milvusdm status "+name)
+		d := s.detached(r, s.command("status", name))
 		d.State = "cancelling"
 		return a.end(d)
 	}

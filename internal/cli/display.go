@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"milvusdm/internal/human"
 )
 
 // plainEvery is the least time between two lines of progress that differ in numbers only.
@@ -14,9 +16,10 @@ const plainEvery = 5 * time.Second
 type display struct {
 	w       io.Writer
 	width   func() int // columns, 0 for no terminal
-	drawn   int        // how many lines stand that the next ones replace
-	printed time.Time  // when the last plain line was
-	about   string     // what it was about
+	tint    func(string) string
+	drawn   int       // how many lines stand that the next ones replace
+	printed time.Time // when the last plain line was
+	about   string    // what it was about
 }
 
 // show shows a frame.
@@ -35,13 +38,13 @@ func (d *display) show(f frame, now time.Time) {
 		return
 	}
 	d.about, d.printed = about, now
-	emit(d.w, now.Local().Format("15:04:05")+" "+f.plain()+"\n")
+	emit(d.w, human.Clock(now.Local())+" "+f.plain()+"\n")
 }
 
 // say writes a line that stays.
 func (d *display) say(text string, now time.Time) {
 	d.clear()
-	emit(d.w, now.Local().Format("15:04:05")+" "+text+"\n")
+	emit(d.w, d.tint(human.Clock(now.Local())+" "+text+"\n"))
 }
 
 // erase is what takes the drawn lines away.

@@ -22,11 +22,11 @@ var exitCodes = []struct {
 	{fault.ExitDetached, "interrupted (Ctrl-C, SIGTERM) while following: the job goes on"},
 	{fault.ExitCode(fault.NotFound), "a file, a collection, a job or a namespace is not there"},
 	{fault.ExitCode(fault.Conflict), "what stands in the target, or another job, is in the way"},
-	{fault.ExitCode(fault.Unsupported), "right, but not to be had: by this program or by the server's version"},
+	{fault.ExitCode(fault.Unsupported), "not supported by this program or by the server's version"},
 	{fault.ExitCode(fault.Corrupt), "the input contradicts itself or its format"},
 	{fault.ExitCode(fault.Denied), "a server or the file system refuses the user"},
 	{fault.ExitCode(fault.SourceChanged), "the source is no longer what was planned"},
-	{fault.ExitCode(fault.Unavailable), "a server does not answer (Temporal, Milvus), or no worker is listening"},
+	{fault.ExitCode(fault.Unavailable), "a server does not answer (Temporal, Milvus), or no worker polls the task queue"},
 	{fault.ExitCode(fault.Different), "source and target differ"},
 }
 

@@ -63,7 +63,7 @@ func (a *app) follow(ctx context.Context, s *server, id, runID string) (ending, 
 		e, err := s.await(waiting, id, runID)
 		end <- outcome{e, err}
 	}()
-	f := follower{display: display{w: a.Stderr, width: a.Width}}
+	f := follower{display: display{w: a.Stderr, width: a.Width, tint: a.tint(a.Width)}}
 	views := make(chan view)
 	go s.watch(waiting, id, f.pace(), views)
 	defer f.display.clear()
@@ -114,6 +114,7 @@ type follower struct {
 	meter   meter
 	seen    workflows.Status // the last that a worker told
 	waiting bool
+	advised string    // the advice that was given last
 	begun   time.Time // when what is waited for, without a time of its own, was first seen
 }
 
@@ -146,6 +147,10 @@ func (f *follower) see(v view, now time.Time) {
 	for _, line := range news(f.seen.Collections, v.Collections) {
 		f.display.say(line, now)
 	}
+	if v.Advice != "" && v.Advice != f.advised { // a terminal may be too narrow for it
+		f.display.say(v.Waiting+"; "+v.Advice, now)
+	}
+	f.advised = first(v.Advice, f.advised)
 	f.seen = v.Status
 	f.display.show(f.frame(v, now), now)
 }

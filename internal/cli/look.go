@@ -29,6 +29,8 @@ type view struct {
 	// Waiting says what the job waits for or does beside copying, "" for nothing; Begun is since when, if known.
 	Waiting string
 	Begun   time.Time
+	// Advice says what to do about it, where only the reader can.
+	Advice string
 	// Parts are the collections of a job that copies several, which Status.Collections tells too.
 	Parts []partView
 }
@@ -36,8 +38,8 @@ type view struct {
 // partView is one collection of a job that copies several.
 type partView struct {
 	workflows.PartStatus
-	Waiting string
-	Begun   time.Time
+	Waiting string    `json:"waiting,omitempty"`
+	Begun   time.Time `json:"waitingSince,omitzero"`
 }
 
 // look asks the job where it is. When no worker answers, the view is about that alone (its Phase is "") and err is nil;
@@ -51,11 +53,10 @@ func (s *server) look(ctx context.Context, id string) (view, error) {
 	if len(status.Collections) > 0 {
 		s.lookAtParts(ctx, &v)
 	}
-	busy := id
+	busy := first(status.Child, id)
 	if status.Child != "" {
 		if of, err := s.query(ctx, status.Child); err == nil {
 			v.Status = merge(status, of)
-			busy = status.Child
 		}
 	}
 	d, err := s.describe(ctx, busy)
@@ -70,21 +71,55 @@ func (s *server) look(ctx context.Context, id string) (view, error) {
 // job says.
 func (s *server) lookAtParts(ctx context.Context, v *view) {
 	v.Parts = make([]partView, len(v.Collections))
-	var asking sync.WaitGroup
-	free := make(chan struct{}, 8)
-	for i, c := range v.Collections {
-		v.Parts[i].PartStatus = c
-		if c.Child == "" {
-			continue
-		}
-		asking.Go(func() {
-			free <- struct{}{}
-			defer func() { <-free }()
+	someAtOnce(len(v.Parts), func(i int) {
+		if v.Parts[i].PartStatus = v.Collections[i]; v.Parts[i].Child != "" {
 			s.lookAtPart(ctx, &v.Parts[i])
+		}
+	})
+	v.addParts()
+}
+
+// someAtOnce calls do for 0 to n-1, at most 8 at once, and waits for all.
+func someAtOnce(n int, do func(i int)) {
+	var calls sync.WaitGroup
+	free := make(chan struct{}, 8)
+	for i := range n {
+		free <- struct{}{}
+		calls.Go(func() {
+			defer func() { <-free }()
+			do(i)
 		})
 	}
-	asking.Wait()
-	v.addParts()
+	calls.Wait()
+}
+
+// addWaits notes what running jobs wait for, without asking a worker. One of which Temporal does not tell is as it is.
+func (s *server) addWaits(ctx context.Context, all []*record) {
+	someAtOnce(len(all), func(i int) {
+		if all[i].running() {
+			s.addWait(ctx, all[i])
+		}
+	})
+}
+
+func (s *server) addWait(ctx context.Context, r *record) {
+	const most = 8 // children to look at
+	d, err := s.describe(ctx, r.Name)
+	if err != nil {
+		return
+	}
+	var v view
+	if missing, err := s.missing(ctx, r.Queue, r.hosts()...); err == nil && missing != nil {
+		v.Waiting = s.lacks(*missing)
+	}
+	v.addPending(s, d.GetPendingActivities(), time.Now())
+	children := d.GetPendingChildren()
+	for _, c := range children[:min(len(children), most)] {
+		if d, err := s.describe(ctx, c.GetWorkflowId()); err == nil {
+			v.addPending(s, d.GetPendingActivities(), time.Now())
+		}
+	}
+	r.Waiting, r.Begun = v.Waiting, v.Begun
 }
 
 func (s *server) lookAtPart(ctx context.Context, p *partView) {
@@ -152,17 +187,17 @@ func (s *server) unanswered(ctx context.Context, id string, err error) (view, er
 	if asked != nil || r == nil {
 		return view{}, errors.Join(asked, err)
 	}
-	if queue, asked := s.missing(ctx); asked == nil && queue != "" {
-		return view{Waiting: s.noWorker(queue)}, nil
+	if missing, asked := s.missing(ctx, r.Queue, r.hosts()...); asked == nil && missing != nil {
+		return view{Waiting: s.lacks(*missing), Advice: s.startOne(*missing)}, nil
 	}
 	var notReady *serviceerror.WorkflowNotReady
 	if errors.As(err, &notReady) || !r.taken {
-		return view{Waiting: fmt.Sprintf("waiting for a worker on task queue %s (milvusdm-worker, make up)", s.queue)}, nil
+		return view{Waiting: "waiting for a worker on task queue " + r.Queue}, nil
 	}
 	if !away(err) {
 		return view{Waiting: "can't ask for the progress: " + oneLine(cause(err))}, nil
 	}
-	return view{Waiting: "no worker answers; the job goes on when one is back"}, nil
+	return view{Waiting: "no worker answers on task queue " + r.Queue + "; the job goes on when one is back"}, nil
 }
 
 // addPending adds what the running activities tell: rows that the workflow does not know of yet, and what is waited for.
@@ -177,21 +212,28 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 		v.Bytes += beat.Bytes
 		alive := a.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED &&
 			!when(a.GetLastHeartbeatTime()).Before(when(a.GetLastStartedTime()))
+		since := beat.Since
+		if away := beat.Away; !away.IsZero() && (since.IsZero() || away.Before(since)) {
+			since = away // of an attempt before
+		}
 		started = started || a.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 		switch {
 		case silent(a, now):
 			v.wait(when(a.GetLastHeartbeatTime()), "no word from the worker at %s", a.GetActivityType().GetName())
+		case a.GetLastFailure() != nil && !alive && !beat.Away.IsZero() && beat.Waiting != "": // it could not even connect
+			v.wait(beat.Away, "%s: %s", oneLine(beat.Waiting), oneLine(grpcText(a.GetLastFailure().GetMessage())))
 		case a.GetLastFailure() != nil && !alive:
-			v.wait(time.Time{}, "%s (attempt %d): %s", a.GetActivityType().GetName(), a.GetAttempt(), oneLine(a.GetLastFailure().GetMessage()))
+			v.wait(beat.Away, "%s (attempt %d): %s", a.GetActivityType().GetName(), a.GetAttempt(), oneLine(a.GetLastFailure().GetMessage()))
 		case beat.Waiting != "":
-			v.wait(beat.Since, "%s", oneLine(beat.Waiting))
+			v.wait(since, "%s", oneLine(beat.Waiting))
 		}
 	}
 	if v.TotalRows > 0 {
 		v.Rows = min(v.Rows, v.TotalRows)
 	}
 	if len(pending) > 0 && !started && v.Waiting == "" && now.Sub(when(pending[0].GetScheduledTime())) > takeUp {
-		v.wait(when(pending[0].GetScheduledTime()), "waiting for a worker that takes %s up", pending[0].GetActivityType().GetName())
+		v.wait(when(pending[0].GetScheduledTime()), "no worker takes up %s on task queue %s", pending[0].GetActivityType().GetName(),
+			pending[0].GetActivityOptions().GetTaskQueue().GetName())
 	}
 }
 

@@ -32,12 +32,34 @@ type record struct {
 	Target    string    `json:"target,omitempty"`
 	Started   time.Time `json:"started"`
 	Ended     time.Time `json:"ended,omitzero"`
-	WebUI     string    `json:"webUI,omitempty"`
+	// Waiting says what a running job waits for, since when if that is known.
+	Waiting string    `json:"waiting,omitempty"`
+	Begun   time.Time `json:"waitingSince,omitzero"`
+	// Queue is the task queue that the run's workers poll.
+	Queue string `json:"taskQueue,omitempty"`
+	WebUI string `json:"webUI,omitempty"`
 
 	hash string
 	job  *job.Job // nil when the memo holds none
 	// taken says that a worker has taken the run up.
 	taken bool
+}
+
+// hosts are the machines that have files of the run's job.
+func (r *record) hosts() []string {
+	if r.job == nil {
+		return nil
+	}
+	return hosts(r.job)
+}
+
+// schedule is the schedule that started the run, "" for one that somebody started. A schedule has its job's name, and each of
+// its runs a name of its own.
+func (r *record) schedule() string {
+	if r.job == nil || r.Direction == workflows.VerifyName || r.Name == workflows.WorkflowID(r.job) {
+		return ""
+	}
+	return r.job.Name
 }
 
 func (r *record) running() bool { return r.State == "running" }
@@ -74,7 +96,7 @@ func (s *server) last(ctx context.Context, id string) (*record, error) {
 func (s *server) known(ctx context.Context, id string) (*record, error) {
 	r, err := s.last(ctx, id)
 	if err == nil && r == nil {
-		err = fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job %q; milvusdm list shows the jobs it knows", s.address, s.namespace, id)
+		err = fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job %q; %s shows the jobs it knows", s.address, s.namespace, id, s.command("list"))
 	}
 	return r, err
 }
@@ -82,7 +104,7 @@ func (s *server) known(ctx context.Context, id string) (*record, error) {
 func (s *server) record(info *workflowpb.WorkflowExecutionInfo) *record {
 	r := &record{
 		Name: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(), Direction: info.GetType().GetName(),
-		State: stateName(info.GetStatus()), Started: when(info.GetStartTime()), Ended: when(info.GetCloseTime()),
+		State: stateName(info.GetStatus()), Queue: first(info.GetTaskQueue(), s.queue), Started: when(info.GetStartTime()), Ended: when(info.GetCloseTime()),
 	}
 	r.WebUI = s.webUI(r.Name, r.RunID)
 	memo := info.GetMemo().GetFields()

@@ -16,6 +16,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -54,7 +55,7 @@ func (a *app) plan(ctx context.Context, path string) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.needWorker(ctx, hosts(j)...); err != nil {
+	if err := s.needWorker(ctx, s.queue, hosts(j)...); err != nil {
 		return err
 	}
 	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
@@ -113,7 +114,7 @@ func (a *app) watchPlan(ctx context.Context, s *server, id string) {
 			v.Waiting = "waiting for a worker on task queue " + s.queue
 		}
 		if v.Waiting != "" && v.Waiting != said && ctx.Err() == nil {
-			a.say("%s", v.Waiting)
+			a.say("%s", waits(v.Waiting, v.Begun, human.Time))
 			said = v.Waiting
 		}
 	}
@@ -135,7 +136,7 @@ func planText(doc *planned) string {
 	}
 	if n := len(doc.Plans); n > 0 {
 		s.title("all %s", plural(n, "collection"))
-		s.row("rows", fmt.Sprintf("%s, %s", count(rows), size(bytes)))
+		s.row("rows", sized(count(rows), bytes))
 	}
 	s.row("Web UI", doc.WebUI)
 	s.title("nothing was written")
@@ -145,7 +146,7 @@ func planText(doc *planned) string {
 // planRows writes the plan of a collection.
 func planRows(s *sheet, p *activities.Plan) {
 	s.title("source: %s", p.Source.Format)
-	s.row("rows", fmt.Sprintf("%s, %s", count(p.Source.Rows), size(p.Source.Bytes)))
+	s.row("rows", sized(count(p.Source.Rows), p.Source.Bytes))
 	s.rows("input", inputs(p.Source.Inputs))
 	s.rows("field", fields(p.Source.Schema))
 	if p.Source.Settings == nil {
@@ -178,11 +179,19 @@ func planRows(s *sheet, p *activities.Plan) {
 	s.rows("note", t.Notes)
 	if t.Action != transfer.ActionSkip {
 		s.title("copy")
-		s.row("ranges", fmt.Sprintf("%s of about %s rows", count(int64(p.Ranges)), count(p.RangeRows)))
+		s.row("ranges", ranges(p))
 		s.row("memory", memory(p))
 	}
 	told := append(slices.Clone(p.Source.Notes), t.Notes...) // above
 	s.rows("note", slices.DeleteFunc(slices.Clone(p.Notes), func(n string) bool { return slices.Contains(told, n) }))
+}
+
+// ranges is in how many pieces rows are copied. Where they are not split, what a range may have is no number for a person.
+func ranges(p *activities.Plan) string {
+	if p.RangeRows >= p.Source.Rows {
+		return count(int64(p.Ranges))
+	}
+	return fmt.Sprintf("%s of about %s rows", count(int64(p.Ranges)), count(p.RangeRows))
 }
 
 // settings writes what a collection is besides its schema; nil is nothing.
@@ -228,7 +237,7 @@ func inputs(list []transfer.Input) []string {
 		if i == shown {
 			return append(out, fmt.Sprintf("and %s more", count(int64(len(list)-shown))))
 		}
-		out = append(out, fmt.Sprintf("%s: %s rows, %s", in.Path, count(in.Rows), size(in.Bytes)))
+		out = append(out, sized(in.Path+": "+count(in.Rows)+" rows", in.Bytes))
 	}
 	return out
 }
@@ -302,7 +311,11 @@ func indexText(x transfer.Index) string {
 	if x.Type == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s on %s, metric %s", x.Type, x.Field, x.Metric) + params(x.Params)
+	text := x.Type + " on " + x.Field
+	if x.Metric != "" {
+		text += ", metric " + x.Metric
+	}
+	return text + params(x.Params)
 }
 
 // keys says what becomes of keys that the target has already.

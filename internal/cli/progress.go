@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"milvusdm/internal/human"
 	"milvusdm/workflows"
 )
 
@@ -72,8 +73,9 @@ func (f frame) lines(width int) []string {
 	for _, p := range shown {
 		names = min(max(names, columns(p.Name)), max(width/3, 1))
 	}
-	for _, p := range shown {
-		name := fit(p.Name, names)
+	cut := shortNames(shown, names)
+	for i, p := range shown {
+		name := cut[i]
 		name += strings.Repeat(" ", names-columns(name))
 		lines = append(lines, fit("  "+name+"  "+p.line(max(width-names-4, 1)), max(width-1, 1)))
 	}
@@ -110,18 +112,21 @@ func (f frame) percent() string {
 // speed is how fast it goes. Of several collections only rows are added up, and only they are known of a verification.
 func (f frame) speed() []string {
 	rows := count(int64(f.RowRate)) + " rows/s"
-	if len(f.Parts) > 0 || f.Phase == workflows.PhaseVerifying {
+	if len(f.Parts) > 0 || f.Phase == workflows.PhaseVerifying || f.ByteRate == 0 {
 		return []string{rows}
 	}
 	return []string{rows, rate(f.ByteRate)}
 }
 
 // waiting is the note, with its time.
-func (f frame) waiting() string {
-	if f.Waiting == "" || f.Begun.IsZero() {
-		return f.Waiting
+func (f frame) waiting() string { return waits(f.Waiting, f.Begun, human.Clock) }
+
+// waits is what is waited for and since when, if that is known, written by form.
+func waits(what string, since time.Time, form func(time.Time) string) string {
+	if what == "" || since.IsZero() {
+		return what
 	}
-	return f.Waiting + " (since " + f.Begun.Local().Format("15:04:05") + ")"
+	return what + " (since " + form(since.Local()) + ")"
 }
 
 // plain is the frame as a line of a log.
@@ -129,11 +134,11 @@ func (f frame) plain() string {
 	parts := []string{}
 	if f.counts() {
 		parts = append(parts, fmt.Sprintf("%s of %s rows (%s)", count(f.Rows), count(f.Total), f.percent()))
-		if moving(f.Phase) && f.RowRate > 0 {
+		if moving(f.Phase) && f.RowRate > 0 && f.Waiting == "" {
 			parts = append(parts, f.speed()...)
 		}
-		if eta := f.eta(); eta > 0 {
-			parts = append(parts, "ETA "+brief(eta))
+		if eta := f.eta(); eta > 0 && f.Waiting == "" {
+			parts = append(parts, "ETA "+human.Duration(eta))
 		}
 	}
 	line := string(f.Phase)
@@ -157,7 +162,7 @@ func (f frame) line(width int) string {
 	if !f.counts() {
 		parts := []string{head}
 		if f.For > 0 {
-			parts = append(parts, brief(f.For))
+			parts = append(parts, human.Duration(f.For))
 		}
 		if f.Waiting != "" {
 			parts = append(parts, f.waiting())
@@ -171,7 +176,7 @@ func (f frame) line(width int) string {
 	case f.Waiting != "":
 		parts = append(parts, fit(f.waiting(), max(free-columns(parts[0])-4, 0)))
 	case moving(f.Phase) && f.Name == "":
-		parts = append(parts, "ETA "+orDash(brief(f.eta().Round(time.Second)), f.eta() > 0))
+		parts = append(parts, "ETA "+orDash(human.Duration(f.eta().Round(time.Second)), f.eta() > 0))
 		parts = append(parts, f.speed()...)
 	}
 	for _, part := range parts {
@@ -197,7 +202,41 @@ func bar(done, total int64, cells int) string {
 	return "[" + strings.Repeat("=", full) + tip + strings.Repeat(" ", cells-full-len(tip)) + "]"
 }
 
-// fit cuts a text to room columns.
+// shortNames cuts names to room columns, at their beginnings, since those are what names of collections have in common; where
+// that would make two of them equal, at their ends.
+func shortNames(parts []frame, room int) []string {
+	for _, cut := range []func(string, int) string{fitEnd, fit} {
+		names := map[string]bool{}
+		var out []string
+		for _, p := range parts {
+			out = append(out, cut(p.Name, room))
+			names[out[len(out)-1]] = true
+		}
+		if len(names) == len(parts) {
+			return out
+		}
+	}
+	out := make([]string, len(parts))
+	for i, p := range parts {
+		out[i] = fitEnd(p.Name, room)
+	}
+	return out
+}
+
+// fitEnd cuts the beginning of a text that takes more than room columns.
+func fitEnd(text string, room int) string {
+	if columns(text) <= room {
+		return text
+	}
+	dots := "..."[:min(3, room)]
+	end := []rune(text)
+	for len(dots)+columns(string(end)) > room {
+		end = end[1:]
+	}
+	return dots + string(end)
+}
+
+// fit cuts the end of a text that takes more than room columns.
 func fit(text string, room int) string {
 	if columns(text) <= room {
 		return text

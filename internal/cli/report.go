@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -22,18 +23,23 @@ type report struct {
 	// State is the record's, "detached", or of a verification "different".
 	State    string            `json:"state"`
 	Attached bool              `json:"attached,omitempty"` // the job was running before
+	Queue    string            `json:"taskQueue,omitempty"`
 	WebUI    string            `json:"webUI,omitempty"`
 	Result   *workflows.Result `json:"result,omitempty"`
 	// Verify is the result of a verification.
 	Verify *workflows.VerifyResult `json:"verify,omitempty"`
 	Error  string                  `json:"error,omitempty"`
 	Kind   fault.Kind              `json:"kind,omitempty"`
+	// Pending is what the job will do once a worker is there, as it was asked to: pause or resume.
+	Pending string `json:"pending,omitempty"`
 	// Kept is how many rows a next run goes on from; Stands says what is in the target now.
 	Kept     int64  `json:"kept,omitempty,string"`
 	Stands   string `json:"stands,omitempty"`
 	ExitCode int    `json:"exitCode"`
 
+	hints
 	again string // the command that goes on
+	place string // the Temporal that is not the usual one
 }
 
 // end prints a report. What failed goes to standard error.
@@ -49,19 +55,22 @@ func (a *app) end(r report) error {
 	return exit(r.ExitCode)
 }
 
-func started(r *record, attached bool) report {
-	return report{Name: r.Name, RunID: r.RunID, Direction: r.Direction, State: r.State, Attached: attached, WebUI: r.WebUI}
+// about is a report that says which run it is about.
+func (s *server) about(r *record, attached bool) report {
+	return report{Name: r.Name, RunID: r.RunID, Direction: r.Direction, State: r.State, Attached: attached, Queue: r.Queue, WebUI: r.WebUI,
+		hints: s.hints, place: s.place()}
 }
 
-func detached(r *record, again string) report {
-	d := started(r, false)
+func (s *server) detached(r *record, again string) report {
+	d := s.about(r, false)
 	d.State, d.again, d.ExitCode = "detached", again, fault.ExitDetached
 	return d
 }
 
 // ended reports the end of a run.
 func (s *server) ended(r *record, e ending, again string) report {
-	d := report{Name: r.Name, RunID: first(e.runID, r.RunID), Direction: r.Direction, again: again}
+	d := s.about(r, false)
+	d.RunID, d.State, d.again = first(e.runID, r.RunID), "", again
 	d.WebUI = s.webUI(d.Name, d.RunID)
 	if r.Direction == workflows.VerifyName {
 		d.endedVerify(&e)
@@ -77,6 +86,9 @@ func (s *server) ended(r *record, e ending, again string) report {
 	d.State, d.Kind, d.Error, d.ExitCode = failure(e.err)
 	if state := workflows.StateOf(e.err); state != nil {
 		d.Kept, d.Stands = state.Rows(), stands(state)
+	}
+	if schedule := r.schedule(); schedule != "" { // no run of a schedule goes on from another
+		d.Kept, d.again = 0, s.command("schedule", "trigger", schedule)
 	}
 	return d
 }
@@ -162,8 +174,8 @@ func (r report) text() string {
 		r.result(&s)
 	case r.State == "detached":
 		s.title("detached; job %s goes on", r.Name)
-		s.row("attach", fmt.Sprintf("%s   or   milvusdm status --follow %s", r.again, r.Name))
-		s.row("cancel", "milvusdm cancel "+r.Name)
+		s.row("attach", r.again+"   or   "+r.command("status", "--follow", r.Name))
+		s.row("cancel", r.command("cancel", r.Name))
 	case r.Error != "":
 		if r.Kind != "" {
 			s.title("job %s %s: %s", r.Name, r.State, r.Error)
@@ -173,17 +185,20 @@ func (r report) text() string {
 		}
 		s.row("target", r.Stands)
 		r.goOn(&s)
+	case r.Pending != "":
+		s.title("job %s will %s: Temporal keeps the request until a worker is there", r.Name, r.Pending)
+		s.row("status", r.command("status", r.Name))
 	case r.State == "cancelling":
 		s.title("asked job %s to cancel", r.Name)
-		s.row("follow", "milvusdm status --follow "+r.Name)
+		s.row("follow", r.command("status", "--follow", r.Name))
 	default:
 		verb := "started job"
 		if r.Attached {
 			verb = "job is running already:"
 		}
 		s.title("%s %s (%s)", verb, r.Name, r.Direction)
-		s.row("follow", "milvusdm status --follow "+r.Name)
-		s.row("cancel", "milvusdm cancel "+r.Name)
+		s.row("follow", r.command("status", "--follow", r.Name))
+		s.row("cancel", r.command("cancel", r.Name))
 	}
 	s.row("Web UI", r.WebUI)
 	if r.Result != nil && len(r.Result.Collections) > 0 {
@@ -197,10 +212,13 @@ func (r report) text() string {
 
 // goOn says how to go on after a run that did not complete.
 func (r report) goOn(s *sheet) {
-	again := first(r.again, "milvusdm run JOB.yaml")
+	again := first(r.again, r.command("run", "JOB.yaml"))
 	if r.Kept > 0 {
 		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, count(r.Kept)))
 		return
+	}
+	if r.Direction != workflows.VerifyName {
+		again += "   from the first row on"
 	}
 	s.row("again", again)
 }
@@ -240,9 +258,21 @@ func (r report) result(s *sheet) {
 	}
 	s.row("verified", verified(d))
 	s.row("sum", d.Sum)
-	s.row("took", brief(d.Took))
+	s.row("took", human.Duration(d.Took))
+	s.row(map[bool]string{true: "of which", false: "added up"}[len(d.Collections) == 0], phases(d.Phases))
 	s.row("report", d.Report)
 	s.rows("note", d.Notes)
+}
+
+// phases tells how long each phase took that a person could notice.
+func phases(times []workflows.PhaseTime) string {
+	var parts []string
+	for _, t := range times {
+		if t.Took >= 100*time.Millisecond {
+			parts = append(parts, human.Duration(t.Took)+" "+string(t.Phase))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // verified says how contents were compared; that rows were counted is said elsewhere.
@@ -269,28 +299,14 @@ func lost(attempts int) string {
 
 // copied is how much was copied how fast. What an earlier run copied took no time of this one.
 func copied(d *workflows.Result) string {
-	text := count(d.Rows) + " rows, " + size(d.Bytes)
+	text := sized(count(d.Rows)+" rows", d.Bytes)
 	seconds := d.Copying.Seconds()
 	if seconds <= 0 || d.Rows <= d.Resumed {
 		return text
 	}
-	text += fmt.Sprintf(" in %s: %s rows/s", brief(d.Copying), count(int64(float64(d.Rows-d.Resumed)/seconds)))
-	if d.Resumed == 0 {
+	text += fmt.Sprintf(" in %s: %s rows/s", human.Duration(d.Copying), count(int64(float64(d.Rows-d.Resumed)/seconds)))
+	if d.Resumed == 0 && d.Bytes > 0 {
 		text += ", " + rate(float64(d.Bytes)/seconds)
 	}
 	return text
 }
-
-// shellWord writes a path so that a shell takes it as one word.
-func shellWord(path string) string {
-	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=@%:,", r)
-	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !safe(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
-
-// took is how long something lasted, for a list.
-func took(d time.Duration) string { return brief(d.Round(100 * time.Millisecond)) }

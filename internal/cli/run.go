@@ -63,7 +63,7 @@ func (a *app) run(ctx context.Context, path string, fresh bool) error {
 		return err
 	}
 	a.sayStarted(r, attached, fmt.Sprintf("job %s (%s)", r.Name, r.Direction))
-	return a.toTheEnd(ctx, s, r, "milvusdm run "+shellWord(path))
+	return a.toTheEnd(ctx, s, r, s.command("run", path))
 }
 
 // sayStarted says that what is being followed now was started, or ran already, and where else it can be watched.
@@ -82,7 +82,7 @@ func (a *app) sayStarted(r *record, attached bool, what string) {
 func (a *app) toTheEnd(ctx context.Context, s *server, r *record, again string) error {
 	end, err := a.follow(ctx, s, r.Name, r.RunID)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return a.end(detached(r, again))
+		return a.end(s.detached(r, again))
 	}
 	if err != nil {
 		return err
@@ -107,5 +107,5 @@ func (a *app) startOnly(ctx context.Context, path string, fresh bool) error {
 	if err := a.watchStart(ctx, s, r); err != nil {
 		return err
 	}
-	return a.end(started(r, attached))
+	return a.end(s.about(r, attached))
 }

@@ -182,10 +182,8 @@ func (a *app) scheduleCreate(ctx context.Context, path string, w *wish) error {
 		return err
 	}
 	defer s.Close()
-	if queue, err := s.missing(ctx, hosts(j)...); err != nil {
+	if err := a.warnUnserved(ctx, s, "runs wait until one is there", s.queue, hosts(j)...); err != nil {
 		return err
-	} else if queue != "" {
-		a.say("warning: %s", s.noWorker(queue))
 	}
 	in := workflows.Input{Job: *j, Hash: j.Hash(), Schedule: &workflows.Schedule{ID: j.Name, CatchupWindow: w.catchupWindow, Keep: w.keep}}
 	if !w.keep.All() {
@@ -228,7 +226,8 @@ func (s *server) createSchedule(ctx context.Context, in workflows.Input, w *wish
 	}
 	_, err := s.ScheduleClient().Create(ctx, o)
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return fault.New(fault.Conflict, "there is a schedule %s; to change it, delete it first (milvusdm schedule delete %[1]s) and make it anew, or give the job another name", in.Job.Name)
+		return fault.New(fault.Conflict, "there is a schedule %s; to change it, delete it first (%s) and make it anew, or give the job another name",
+			in.Job.Name, s.command("schedule", "delete", in.Job.Name))
 	}
 	return s.explain(err)
 }

@@ -179,7 +179,7 @@ func (a *app) scheduleDeleteCommand() *cobra.Command {
 			return a.print(d, func() string {
 				text := "deleted schedule " + d.Name + "\n"
 				for _, run := range d.Running {
-					text += "its run " + run + " goes on; milvusdm cancel " + run + "\n"
+					text += "its run " + run + " goes on; to end it: " + s.command("cancel", run) + "\n"
 				}
 				return text
 			})
@@ -192,10 +192,8 @@ func (a *app) scheduleTriggerCommand() *cobra.Command {
 			if len(d.Running) > 0 && d.Overlap == "skip" {
 				return fault.New(fault.Conflict, "run %s is under way, and overlap is skip: nothing would start; wait until it ends, or cancel it", d.Running[0])
 			}
-			if queue, err := s.missing(ctx, hostsOf(d)...); err != nil {
+			if err := a.warnUnserved(ctx, s, "the run waits until one is there", d.Queue, hostsOf(d)...); err != nil {
 				return err
-			} else if queue != "" {
-				a.say("warning: %s", s.noWorker(queue))
 			}
 			if err := h.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
 				return s.explain(err)
@@ -204,7 +202,7 @@ func (a *app) scheduleTriggerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(now, func() string { return triggered(now, d.Begun) })
+			return a.print(now, func() string { return s.triggered(now, d.Begun) })
 		})
 }
 
@@ -226,10 +224,10 @@ func (s *server) started(ctx context.Context, d *scheduled) (*scheduled, error) 
 	}
 }
 
-func triggered(now *scheduled, before int) string {
+func (s *server) triggered(now *scheduled, before int) string {
 	if n := len(now.recent); n > 0 && now.Begun > before && now.recent[n-1].StartWorkflowResult != nil {
 		run := now.recent[n-1].StartWorkflowResult.WorkflowID
-		return fmt.Sprintf("started run %s\n  %-*s milvusdm status --follow %[1]s\n", run, keyWidth, "follow")
+		return fmt.Sprintf("started run %s\n  %-*s %s\n", run, keyWidth, "follow", s.command("status", "--follow", run))
 	}
 	return "asked schedule " + now.Name + " for a run; it starts when overlap allows it\n"
 }
@@ -258,6 +256,9 @@ func (a *app) scheduleBackfillCommand() *cobra.Command {
 				return fault.New(fault.Config, "a backfill would read the source as it is now, %s, and file today's data under past dates; "+
 					"where that is meant, --as-now does it, and files them under the time they are read at", plural(times, "time"))
 			}
+			if err := a.warnUnserved(ctx, s, "the runs wait until one is there", d.Queue, hostsOf(d)...); err != nil {
+				return err
+			}
 			overlap := enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL
 			if d.Overlap == "allow-all" {
 				overlap = overlaps[d.Overlap]
@@ -270,7 +271,7 @@ func (a *app) scheduleBackfillCommand() *cobra.Command {
 				return err
 			}
 			return a.print(now, func() string {
-				return fmt.Sprintf("asked schedule %s for %s; milvusdm schedule show %[1]s tells how they go\n", d.Name, plural(times, "run"))
+				return fmt.Sprintf("asked schedule %s for %s; %s tells how they go\n", d.Name, plural(times, "run"), s.command("schedule", "show", d.Name))
 			})
 		})
 	cmd.Long = `Runs the job once for each time the schedule would have run at between two times, one run after another. Each reads the source as

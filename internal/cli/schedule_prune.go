@@ -34,10 +34,10 @@ func (a *app) schedulePrune(ctx context.Context, s *server, d *scheduled) error 
 	if d.job == nil || d.job.Target.HDF5 == nil {
 		return fault.New(fault.Config, "schedule %s writes no exports; there is nothing to prune", d.Name)
 	}
-	if err := s.needWorker(ctx, hosts(d.job)...); err != nil {
+	if err := s.needWorker(ctx, d.Queue, hosts(d.job)...); err != nil {
 		return err
 	}
-	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.PruneID(d.Name), TaskQueue: s.queue,
+	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.PruneID(d.Name), TaskQueue: d.Queue,
 		WorkflowExecutionTimeout: planLimit, StaticSummary: "prune the exports of schedule " + d.Name},
 		workflows.PruneExportsName, workflows.PruneInput{Job: *d.job, Schedule: workflows.Schedule{ID: d.Name, Keep: d.Keep}})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/workflows"
 )
@@ -28,6 +29,8 @@ type scheduled struct {
 	State     string `json:"state"` // active or paused
 	Direction string `json:"direction"`
 	Target    string `json:"target,omitempty"`
+	// Queue is the task queue that the runs' workers poll.
+	Queue string `json:"taskQueue,omitempty"`
 	terms
 	Overlap        string        `json:"overlap,omitempty"`
 	CatchupWindow  time.Duration `json:"catchupWindow,omitempty"`
@@ -107,7 +110,8 @@ func (s *server) schedule(ctx context.Context, name string) (*scheduled, error) 
 	d, err := s.describeSchedule(ctx, name)
 	var notFound *serviceerror.NotFound
 	if errors.As(err, &notFound) {
-		return nil, fault.New(fault.NotFound, "Temporal at %s, namespace %s, has no schedule %q; milvusdm schedule list shows those it has", s.address, s.namespace, name)
+		return nil, fault.New(fault.NotFound, "Temporal at %s, namespace %s, has no schedule %q; %s shows those it has",
+			s.address, s.namespace, name, s.command("schedule", "list"))
 	}
 	if err != nil {
 		return nil, s.explain(err)
@@ -133,6 +137,7 @@ func (s *server) schedule(ctx context.Context, name string) (*scheduled, error) 
 		out.Running = append(out.Running, w.WorkflowID)
 	}
 	out.recent = d.Info.RecentActions
+	out.Queue = action.TaskQueue
 	var in workflows.Input
 	if len(action.Args) > 0 {
 		if p, is := action.Args[0].(*commonpb.Payload); is && s.decode(p, &in) && in.Schedule != nil {
@@ -266,8 +271,9 @@ func (d *scheduled) text() string {
 	if d.job != nil {
 		s.row("job", fmt.Sprintf("%s, %s to %s", d.Direction, sourceName(d.job), d.Target))
 	}
+	s.row("queue", d.Queue)
 	s.row("overlap", d.Overlap)
-	s.row("catch-up", "within "+brief(d.CatchupWindow))
+	s.row("catch-up", "within "+human.Duration(d.CatchupWindow))
 	s.row("on failure", map[bool]string{true: "pauses", false: "goes on"}[d.PauseOnFailure])
 	s.row("keeps", keepText(d.Keep))
 	if len(d.Next) > 0 && d.State == "active" {
@@ -294,14 +300,14 @@ func (t *terms) when() string {
 		parts = append(parts, "cron "+c)
 	}
 	if t.Every > 0 {
-		parts = append(parts, "every "+brief(t.Every))
+		parts = append(parts, "every "+human.Duration(t.Every))
 	}
 	text := strings.Join(parts, "; ")
 	if len(t.Cron) > 0 {
 		text += " (" + first(t.TimeZone, "UTC") + ")"
 	}
 	if t.Jitter > 0 {
-		text += ", up to " + brief(t.Jitter) + " later"
+		text += ", up to " + human.Duration(t.Jitter) + " later"
 	}
 	return text
 }
@@ -333,7 +339,7 @@ func (d *scheduled) runsText(now time.Time) string {
 		if r.Outcome != "" {
 			rows, bytes = count(r.Rows), size(r.Bytes)
 		}
-		lines = append(lines, []string{when, clock(r.Started), took(of.took(now)), first(r.Outcome, r.State), rows, bytes, first(r.Export, r.Name), oneLine(r.Error)})
+		lines = append(lines, []string{when, clock(r.Started), human.Duration(of.took(now)), first(r.Outcome, r.State), rows, bytes, first(r.Export, r.Name), oneLine(r.Error)})
 	}
 	text := table(lines)
 	for _, r := range d.Runs {

@@ -59,7 +59,7 @@ func TestScheduleFires(t *testing.T) {
 	b := newBench(t).work()
 	path, name := b.job("ok")
 	b.milvusdm("schedule", "create", path, "--every", "1s", "--note", "mirror of the shop").exits(0).
-		has("made schedule "+name, "active", "every 1s", "mirror of the shop", "/schedules/"+name)
+		has("made schedule "+name, "active", "every 1 s", "mirror of the shop", "/schedules/"+name)
 	b.milvusdm("schedule", "create", path, "--every", "1s").exits(11).has("there is a schedule " + name)
 	d := b.shows(name, func(d *scheduled) bool { return d.done() >= 3 })
 	seen := map[time.Time]bool{}
@@ -145,7 +145,7 @@ func TestScheduleControl(t *testing.T) {
 	path, name := b.job("ok")
 	b.milvusdm("schedule", "create", path, "--cron", "0 3 * * *", "--cron", "30 12 1 * *", "--time-zone", "Europe/Berlin", "--jitter", "1m",
 		"--overlap", "buffer-one", "--catchup-window", "2h", "--paused", "--note", "not yet").exits(0).
-		has(": paused", "not yet", "cron 0 3 * * *; cron 30 12 1 * * (Europe/Berlin), up to 1m00s later", "buffer-one", "within 2h00m", "0 runs started")
+		has(": paused", "not yet", "cron 0 3 * * *; cron 30 12 1 * * (Europe/Berlin), up to 1 min later", "buffer-one", "within 2 h", "0 runs started")
 	b.deletes(name)
 	b.milvusdm("schedule", "resume", name, "--note", "go").exits(0).has(": active", "go", "next")
 	b.milvusdm("schedule", "pause", name, "--note", "the shop is closed").exits(0).has(": paused", "the shop is closed").lacks("next")
@@ -214,8 +214,8 @@ func TestScheduleList(t *testing.T) {
 			t.Fatalf("not in %+v", all)
 		}
 	}
-	b.milvusdm("schedule", "list").exits(0).has("NEXT", name, "every 6h00m", "127.0.0.1:19530/default/ok").lacks(other)
-	b.milvusdm("__complete", "schedule", "pause", "").exits(0).has(name + "\tactive, every 6h00m").lacks(other)
+	b.milvusdm("schedule", "list").exits(0).has("NEXT", name, "every 6 h", "127.0.0.1:19530/default/ok").lacks(other)
+	b.milvusdm("__complete", "schedule", "pause", "").exits(0).has(name + "\tactive, every 6 h").lacks(other)
 	for _, command := range []string{"show", "pause", "resume", "trigger", "delete"} {
 		b.milvusdm("schedule", command, other).exits(11).has("is none of milvusdm's; it starts Billing")
 		b.milvusdm("schedule", command, "nowhere").exits(10).has(`has no schedule "nowhere"`)
@@ -250,7 +250,7 @@ func TestScheduleWithoutWorker(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	path, name := b.job("ok")
-	b.milvusdm("schedule", "create", path, "--every", "6h").exits(0).has("warning: no worker is listening on task queue " + b.queue)
+	b.milvusdm("schedule", "create", path, "--every", "6h").exits(0).has("warning: no worker polls task queue " + b.queue)
 	b.deletes(name)
 }
 
@@ -322,7 +322,7 @@ func TestExportsOfASchedule(t *testing.T) {
 		t.Errorf("notes %q", d.Notes)
 	}
 	text := d.runsText(began.AddDate(0, 0, 5))
-	for _, line := range []string{"2026-11-20 03:00:00  2026-11-20 03:00:01  1m00s", filepath.Join(dir, "forgotten")} {
+	for _, line := range []string{"2026-11-20 03:00:00 UTC\t2026-11-20 03:00:01 UTC\t1 min\t", filepath.Join(dir, "forgotten")} {
 		if !strings.Contains(text, line) {
 			t.Errorf("does not say %q:\n%s", line, text)
 		}

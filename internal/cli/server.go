@@ -30,6 +30,7 @@ const (
 // server is a connection to Temporal.
 type server struct {
 	client.Client
+	hints
 	address, namespace, queue, ui string
 	payloads                      converter.DataConverter
 }
@@ -40,7 +41,7 @@ func (a *app) dial(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Config, err, "read the settings for Temporal (TEMPORAL_*)")
 	}
-	profile.Address = first(a.address, profile.Address, "127.0.0.1:7233")
+	profile.Address = first(a.address, profile.Address, defaultAddress)
 	profile.Namespace = first(a.namespace, profile.Namespace, client.DefaultNamespace)
 	profile.APIKey = first(a.apiKey, profile.APIKey)
 	options, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{IncludeRemoteCodec: true})
@@ -48,7 +49,7 @@ func (a *app) dial(ctx context.Context) (*server, error) {
 		return nil, fault.Wrap(fault.Config, err, "read the settings for Temporal (TEMPORAL_*)")
 	}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler)) // errors are told by the commands
-	s := &server{address: profile.Address, namespace: profile.Namespace, queue: a.queue, ui: strings.TrimRight(a.ui, "/"),
+	s := &server{hints: a.hints(), address: profile.Address, namespace: profile.Namespace, queue: a.queue, ui: strings.TrimRight(a.ui, "/"),
 		payloads: workflows.Payloads(options.DataConverter)}
 	options.DataConverter = s.payloads
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -104,15 +105,19 @@ func (s *server) explain(err error) error {
 
 // cause is the end of a gRPC error's text, where what happened is told.
 func cause(err error) string {
-	text := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}
-	if i := strings.LastIndex(text, "desc = "); i >= 0 {
-		text = text[i+len("desc = "):]
-	}
-	text = strings.TrimPrefix(text, "failed reaching server: ")
+	text := strings.TrimPrefix(grpcText(err.Error()), "failed reaching server: ")
 	return strings.Trim(text, `"`)
+}
+
+// grpcText is the end of the text of a gRPC error.
+func grpcText(text string) string {
+	if i := strings.LastIndex(text, "desc = "); i >= 0 {
+		return text[i+len("desc = "):]
+	}
+	return text
 }
 
 // away reports whether err says that Temporal can't be reached or is too busy, which passes.
@@ -141,19 +146,19 @@ func (s *server) webUI(id, runID string) string {
 	return address + "/" + url.PathEscape(runID) + "/history"
 }
 
-// needWorker returns nil once a worker listens on the task queue, and one on the own queue of each host that has a job's
-// files; it returns a fault when none does within a few seconds. Temporal remembers a worker for some minutes after its
-// death: nil is no promise.
-func (s *server) needWorker(ctx context.Context, hosts ...string) error {
+// needWorker returns nil once a worker polls the task queue, and one the own queue of each host that has a job's files; it
+// returns a fault when none does within a few seconds. Temporal remembers a worker for some minutes after its death: nil is
+// no promise.
+func (s *server) needWorker(ctx context.Context, queue string, hosts ...string) error {
 	limit := time.After(workerWait)
 	for {
-		missing, err := s.missing(ctx, hosts...)
-		if err != nil || missing == "" {
+		missing, err := s.missing(ctx, queue, hosts...)
+		if err != nil || missing == nil {
 			return err
 		}
 		select {
 		case <-limit:
-			return fault.New(fault.Unavailable, "%s", s.noWorker(missing))
+			return fault.New(fault.Unavailable, "%s", s.noWorker(*missing))
 		case <-ctx.Done():
 			return s.explain(ctx.Err())
 		case <-time.After(200 * time.Millisecond):
@@ -161,26 +166,29 @@ func (s *server) needWorker(ctx context.Context, hosts ...string) error {
 	}
 }
 
-func (s *server) noWorker(queue string) string {
-	return fmt.Sprintf("no worker is listening on task queue %s of Temporal at %s, namespace %s; start one with milvusdm-worker (make up)",
-		queue, s.address, s.namespace)
-}
-
-// missing is the task queue that no worker listens on, "" when there is none such.
-func (s *server) missing(ctx context.Context, hosts ...string) (queue string, err error) {
-	if ok, err := s.listening(ctx, s.queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW); err != nil || !ok {
-		return s.queue, err
+// missing is the first of the queues that no worker polls, nil when there is none such.
+func (s *server) missing(ctx context.Context, queue string, hosts ...string) (*unserved, error) {
+	if ok, err := s.polled(ctx, queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW); err != nil || !ok {
+		return &unserved{queue: queue}, err
 	}
 	for _, host := range hosts {
-		queue := workflows.HostQueue(s.queue, host)
-		if ok, err := s.listening(ctx, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY); err != nil || !ok {
-			return queue, err
+		if ok, err := s.polled(ctx, workflows.HostQueue(queue, host), enumspb.TASK_QUEUE_TYPE_ACTIVITY); err != nil || !ok {
+			return &unserved{queue, host}, err
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
-func (s *server) listening(ctx context.Context, queue string, kind enumspb.TaskQueueType) (bool, error) {
+// warnUnserved warns of a task queue that no worker polls, where that is no reason to refuse. then says what it means.
+func (a *app) warnUnserved(ctx context.Context, s *server, then, queue string, hosts ...string) error {
+	missing, err := s.missing(ctx, queue, hosts...)
+	if err == nil && missing != nil {
+		a.say("warning: %s; %s; %s", s.lacks(*missing), then, s.startOne(*missing))
+	}
+	return err
+}
+
+func (s *server) polled(ctx context.Context, queue string, kind enumspb.TaskQueueType) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, workerWait)
 	defer cancel()
 	d, err := s.DescribeTaskQueue(ctx, queue, kind)

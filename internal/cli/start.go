@@ -35,7 +35,7 @@ func (a *app) load(path string) (j *job.Job, err error) {
 func (a *app) loadCopy(path string) (*job.Job, error) {
 	j, err := a.load(path)
 	if err == nil && j.Compare != nil {
-		return nil, fault.New(fault.Config, "%s: the job compares (compare:) and copies nothing; run milvusdm verify %s", path, shellWord(path))
+		return nil, fault.New(fault.Config, "%s: the job compares (compare:) and copies nothing; run %s", path, a.hints().command("verify", path))
 	}
 	return j, err
 }
@@ -50,7 +50,7 @@ func (a *app) launch(ctx context.Context, s *server, j *job.Job, fresh bool) (r 
 	if last != nil && last.running() {
 		return last, true, a.attach(last, j, fresh)
 	}
-	if err := s.needWorker(ctx, hosts(j)...); err != nil {
+	if err := s.needWorker(ctx, s.queue, hosts(j)...); err != nil {
 		return nil, false, err
 	}
 	in := workflows.Input{Job: *j, Hash: j.Hash()}
@@ -78,7 +78,7 @@ func (a *app) launch(ctx context.Context, s *server, j *job.Job, fresh bool) (r 
 		return nil, false, s.explain(err)
 	}
 	return &record{Name: id, RunID: runID, Direction: j.Direction(), State: "running", Target: targetName(j), Started: time.Now(),
-		WebUI: s.webUI(id, runID), hash: in.Hash, job: j}, false, nil
+		Queue: s.queue, WebUI: s.webUI(id, runID), hash: in.Hash, job: j}, false, nil
 }
 
 // start starts the workflow. An interrupt does not cut it off: whether the job runs would be unknown.
@@ -112,11 +112,11 @@ func (a *app) attach(running *record, j *job.Job, fresh bool) error {
 		if len(changed) > 0 {
 			text = "what changed:\n  " + strings.Join(changed, "\n  ")
 		}
-		return fault.New(fault.Conflict, "job %s is running and is another job than this one; wait for its end, cancel it (milvusdm cancel %s), "+
-			"or give this one another name; %s", running.Name, running.Name, text)
+		return fault.New(fault.Conflict, "job %s is running and is another job than this one; wait for its end, cancel it (%s), "+
+			"or give this one another name; %s", running.Name, a.hints().command("cancel", running.Name), text)
 	}
 	if fresh {
-		return fault.New(fault.Conflict, "job %s is running; --fresh starts it anew once it has ended (milvusdm cancel %s)", running.Name, running.Name)
+		return fault.New(fault.Conflict, "job %s is running; --fresh starts it anew once it has ended (%s)", running.Name, a.hints().command("cancel", running.Name))
 	}
 	if len(changed) > 0 {
 		a.say("job %s is running with other settings, which stay:\n  %s", running.Name, strings.Join(changed, "\n  "))
@@ -156,6 +156,9 @@ func (a *app) resume(ctx context.Context, s *server, last *record, j *job.Job, f
 		a.say("starts anew, since the run that %s was of another job%s", ended, changed)
 	case fresh:
 		a.say("starts anew (--fresh) and leaves the %s rows of the run that %s", count(state.Rows()), ended)
+	case state.Rows() == 0:
+		a.say("the run that %s had copied no rows: starts at the first one", ended)
+		return state, nil
 	default:
 		a.say("goes on from %s rows of the run that %s", count(state.Rows()), ended)
 		return state, nil
@@ -171,7 +174,7 @@ func (a *app) watchStart(ctx context.Context, s *server, r *record) error {
 			return err
 		}
 		if time.Now().After(limit) {
-			a.say("warning: no worker has taken the job up; it waits on task queue %s until one does (milvusdm-worker, make up)", s.queue)
+			a.say("warning: no worker has taken the job up; it waits on task queue %s until one does", r.Queue)
 			return nil
 		}
 		time.Sleep(100 * time.Millisecond)

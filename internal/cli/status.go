@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"milvusdm/internal/human"
 	"milvusdm/workflows"
 )
 
@@ -24,8 +25,12 @@ type standing struct {
 // liveStatus is a running job's status, with what its activities tell.
 type liveStatus struct {
 	workflows.Status
+	// Collections are Status.Collections, with what each waits for.
+	Collections []partView `json:"collections,omitempty"`
+
 	Waiting string    `json:"waiting,omitempty"`
 	Begun   time.Time `json:"waitingSince,omitzero"`
+	Advice  string    `json:"advice,omitempty"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -53,20 +58,20 @@ func (a *app) status(ctx context.Context, name string, follow bool) error {
 		return err
 	}
 	if follow {
-		return a.toTheEnd(ctx, s, r, "milvusdm status --follow "+name)
+		return a.toTheEnd(ctx, s, r, s.command("status", "--follow", name))
 	}
 	return a.show(ctx, s, r)
 }
 
 // show prints how a job stands.
 func (a *app) show(ctx context.Context, s *server, r *record) error {
-	st := standing{report: started(r, false), Started: r.Started, Ended: r.Ended}
+	st := standing{report: s.about(r, false), Started: r.Started, Ended: r.Ended}
 	if r.running() {
 		v, err := s.look(ctx, r.Name)
 		if err != nil {
 			return s.explain(err)
 		}
-		st.Status = &liveStatus{v.Status, v.Waiting, v.Begun}
+		st.Status = &liveStatus{v.Status, v.Parts, v.Waiting, v.Begun, v.Advice}
 	} else {
 		end, err := s.await(ctx, r.Name, r.RunID)
 		if err != nil {
@@ -82,7 +87,9 @@ func (st *standing) text(now time.Time) string {
 	var s sheet
 	if st.Status == nil {
 		s.WriteString(st.report.text())
-		s.row("ended", fmt.Sprintf("%s, after %s", clock(st.Ended), took(st.Ended.Sub(st.Started))))
+		s.row("queue", st.Queue)
+		s.row("Temporal", st.place)
+		s.row("ended", fmt.Sprintf("%s, after %s", clock(st.Ended), human.Duration(st.Ended.Sub(st.Started))))
 		return s.String()
 	}
 	v := st.Status
@@ -90,17 +97,24 @@ func (st *standing) text(now time.Time) string {
 		s.title("job %s: running since %s", st.Name, clock(st.Started))
 	} else {
 		s.title("job %s: %s since %s", st.Name, v.Phase, clock(v.Since))
-		s.row("started", fmt.Sprintf("%s, %s ago", clock(st.Started), took(now.Sub(st.Started))))
+		s.row("started", fmt.Sprintf("%s, %s ago", clock(st.Started), human.Duration(now.Sub(st.Started))))
 	}
 	if v.Paused && v.Phase != workflows.PhasePaused {
-		s.row("paused", "as soon as what is under way is done; milvusdm resume "+st.Name)
+		s.row("paused", "as soon as what is under way is done; "+st.command("resume", st.Name))
 	}
-	f := frame{Waiting: oneLine(v.Waiting), Begun: v.Begun, Rows: v.Rows, Total: v.TotalRows}
-	s.row("waiting", f.waiting())
+	f := frame{Rows: v.Rows, Total: v.TotalRows}
+	s.row("now", waits(oneLine(v.Waiting), v.Begun, human.Time))
+	s.row("", v.Advice)
+	s.row("queue", st.Queue)
+	s.row("Temporal", st.place)
 	s.row("source", v.Source)
 	s.row("target", v.Target)
 	if v.TotalRows > 0 {
-		s.row("rows", fmt.Sprintf("%s of %s (%s), %s of %s", count(v.Rows), count(v.TotalRows), f.percent(), size(v.Bytes), size(v.TotalBytes)))
+		rows := fmt.Sprintf("%s of %s (%s)", count(v.Rows), count(v.TotalRows), f.percent())
+		if v.TotalBytes > 0 {
+			rows += fmt.Sprintf(", %s of %s", size(v.Bytes), size(v.TotalBytes))
+		}
+		s.row("rows", rows)
 	}
 	switch {
 	case len(v.Collections) > 0:
@@ -121,10 +135,11 @@ func (st *standing) text(now time.Time) string {
 }
 
 // partsText is a table of collections.
-func partsText(parts []workflows.PartStatus) string {
+func partsText(parts []partView) string {
 	rows := [][]string{{"COLLECTION", "PHASE", "ROWS", "OF", "TARGET", ""}}
 	for _, p := range parts {
-		rows = append(rows, []string{p.Name, string(p.Phase), count(p.Rows), count(p.TotalRows), p.Target, oneLine(p.Error)})
+		rows = append(rows, []string{p.Name, string(p.Phase), count(p.Rows), count(p.TotalRows), p.Target,
+			first(oneLine(p.Error), waits(p.Waiting, p.Begun, human.Time))})
 	}
 	return table(rows)
 }
@@ -159,6 +174,7 @@ func (a *app) list(ctx context.Context, limit int) error {
 	if err != nil {
 		return err
 	}
+	s.addWaits(ctx, all)
 	return a.print(all, func() string { return listText(all, time.Now()) })
 }
 
@@ -191,9 +207,10 @@ func listText(all []*record, now time.Time) string {
 	if len(all) == 0 {
 		return "no jobs\n"
 	}
-	rows := [][]string{{"NAME", "STATE", "STARTED", "TOOK", "DIRECTION", "TARGET"}}
+	rows := [][]string{{"NAME", "STATE", "STARTED", "TOOK", "DIRECTION", "TARGET", ""}}
 	for _, r := range all {
-		rows = append(rows, []string{r.Name, first(r.Phase, r.State), clock(r.Started), took(r.took(now)), r.Direction, r.Target})
+		rows = append(rows, []string{r.Name, first(r.Phase, r.State), clock(r.Started), human.Duration(r.took(now)), r.Direction, r.Target,
+			waits(r.Waiting, r.Begun, human.Time)})
 	}
 	return table(rows)
 }

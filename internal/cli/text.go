@@ -2,11 +2,11 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"milvusdm/internal/human"
 )
 
 // count writes a number with its thousands apart: 1,234,567.
@@ -29,8 +29,16 @@ func count(n int64) string {
 // size writes a number of bytes in decimal units: 512.0 MB.
 func size(n int64) string { return units(float64(n)) + "B" }
 
-// rate writes bytes per second in MB: 31.3 MB/s.
-func rate(perSecond float64) string { return fmt.Sprintf("%.1f MB/s", perSecond/1e6) }
+// rate writes bytes per second: 31.3 MB/s.
+func rate(perSecond float64) string { return units(perSecond) + "B/s" }
+
+// sized adds to a text how large that is, where it is known.
+func sized(text string, bytes int64) string {
+	if bytes == 0 {
+		return text
+	}
+	return text + ", " + size(bytes)
+}
 
 func units(n float64) string {
 	if n < 1000 {
@@ -45,23 +53,6 @@ func units(n float64) string {
 	return fmt.Sprintf("%.1f T", n/1000)
 }
 
-// brief writes a duration as a person reads it: 4.2s, 42s, 3m12s, 2h05m, 3d04h.
-func brief(d time.Duration) string {
-	d = max(d, 0)
-	switch seconds := int64(d.Round(time.Second) / time.Second); {
-	case d < 10*time.Second && d%time.Second != 0:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case seconds < 60:
-		return fmt.Sprintf("%ds", seconds)
-	case seconds < 3600:
-		return fmt.Sprintf("%dm%02ds", seconds/60, seconds%60)
-	case seconds < 24*3600:
-		return fmt.Sprintf("%dh%02dm", seconds/3600, seconds/60%60)
-	default:
-		return fmt.Sprintf("%dd%02dh", seconds/(24*3600), seconds/3600%24)
-	}
-}
-
 // plural writes a number of things.
 func plural(n int, thing string) string {
 	if n == 1 {
@@ -71,7 +62,7 @@ func plural(n int, thing string) string {
 }
 
 // clock writes a time in the reader's zone.
-func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func clock(t time.Time) string { return human.Time(t.Local()) }
 
 // sheet is a text of lines "  key  value", the values under each other.
 type sheet struct{ strings.Builder }
@@ -100,22 +91,6 @@ func (s *sheet) rows(key string, values []string) {
 		}
 		s.row(key, v)
 	}
-}
-
-// table writes rows with their columns under each other.
-func table(rows [][]string) string {
-	var b strings.Builder // which takes everything
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		_, err := io.WriteString(t, strings.Join(row, "\t")+"\n")
-		must(err)
-	}
-	must(t.Flush())
-	lines := strings.Split(b.String(), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
 }
 
 // title adds a line of its own.

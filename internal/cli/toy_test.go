@@ -53,6 +53,11 @@ func toyJob(ctx workflow.Context, in workflows.Input) (*workflows.Result, error)
 		}
 		return nil, temporal.NewApplicationErrorWithOptions("toy.h5: row 417 is cut off", string(fault.Corrupt),
 			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{t.state()}})
+	case "nothing": // fails before it has copied a row
+		s := t.state()
+		s.Ranges[0].Reach = transfer.Checkpoint{}
+		return nil, temporal.NewApplicationErrorWithOptions("toy server is full", string(fault.Denied),
+			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{s}})
 	case "denied":
 		return nil, temporal.NewApplicationErrorWithOptions("toy server refuses the password of user root", string(fault.Denied),
 			temporal.ApplicationErrorOptions{NonRetryable: true})
@@ -79,6 +84,11 @@ func (t *toy) handle(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, workflows.StatusQuery, func() (workflows.Status, error) { return t.Status, nil }); err != nil {
 		return err
 	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for asked := workflow.GetSignalChannel(ctx, workflows.PauseSignal); asked.Receive(ctx, &t.Paused); {
+			t.Phase = map[bool]workflows.Phase{true: workflows.PhasePaused, false: workflows.PhaseCopying}[t.Paused]
+		}
+	})
 	phases := map[string]workflows.Phase{workflows.PauseUpdate: workflows.PhasePaused, workflows.ResumeUpdate: workflows.PhaseCopying}
 	for update, phase := range phases {
 		err := workflow.SetUpdateHandler(ctx, update, func(workflow.Context) error {

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/workflows"
 )
@@ -74,11 +75,11 @@ func (a *app) verify(ctx context.Context, path, mode string, exact bool) error {
 		return err
 	}
 	a.sayStarted(r, attached, fmt.Sprintf("%s: %s with %s", r.Name, sourceName(j), targetName(j)))
-	again := "milvusdm verify --" + mode
+	again := []string{"verify", "--" + mode}
 	if exact {
-		again += " --exact"
+		again = append(again, "--exact")
 	}
-	return a.toTheEnd(ctx, s, r, again+" "+shellWord(path))
+	return a.toTheEnd(ctx, s, r, s.command(append(again, path)...))
 }
 
 // launchVerify starts the verification, or finds it running already.
@@ -90,9 +91,9 @@ func (a *app) launchVerify(ctx context.Context, s *server, in *workflows.VerifyI
 		return nil, false, err
 	}
 	if last != nil && last.running() {
-		return last, true, sameVerification(last, hash)
+		return last, true, s.sameVerification(last, hash)
 	}
-	if err := s.needWorker(ctx, hosts(&in.Job)...); err != nil {
+	if err := s.needWorker(ctx, s.queue, hosts(&in.Job)...); err != nil {
 		return nil, false, err
 	}
 	if in.StateAttribute, _ = s.stateAttribute(ctx); ctx.Err() != nil {
@@ -102,7 +103,7 @@ func (a *app) launchVerify(ctx context.Context, s *server, in *workflows.VerifyI
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &started) { // by somebody else, just now
 		if last, err = s.known(ctx, id); err == nil {
-			err = sameVerification(last, hash)
+			err = s.sameVerification(last, hash)
 		}
 		return last, true, err
 	}
@@ -110,15 +111,15 @@ func (a *app) launchVerify(ctx context.Context, s *server, in *workflows.VerifyI
 		return nil, false, s.explain(err)
 	}
 	return &record{Name: id, RunID: runID, Direction: workflows.VerifyName, State: "running", Target: targetName(&in.Job), Started: time.Now(),
-		WebUI: s.webUI(id, runID), hash: hash, job: &in.Job}, false, nil
+		Queue: s.queue, WebUI: s.webUI(id, runID), hash: hash, job: &in.Job}, false, nil
 }
 
-func sameVerification(running *record, hash string) error {
+func (s *server) sameVerification(running *record, hash string) error {
 	if running.hash == hash {
 		return nil
 	}
-	return fault.New(fault.Conflict, "another verification of this job is running; wait for its end (milvusdm status --follow %[1]s), or cancel it (milvusdm cancel %[1]s)",
-		running.Name)
+	return fault.New(fault.Conflict, "another verification of this job is running; wait for its end (%s), or cancel it (%s)",
+		s.command("status", "--follow", running.Name), s.command("cancel", running.Name))
 }
 
 // startVerify starts the workflow. An interrupt does not cut it off: whether it runs would be unknown.
@@ -182,7 +183,7 @@ func (r report) verification(s *sheet) {
 	default:
 		s.row("compared", fmt.Sprintf("the contents of %s rows", count(v.Compared)))
 	}
-	s.row("took", brief(v.Took))
+	s.row("took", human.Duration(v.Took))
 	s.row("report", v.Report)
 	s.rows("note", v.Notes)
 }

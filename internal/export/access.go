@@ -57,6 +57,9 @@ func mkdir(root *os.Root, name string) error {
 	return err
 }
 
+// Unknown is what [Free] answers for a file system that does not tell.
+const Unknown = -1
+
 // Free is how many bytes a user may still write into a directory, or where it will be made.
 func Free(dir string) (int64, error) {
 	var s syscall.Statfs_t
@@ -67,6 +70,9 @@ func Free(dir string) (int64, error) {
 		}
 		if err != nil {
 			return 0, explain(err, "ask for the free space of %s", dir)
+		}
+		if s.Blocks == 0 { // it has no size of its own
+			return Unknown, nil
 		}
 		return int64(s.Bavail) * int64(s.Bsize), nil
 	}

@@ -81,3 +81,13 @@ func TestLinksAreDamage(t *testing.T) {
 		refused(t, err, fault.Conflict)
 	}
 }
+
+// A file system without a size of its own is not one that is full.
+func TestFreeIsUnknown(t *testing.T) {
+	if free, err := Free("/proc/nosuch"); err != nil || free != Unknown {
+		t.Errorf("%d, %v", free, err)
+	}
+	if free, err := Free(t.TempDir()); err != nil || free <= 0 {
+		t.Errorf("%d, %v", free, err)
+	}
+}

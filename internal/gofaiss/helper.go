@@ -19,6 +19,7 @@ import (
 
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/transfer"
 )
 
@@ -173,9 +174,9 @@ func (c *child) died(ctx context.Context, cause error) error {
 	switch err := ctx.Err(); {
 	case errors.Is(context.Cause(ctx), errSlow):
 		return fault.New(fault.Unsupported, "%s: the go-faiss process that was reading it was ended: it gave nothing "+
-			"for %v, which is long for a file of this size; "+
+			"for %s, which is long for a file of this size; "+
 			"the file is damaged, or reading it is very slow on this machine; write the vectors into a Flat index, "+
-			"which is read without go-faiss", c.path, c.patience)
+			"which is read without go-faiss", c.path, human.Duration(c.patience))
 	case err != nil:
 		return err
 	}

@@ -248,7 +248,7 @@ func TestTimeLimit(t *testing.T) {
 			}
 		}), path)
 		if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), path) ||
-			!strings.Contains(err.Error(), "for 5s") ||
+			!strings.Contains(err.Error(), "for 5 s") ||
 			time.Since(start) > 20*time.Second {
 			t.Errorf("%s: after %v: %s %v", how, time.Since(start), fault.KindOf(err), err)
 		}

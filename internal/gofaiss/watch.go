@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"milvusdm/internal/human"
 )
 
 // Faiss gives nothing while it loads an index. A file that it reads at less than slowest bytes a second, or that
@@ -48,8 +50,8 @@ func (c *child) watch() (stop func()) {
 			}
 			now := c.work()
 			if now != "" && now != last {
-				c.report(fmt.Sprintf("go-faiss reading %s, for %v", filepath.Base(c.path),
-					time.Since(began).Round(time.Second)))
+				c.report(fmt.Sprintf("go-faiss reading %s, for %s", filepath.Base(c.path),
+					human.Duration(time.Since(began))))
 			}
 			last = now
 		}

@@ -51,11 +51,15 @@ func (s *sink) Inspect(_ context.Context, from *transfer.Description) (*transfer
 	if err != nil {
 		return nil, err
 	}
+	plan.Server = "HDF5 files"
+	if free == export.Unknown {
+		return plan, nil
+	}
 	if s.Compression != "gzip" && free < from.Bytes {
 		return nil, fault.New(fault.Config, "target.hdf5.directory: %s has %.1f MB of free space, and the rows take about %.1f MB",
 			s.Directory, megabytes(free), megabytes(from.Bytes))
 	}
-	plan.Server = fmt.Sprintf("HDF5 files, %.1f MB of free space", megabytes(free))
+	plan.Server += fmt.Sprintf(", %.1f MB of free space", megabytes(free))
 	return plan, nil
 }
 

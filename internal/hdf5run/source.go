@@ -14,6 +14,7 @@ import (
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
@@ -214,7 +215,7 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Format = fmt.Sprintf("export of %s, begun %s, collection %s", s.manifest.Server.Address, s.manifest.Started.UTC().Format("2006-01-02 15:04:05 UTC"), s.choice.Name)
+	d.Format = fmt.Sprintf("export of %s, begun %s, collection %s", s.manifest.Server.Address, human.Time(s.manifest.Started.UTC()), s.choice.Name)
 	d.Collection = s.choice.Name
 	h := sha256.Sum256([]byte(s.manifest.Seal + d.Identity))
 	d.Identity = "export:" + hex.EncodeToString(h[:16])

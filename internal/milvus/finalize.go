@@ -14,6 +14,7 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/merr"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/transfer"
 )
 
@@ -86,18 +87,17 @@ func (s *sink) buildIndexes(ctx context.Context, name string, t *transfer.Target
 
 // indexing says how far the server is with an index. It counts the rows of segments, and while it merges segments those of the old and
 // of the new ones: so more rows may have an index than there are, and the merged ones still get theirs.
-func indexing(d *milvuspb.IndexDescription, took time.Duration) string {
-	done, total := d.GetIndexedRows(), d.GetTotalRows()
-	took = took.Round(time.Second)
+func indexing(d *milvuspb.IndexDescription, lasts time.Duration) string {
+	done, total, took := d.GetIndexedRows(), d.GetTotalRows(), human.Duration(lasts)
 	switch {
 	case total <= 0:
-		return fmt.Sprintf("index on %s: waiting for the server to begin, for %v", d.GetFieldName(), took)
+		return fmt.Sprintf("index on %s: waiting for the server to begin, for %s", d.GetFieldName(), took)
 	case done < total:
-		return fmt.Sprintf("index on %s: %d %% of %d rows, for %v", d.GetFieldName(), 100*done/total, total, took)
+		return fmt.Sprintf("index on %s: %d %% of %d rows, for %s", d.GetFieldName(), 100*done/total, total, took)
 	case d.GetPendingIndexRows() > 0:
-		return fmt.Sprintf("index on %s: the server merges segments and indexes them again, %d rows wait, for %v", d.GetFieldName(), d.GetPendingIndexRows(), took)
+		return fmt.Sprintf("index on %s: the server merges segments and indexes them again, %d rows wait, for %s", d.GetFieldName(), d.GetPendingIndexRows(), took)
 	}
-	return fmt.Sprintf("index on %s: all %d rows are indexed, the server merges segments and indexes them again, for %v", d.GetFieldName(), total, took)
+	return fmt.Sprintf("index on %s: all %d rows are indexed, the server merges segments and indexes them again, for %s", d.GetFieldName(), total, took)
 }
 
 // indexed reports whether the index is there: of a field that may have several, by its name, or its parameters where the server gives

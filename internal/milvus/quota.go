@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 )
 
 // quota waits where a server asks for fewer calls. All calls of a connection share it. It is safe for concurrent use.
@@ -50,7 +51,7 @@ func (q *quota) wait(ctx context.Context, refusal error, pause time.Duration) er
 	q.mu.Unlock()
 	if q.giveUp > 0 {
 		if left <= 0 {
-			return fault.New(fault.Throttled, "gave up after %v (give_up_after): %s", waited.Round(time.Second), asks(refusal))
+			return fault.New(fault.Throttled, "gave up after %s (give_up_after): %s", human.Duration(waited), asks(refusal))
 		}
 		pause = min(pause, left)
 	}

@@ -61,10 +61,10 @@ func TestIndexProgressNeverPassesTheEnd(t *testing.T) {
 		done, total, pending int64
 		want                 string
 	}{
-		{0, 0, 0, "index on v: waiting for the server to begin, for 1m30s"},
-		{100_000, 400_000, 300_000, "index on v: 25 % of 400000 rows, for 1m30s"},
-		{456_000, 400_000, 56_000, "index on v: the server merges segments and indexes them again, 56000 rows wait, for 1m30s"},
-		{456_000, 400_000, 0, "index on v: all 400000 rows are indexed, the server merges segments and indexes them again, for 1m30s"},
+		{0, 0, 0, "index on v: waiting for the server to begin, for 1 min 30 s"},
+		{100_000, 400_000, 300_000, "index on v: 25 % of 400000 rows, for 1 min 30 s"},
+		{456_000, 400_000, 56_000, "index on v: the server merges segments and indexes them again, 56000 rows wait, for 1 min 30 s"},
+		{456_000, 400_000, 0, "index on v: all 400000 rows are indexed, the server merges segments and indexes them again, for 1 min 30 s"},
 	} {
 		d := &milvuspb.IndexDescription{FieldName: "v", IndexedRows: c.done, TotalRows: c.total, PendingIndexRows: c.pending, State: commonpb.IndexState_InProgress}
 		if got := indexing(d, 90*time.Second); got != c.want {

@@ -12,7 +12,9 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/tests/faultproxy"
+	"milvusdm/tests/stack"
 	"milvusdm/workflows"
 )
 
@@ -228,10 +230,41 @@ func TestOperatorPausesARange(t *testing.T) {
 func TestNoWorker(t *testing.T) {
 	t.Parallel()
 	j := newSlowJob(t)
+	stack.SharedWorker(t) // its start takes its time
 	begin := time.Now()
-	milvusdm(t, "run", j.path, "--task-queue", "nobody").fails(fault.Unavailable).says("no worker is listening on task queue nobody", "milvusdm-worker")
+	milvusdm(t, "run", j.path, "--task-queue", "nobody").fails(fault.Unavailable).says("no worker polls task queue nobody", "milvusdm-worker -task-queue nobody")
 	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	milvusdm(t, "status", j.name).fails(fault.NotFound)
+}
+
+// TestPauseBeforeAWorkerIsThere: what an operator asks of a job that no worker runs holds as soon as one does.
+func TestPauseBeforeAWorkerIsThere(t *testing.T) {
+	t.Parallel()
+	j := newSlowJob(t)
+	parsed, _, err := job.Load(j.path, job.Options{Env: os.LookupEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := temporal(t)
+	defer c.Close()
+	queue := "e2e-" + j.name
+	_, err = c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: j.name, TaskQueue: queue}, parsed.Direction(),
+		workflows.Input{Job: *parsed, Hash: parsed.Hash()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	milvusdm(t, "pause", j.name).exits(fault.ExitOK).says("no worker polls task queue "+queue, "will pause")
+	stack.StartWorkerWith(t, "-task-queue", queue)
+	within(t, time.Minute, "the job is paused", func() bool { return status(t, j.name).Phase == workflows.PhasePaused })
+	sent := j.proxy.RowsSent()
+	time.Sleep(2 * time.Second)
+	if now := j.proxy.RowsSent(); now != sent || now >= int64(source.count()) {
+		t.Errorf("%d rows were sent while the job was paused, after %d", now, sent)
+	}
+	milvusdm(t, "resume", j.name).exits(fault.ExitOK)
+	milvusdm(t, "status", "--follow", j.name).exits(fault.ExitOK).says("verified", "2,000 rows")
+	j.sentOnce(t)
+	j.done(t)
 }

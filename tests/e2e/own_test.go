@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -310,11 +312,13 @@ func TestWaitForTheServer(t *testing.T) {
 	run := start(t, "run", j.path)
 	written(t, j.proxy, 4)
 	away := j.proxy.On(faultproxy.Rule{When: faultproxy.BeforeSend, Do: faultproxy.Lost})
-	run.awaitSays("Milvus at "+j.proxy.Addr(), time.Minute)
-	within(t, time.Minute, "the status tells of the wait", func() bool {
-		a := milvusdm(t, "status", j.name).exits(fault.ExitOK)
-		return strings.Contains(a.stdout, "Milvus at "+j.proxy.Addr())
-	})
+	waits := "waiting for Milvus at " + j.proxy.Addr()
+	run.awaitSays(waits, time.Minute)
+	for _, command := range [][]string{{"status", j.name}, {"list"}} {
+		within(t, time.Minute, command[0]+" tells of the wait", func() bool {
+			return strings.Contains(milvusdm(t, command...).exits(fault.ExitOK).stdout, waits)
+		})
+	}
 	away.Remove()
 	slowly.Remove()
 	run.wait().exits(fault.ExitOK).says("verified, every row is there once")
@@ -325,4 +329,43 @@ func TestWaitForTheServer(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	j.done(t)
+}
+
+// TestPlanAndVerifySayWhatTheyWaitFor: so do the commands that only look.
+func TestPlanAndVerifySayWhatTheyWaitFor(t *testing.T) {
+	t.Parallel()
+	const nobody = "127.0.0.1:9" // the port of the discard protocol
+	path := own(t, "job-"+t.Name(), source.hdf5File(t), nobody, "c", nil, nil)
+	for _, command := range []string{"plan", "verify"} {
+		p := start(t, command, path)
+		p.awaitSays("waiting for Milvus at "+nobody+" (since ", 20*time.Second)
+		p.signal(os.Interrupt)
+		p.wait()
+	}
+}
+
+// TestPhasesOfAResult: the result tells how long each phase took, and nothing twice.
+func TestPhasesOfAResult(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	result := verified(t, "run", own(t, "job-"+collection, source.hdf5File(t), m.address, collection, nil, nil))
+	var sum time.Duration
+	var order []workflows.Phase
+	for _, p := range result.Phases {
+		sum += p.Took
+		order = append(order, p.Phase)
+	}
+	if sum > result.Took+time.Second || sum < result.Took/2 {
+		t.Errorf("the phases took %v, all in all it was %v: %+v", sum, result.Took, result.Phases)
+	}
+	for _, p := range []workflows.Phase{workflows.PhaseReading, workflows.PhaseCopying, workflows.PhaseFlush, workflows.PhaseIndex, workflows.PhaseLoad, workflows.PhaseCounting} {
+		if !slices.Contains(order, p) {
+			t.Errorf("%s is missing: %v", p, order)
+		}
+	}
+	if len(order) == 0 || order[0] != workflows.PhaseReading {
+		t.Errorf("not in their order: %v", order)
+	}
+	milvusdm(t, "status", "job-"+collection).exits(fault.ExitOK).says("of which   ", " copying, ")
 }
