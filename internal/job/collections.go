@@ -59,12 +59,18 @@ func checkCollections(keys strict.Keys, list string, collections []Collection) {
 
 // Check refuses renaming what is not copied.
 func (c *Collection) Check(keys strict.Keys) {
-	if c.Name == "*" && keys.Has("as") && !strings.Contains(c.As, sourceName) {
-		keys.Errorf("as", "is one name for several collections; name the collection instead of '*', or write %s where its name belongs, for example %s_restored",
-			sourceName, sourceName)
-	}
-	if c.Name == "*" && c.FollowAlias {
-		keys.Errorf("follow_alias", "is for a name that is an alias, and '*' stands for collections; leave it out")
+	switch {
+	case c.Name == "": // reported already
+	case c.IsPattern():
+		if keys.Has("as") && !strings.Contains(c.As, sourceName) {
+			keys.Errorf("as", "is one name for several collections; name the collection instead of '%s', or write %s where its name belongs, "+
+				"for example %s_restored", c.Name, sourceName, sourceName)
+		}
+		if c.FollowAlias {
+			keys.Errorf("follow_alias", "is for a name that is an alias, and '%s' stands for collections; leave it out", c.Name)
+		}
+	case keys.Has("except"):
+		keys.Errorf("except", "is for a name that is a pattern, such as '*', and %s is one collection; leave it out", c.Name)
 	}
 	checkNames(keys, "partitions", c.Partitions, "rename_partitions", c.RenamePartitions)
 	checkNames(keys, "fields", c.Fields, "rename_fields", c.RenameFields)
@@ -111,7 +117,7 @@ func (s *Source) Collections() []Collection {
 
 // several reports whether collections may be more than one.
 func several(c []Collection) bool {
-	return len(c) > 1 || len(c) == 1 && (c[0].Name == "*" || len(c[0].Partitions) > 1)
+	return len(c) > 1 || len(c) == 1 && (c[0].IsPattern() || len(c[0].Partitions) > 1)
 }
 
 // files reports whether the source is files, which are one collection.
@@ -127,8 +133,12 @@ func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusSe
 	}
 	for i, c := range from.Collections {
 		if c.Name == c.Target() && c.Name != "" {
+			other := "another_name"
+			if c.IsPattern() {
+				other = "'" + sourceName + "_restored'"
+			}
 			keys.Errorf(fmt.Sprintf("%s[%d]", list, i), "%s would be %s itself, since both sides are the same server and database; "+
-				"name the collection, with another name as its as", strict.Quote(c.Name), done)
+				"give it another name there, for example as: %s", strict.Quote(c.Name), done, other)
 		}
 	}
 }
