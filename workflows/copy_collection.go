@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -79,7 +80,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	}
 	c.result = Result{Source: c.Plan.Source.Format, Target: c.Plan.Target.Place, Copying: workflow.Now(ctx).Sub(c.CopyAt),
 		Lost: c.State.Lost, Resumed: c.Resumed, Notes: c.board.Notes,
-		Index: c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric}
+		Index: strings.TrimSpace(c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric)}
 	c.State.Target.Parts = c.State.parts()
 	if c.Plan.Target.WholeRanges {
 		c.result.Index = "" // files have none
@@ -114,10 +115,8 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 			return err
 		}
 	}
-	if c.result.Loaded = c.Plan.Target.KeepLoaded; !c.result.Loaded && !c.Plan.Target.WholeRanges {
-		if _, err := c.step(ctx, transfer.StepRelease, "release: the collection was not loaded before"); err != nil {
-			return err
-		}
+	if err := c.putBack(ctx); err != nil {
+		return err
 	}
 	c.result.Outcome = OutcomeVerified
 	c.result.Took = c.board.took(ctx)
@@ -171,6 +170,20 @@ func (c *collectionCopy) publish(ctx workflow.Context) error {
 	}
 	t.Name = t.Plan.Collection
 	return nil
+}
+
+// putBack releases what was loaded only to be counted.
+func (c *collectionCopy) putBack(ctx workflow.Context) (err error) {
+	plan := &c.Plan.Target
+	c.result.Loaded = plan.KeepLoaded
+	switch {
+	case plan.WholeRanges:
+	case !plan.KeepLoaded:
+		_, err = c.step(ctx, transfer.StepRelease, "release: the collection was not loaded before")
+	case len(plan.KeepPartitions) > 0:
+		_, err = c.step(ctx, transfer.StepReleaseOthers, "release partitions that were not loaded before")
+	}
+	return err
 }
 
 // target is the input of an activity on the target.
