@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/protobuf/proto"
+
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5"
@@ -209,6 +212,12 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	}
 	d.Format = fmt.Sprintf("export of %s, begun %s, collection %s", s.manifest.Server.Address, s.manifest.Started.UTC().Format("2006-01-02 15:04:05 UTC"), s.choice.Name)
 	d.Collection = s.choice.Name
+	if len(s.choice.MaxLength) > 0 {
+		d.Schema = transfer.Schema{CollectionSchema: proto.Clone(d.Schema.CollectionSchema).(*schemapb.CollectionSchema)}
+		if err := transfer.Widen(d.Schema, s.choice.MaxLength, "source.export.collections."+s.choice.Name+".max_length"); err != nil {
+			return nil, err
+		}
+	}
 	h := sha256.Sum256([]byte(s.manifest.Seal + d.Identity))
 	d.Identity = "export:" + hex.EncodeToString(h[:16])
 	if len(d.Inputs) != len(s.parts) {

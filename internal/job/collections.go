@@ -20,7 +20,7 @@ func (s *MilvusSource) Check(keys strict.Keys) {
 // Check refuses collections that get in each other's way, and what can't be had of Milvus 1.x.
 func (s *Milvus1Source) Check(keys strict.Keys) {
 	checkCollections(keys, "collections", s.Collections)
-	checkStored(keys, "collections", s.Collections, "a Milvus 1.x")
+	checkStored(keys, "collections", s.Collections, "a Milvus 1.x", "max_length")
 }
 
 // Check refuses collections that get in each other's way, and what can't be had of files.
@@ -30,11 +30,11 @@ func (s *ExportSource) Check(keys strict.Keys) {
 }
 
 // checkStored refuses what only a running Milvus can do.
-func checkStored(keys strict.Keys, list string, collections []Collection, of string) {
+func checkStored(keys strict.Keys, list string, collections []Collection, of string, more ...string) {
 	for i := range collections {
-		for _, key := range []string{"filter", "fields", "rename_fields", "limit", "follow_alias"} {
+		for _, key := range append(more, "filter", "fields", "rename_fields", "limit", "follow_alias") {
 			if at := fmt.Sprintf("%s[%d].%s", list, i, key); keys.Has(at) {
-				keys.Errorf(at, "can't be had of %s; leave it out", of)
+				keys.Errorf(at, "is not available for %s; leave it out", of)
 			}
 		}
 	}

@@ -84,6 +84,8 @@ type Collection struct {
 	Fields []string `json:"fields,omitempty" yaml:"fields" rule:"is=source_field"`
 	// Names that fields get in the target, by their names in the source.
 	RenameFields map[string]string `json:"renameFields,omitempty" yaml:"rename_fields" rule:"is=field"`
+	// Larger max_length that VarChar fields get in the target, in bytes, by their names in the source.
+	MaxLength map[string]string `json:"maxLength,omitempty" yaml:"max_length" rule:"is=length"`
 	// Most rows to copy, the first ones by partition and primary key. Without it, all.
 	Limit int64 `json:"limit,omitempty" yaml:"limit" rule:"min=1"`
 }

@@ -58,6 +58,7 @@ func rules(dir string) map[string]strict.Rule {
 			"export"}},
 		"vector":       {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
 		"key_offset":   {Check: checkKeyOffset, Pattern: "^(auto|[0-9]+)$", Int: true, Example: "auto"},
+		"length":       {Check: checkLength, Pattern: "^[0-9]+$", Int: true, Example: "1000"},
 		"mode":         {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
 		"on_duplicate": {Values: []string{"fail", "last", "one"}},
 		"verify":       {Values: []string{"count", "sample", "full"}},
@@ -117,6 +118,16 @@ func collectionPattern() strict.Rule {
 		return name, err
 	}
 	return rule
+}
+
+// checkLength takes what every Milvus takes as max_length.
+func checkLength(s string) (string, error) {
+	const most = 65535
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > most {
+		return "", fmt.Errorf("%s is no length in bytes; write a whole number from 1 to %d", strict.Quote(s), most)
+	}
+	return strconv.Itoa(n), nil
 }
 
 // checkKeyOffset leaves room for as many rows as there can be.

@@ -122,6 +122,8 @@ type TargetPlan struct {
 	OldID int64 `json:"oldId,omitempty,string"`
 	// OnExisting is what is done with keys that stand in the target already: "fail", "replace" or "keep".
 	OnExisting string `json:"onExisting,omitempty"`
+	// PartitionKey is the field whose other values' rows are replaced too, in a collection that is there and whose keys are replaced.
+	PartitionKey string `json:"partitionKey,omitempty"`
 	// FirstKey is the key of the source's first row where its rows are numbered from behind the target's greatest key on.
 	// A job that is resumed keeps it.
 	FirstKey int64 `json:"firstKey,omitempty,string"`
