@@ -61,6 +61,9 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 						return err
 					}
 				}
+				if err := in.checkLengths(b); err != nil {
+					return err
+				}
 				return dropExisting(ctx, sink, &in.Target, b)
 			}
 			begun = true
@@ -87,11 +90,29 @@ func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
 	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
-		if in.Job.Copy.AllowNaN {
-			return nil
+		if !in.Job.Copy.AllowNaN {
+			if err := transfer.CheckFinite(b); err != nil {
+				return err
+			}
 		}
-		return transfer.CheckFinite(b)
+		return in.checkLengths(b)
 	}))
+}
+
+// checkLengths refuses values that the target's fields can't hold.
+func (in *RangeInput) checkLengths(b *transfer.Batch) error {
+	plan := &in.Target.Plan
+	if plan.WholeRanges {
+		return nil // a file holds them
+	}
+	widen := ""
+	switch made := plan.StagingName != ""; {
+	case made && in.Job.Source.Milvus != nil:
+		widen = in.Job.Key("source.milvus.collections.max_length")
+	case made && in.Job.Source.Export != nil:
+		widen = in.Job.Key("source.export.collections.max_length")
+	}
+	return transfer.CheckLengths(b, plan.Schema, widen)
 }
 
 // eachBatch reads a range from its beginning, superseded rows left out.

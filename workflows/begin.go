@@ -114,7 +114,7 @@ func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error
 	if free || plan.OnExisting == "replace" && !plan.OtherPartitions {
 		return nil
 	}
-	if !plan.Loaded {
+	if !plan.WhollyLoaded() {
 		if err := c.loadToLook(ctx); err != nil {
 			return err
 		}

@@ -118,10 +118,8 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 			return err
 		}
 	}
-	if c.result.Loaded = c.Plan.Target.KeepLoaded; !c.result.Loaded && !c.Plan.Target.WholeRanges {
-		if _, err := c.step(ctx, transfer.StepRelease, "release: the collection was not loaded before"); err != nil {
-			return err
-		}
+	if err := c.putBack(ctx); err != nil {
+		return err
 	}
 	c.result.Outcome = OutcomeVerified
 	c.result.Took = c.board.took(ctx)
@@ -175,6 +173,20 @@ func (c *collectionCopy) publish(ctx workflow.Context) error {
 	}
 	t.Name = t.Plan.Collection
 	return nil
+}
+
+// putBack releases what was loaded only to be counted.
+func (c *collectionCopy) putBack(ctx workflow.Context) (err error) {
+	plan := &c.Plan.Target
+	c.result.Loaded = plan.KeepLoaded
+	switch {
+	case plan.WholeRanges:
+	case !plan.KeepLoaded:
+		_, err = c.step(ctx, transfer.StepRelease, "release: the collection was not loaded before")
+	case len(plan.KeepPartitions) > 0:
+		_, err = c.step(ctx, transfer.StepReleaseOthers, "release partitions that were not loaded before")
+	}
+	return err
 }
 
 // target is the input of an activity on the target.

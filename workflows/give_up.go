@@ -14,10 +14,13 @@ import (
 // putBackLoad releases a collection that others own, if it was not loaded before.
 func (c *collectionCopy) putBackLoad(ctx workflow.Context) error {
 	plan := &c.Plan.Target
-	if plan.StagingName != "" || plan.Loaded || !c.Loading {
+	if plan.StagingName != "" || plan.WhollyLoaded() || !c.Loading {
 		return nil
 	}
 	steps := []string{transfer.StepRelease}
+	if plan.Loaded {
+		steps[0] = transfer.StepReleaseOthers
+	}
 	if !plan.Indexed && (c.State == nil || c.State.Rows() == 0) {
 		steps = append(steps, transfer.StepDropIndex) // it was made to look keys up
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"milvusdm/internal/job"
 )
@@ -53,8 +54,11 @@ func serverName(s *job.MilvusServer) string { return s.Address + "/" + first(s.D
 
 // collectionsName names collections in a place, as "place/articles" or "place: 3 collections".
 func collectionsName(place string, collections []job.Collection, name func(*job.Collection) string) string {
+	all := slices.IndexFunc(collections, func(c job.Collection) bool { return c.Name == "*" })
 	switch {
-	case slices.ContainsFunc(collections, func(c job.Collection) bool { return c.Name == "*" }):
+	case all >= 0 && len(collections[all].Except) > 0:
+		return place + ": all collections but " + strings.Join(collections[all].Except, ", ")
+	case all >= 0:
 		return place + ": all collections"
 	case len(collections) > 1:
 		return place + ": " + plural(len(collections), "collection")

@@ -170,11 +170,16 @@ func TestList(t *testing.T) {
 			t.Errorf("%s: %q, want %s", path, names, want)
 		}
 	}
+	most := must(hdf5run.List(must(hdf5run.Fix(source(filepath.Join(dir, "one"), job.Collection{Name: "*", As: "{name}_x", Except: []string{"b"}})))(t)))(t)
+	if len(most) != 2 || most[0].Target() != "a_x" || most[1].Target() != "c_x" {
+		t.Errorf("all but b: %+v", most)
+	}
 	for _, c := range []struct {
 		path string
 		job.Collection
 		says string
 	}{
+		{"two", job.Collection{Name: "a*"}, "holds no collection that a* matches; it has b, d"},
 		{"two", job.Collection{Name: "a"}, `holds no collection "a"; it has b, d`},
 		{"one", job.Collection{Name: "a", Partitions: []string{"z"}}, `no partition "z" of it; it has _default, p`},
 		{"one", job.Collection{Name: "a", RenamePartitions: map[string]string{"z": "y"}}, `no partition "z"`},

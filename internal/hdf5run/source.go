@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/protobuf/proto"
+
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5"
@@ -52,32 +55,25 @@ func fixed(src *job.ExportSource, m *export.Manifest, err error) error {
 	return nil
 }
 
-// List returns a choice for each collection that the job names: those named, in their order, and for '*' all others of the run,
-// as the manifest has them.
+// List returns a choice for each collection that the job names: those named, in their order, and those of the run that patterns
+// stand for, as the manifest has them.
 func List(src *job.ExportSource) ([]job.Collection, error) {
 	path := src.Path
 	m, err := export.ReadManifest(path)
 	if err := fixed(src, m, err); err != nil {
 		return nil, err
 	}
-	named := map[string]bool{}
-	for _, choice := range src.Collections {
-		named[choice.Name] = true
+	var names []string
+	for _, c := range m.Collections {
+		names = append(names, c.Name)
 	}
-	var chosen []job.Collection
-	for _, choice := range src.Collections {
-		if choice.Name != "*" {
-			if _, err := find(m, path, choice.Name); err != nil {
-				return nil, err
-			}
-			chosen = append(chosen, choice)
-			continue
-		}
-		for _, c := range m.Collections {
-			if !named[c.Name] {
-				choice.Name = c.Name
-				chosen = append(chosen, choice)
-			}
+	chosen, idle := job.Choose(src.Collections, names)
+	if len(idle) > 0 {
+		return nil, fault.New(fault.NotFound, "%s: holds no collection that %s matches; it has %.500s", path, idle[0], strings.Join(names, ", "))
+	}
+	for _, choice := range chosen {
+		if _, err := find(m, path, choice.Name); err != nil {
+			return nil, err
 		}
 	}
 	return chosen, nil
@@ -131,7 +127,7 @@ var _ transfer.Checker = (*source)(nil)
 //
 // The source is a transfer.KeyScanner where that of its files is one (see hdf5.Open).
 func OpenSource(ctx context.Context, src *job.ExportSource) (transfer.Source, error) {
-	if len(src.Collections) != 1 || src.Collections[0].Name == "*" {
+	if len(src.Collections) != 1 || src.Collections[0].IsPattern() {
 		return nil, fault.New(fault.Internal, "a source is one collection; List says which there are")
 	}
 	s := &source{ExportSource: *src, choice: src.Collections[0]}
@@ -217,6 +213,12 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	}
 	d.Format = fmt.Sprintf("export of %s, begun %s, collection %s", s.manifest.Server.Address, human.Time(s.manifest.Started.UTC()), s.choice.Name)
 	d.Collection = s.choice.Name
+	if len(s.choice.MaxLength) > 0 {
+		d.Schema = transfer.Schema{CollectionSchema: proto.Clone(d.Schema.CollectionSchema).(*schemapb.CollectionSchema)}
+		if err := transfer.Widen(d.Schema, s.choice.MaxLength, "source.export.collections."+s.choice.Name+".max_length"); err != nil {
+			return nil, err
+		}
+	}
 	h := sha256.Sum256([]byte(s.manifest.Seal + d.Identity))
 	d.Identity = "export:" + hex.EncodeToString(h[:16])
 	if len(d.Inputs) != len(s.parts) {

@@ -20,7 +20,7 @@ func (s *MilvusSource) Check(keys strict.Keys) {
 // Check refuses collections that get in each other's way, and what can't be had of Milvus 1.x.
 func (s *Milvus1Source) Check(keys strict.Keys) {
 	checkCollections(keys, "collections", s.Collections)
-	checkStored(keys, "collections", s.Collections, "a Milvus 1.x")
+	checkStored(keys, "collections", s.Collections, "a Milvus 1.x", "max_length")
 }
 
 // Check refuses collections that get in each other's way, and what can't be had of files.
@@ -30,11 +30,11 @@ func (s *ExportSource) Check(keys strict.Keys) {
 }
 
 // checkStored refuses what only a running Milvus can do.
-func checkStored(keys strict.Keys, list string, collections []Collection, of string) {
+func checkStored(keys strict.Keys, list string, collections []Collection, of string, more ...string) {
 	for i := range collections {
-		for _, key := range []string{"filter", "fields", "rename_fields", "limit", "follow_alias"} {
+		for _, key := range append(more, "filter", "fields", "rename_fields", "limit", "follow_alias") {
 			if at := fmt.Sprintf("%s[%d].%s", list, i, key); keys.Has(at) {
-				keys.Errorf(at, "can't be had of %s; leave it out", of)
+				keys.Errorf(at, "is not available for %s; leave it out", of)
 			}
 		}
 	}
@@ -59,12 +59,18 @@ func checkCollections(keys strict.Keys, list string, collections []Collection) {
 
 // Check refuses renaming what is not copied.
 func (c *Collection) Check(keys strict.Keys) {
-	if c.Name == "*" && keys.Has("as") && !strings.Contains(c.As, sourceName) {
-		keys.Errorf("as", "is one name for several collections; name the collection instead of '*', or write %s where its name belongs, for example %s_restored",
-			sourceName, sourceName)
-	}
-	if c.Name == "*" && c.FollowAlias {
-		keys.Errorf("follow_alias", "is for a name that is an alias, and '*' stands for collections; leave it out")
+	switch {
+	case c.Name == "": // reported already
+	case c.IsPattern():
+		if keys.Has("as") && !strings.Contains(c.As, sourceName) {
+			keys.Errorf("as", "is one name for several collections; name the collection instead of '%s', or write %s where its name belongs, "+
+				"for example %s_restored", c.Name, sourceName, sourceName)
+		}
+		if c.FollowAlias {
+			keys.Errorf("follow_alias", "is for a name that is an alias, and '%s' stands for collections; leave it out", c.Name)
+		}
+	case keys.Has("except"):
+		keys.Errorf("except", "is for a name that is a pattern, such as '*', and %s is one collection; leave it out", c.Name)
 	}
 	checkNames(keys, "partitions", c.Partitions, "rename_partitions", c.RenamePartitions)
 	checkNames(keys, "fields", c.Fields, "rename_fields", c.RenameFields)
@@ -111,7 +117,7 @@ func (s *Source) Collections() []Collection {
 
 // several reports whether collections may be more than one.
 func several(c []Collection) bool {
-	return len(c) > 1 || len(c) == 1 && (c[0].Name == "*" || len(c[0].Partitions) > 1)
+	return len(c) > 1 || len(c) == 1 && (c[0].IsPattern() || len(c[0].Partitions) > 1)
 }
 
 // files reports whether the source is files, which are one collection.
@@ -127,8 +133,12 @@ func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusSe
 	}
 	for i, c := range from.Collections {
 		if c.Name == c.Target() && c.Name != "" {
+			other := "another_name"
+			if c.IsPattern() {
+				other = "'" + sourceName + "_restored'"
+			}
 			keys.Errorf(fmt.Sprintf("%s[%d]", list, i), "%s would be %s itself, since both sides are the same server and database; "+
-				"name the collection, with another name as its as", strict.Quote(c.Name), done)
+				"give it another name there, for example as: %s", strict.Quote(c.Name), done, other)
 		}
 	}
 }

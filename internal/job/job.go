@@ -55,19 +55,22 @@ type Target struct {
 // MilvusSource says what to read from a Milvus server.
 type MilvusSource struct {
 	MilvusServer `yaml:",inline"`
-	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
+	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named, and 'tmp_*' for those
+	// of them that begin with tmp_.
 	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
 }
 
 // Collection is what to copy of a source's collection.
 type Collection struct {
-	// Name of the collection, or '*'.
+	// Name of the collection, or a pattern of names, in which * is any text and ? any one character.
 	Name string `json:"name" yaml:"name" rule:"required,text,is=any_collection"`
+	// Names, or patterns of names, of collections that a pattern does not stand for.
+	Except []string `json:"except,omitempty" yaml:"except" rule:"is=any_collection"`
 	// The name is an alias: what it stands for when a run begins is copied, by default into a collection of the alias's name.
 	FollowAlias bool `json:"followAlias,omitempty" yaml:"follow_alias"`
 	// Alias is the one that Name stands for in this run; the worker that lists collections fills it in.
 	Alias string `json:"alias,omitempty" yaml:"-"`
-	// Pattern says that '*' stood for it; the worker that lists collections fills it in.
+	// Pattern says that a pattern stood for it; the worker that lists collections fills it in.
 	Pattern bool `json:"pattern,omitempty" yaml:"-"`
 	// Its name in the target, in which {name} is the name in the source. Without it, the same.
 	As string `json:"as,omitempty" yaml:"as" rule:"is=as_collection"`
@@ -81,6 +84,8 @@ type Collection struct {
 	Fields []string `json:"fields,omitempty" yaml:"fields" rule:"is=source_field"`
 	// Names that fields get in the target, by their names in the source.
 	RenameFields map[string]string `json:"renameFields,omitempty" yaml:"rename_fields" rule:"is=field"`
+	// Larger max_length that VarChar fields get in the target, in bytes, by their names in the source.
+	MaxLength map[string]string `json:"maxLength,omitempty" yaml:"max_length" rule:"is=length"`
 	// Most rows to copy, the first ones by partition and primary key. Without it, all.
 	Limit int64 `json:"limit,omitempty" yaml:"limit" rule:"min=1"`
 }
@@ -93,7 +98,8 @@ type Milvus1Source struct {
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
 	// MySQL server that holds the metadata. Without it, the SQLite file db/meta.sqlite in the directory.
 	MySQL *MySQL `json:"mysql,omitempty" yaml:"mysql"`
-	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
+	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named, and 'tmp_*' for those
+	// of them that begin with tmp_.
 	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
 	// Name of the target's primary key.
 	KeyField string `json:"keyField,omitempty" yaml:"key_field" rule:"is=field,default=id"`
@@ -123,7 +129,8 @@ type ExportSource struct {
 	Seal string `json:"seal,omitempty" yaml:"-"`
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `json:"host,omitempty" yaml:"host" rule:"is=name,retunable"`
-	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
+	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named, and 'tmp_*' for those
+	// of them that begin with tmp_.
 	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
 }
 

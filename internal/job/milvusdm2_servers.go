@@ -85,7 +85,7 @@ func (t *exportTask) Check(keys strict.Keys) {
 func (t *serverTask) check(keys strict.Keys) {
 	checkCollections(keys, "source_collection", t.SourceCollection)
 	if t.directory() != "" {
-		checkStored(keys, "source_collection", t.SourceCollection, "a Milvus 1.x")
+		checkStored(keys, "source_collection", t.SourceCollection, "a Milvus 1.x", "max_length")
 		if keys.Has("source") {
 			keys.Errorf("source", "is for a running Milvus, and source_milvus_path is a directory; leave it out")
 		}

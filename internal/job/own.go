@@ -2,6 +2,7 @@ package job
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -99,12 +100,12 @@ func (f *ownFile) checkCompare(keys strict.Keys) {
 	if f.Compare.Milvus != nil {
 		checkItself(keys, "source.milvus.collections", f.Source.Milvus, &f.Compare.Milvus.MilvusServer, "compared with")
 	}
-	named := map[string]bool{}
-	for _, c := range to {
-		named[c.Target()] = true
-	}
 	for i, c := range from {
-		if c.Name != "" && !named[c.Target()] && !named["*"] {
+		// which collections a pattern stands for is known only when they are listed
+		compared := func(other Collection) bool {
+			return other.Target() == c.Target() || other.IsPattern() && (c.IsPattern() || other.Matches(c.Target()))
+		}
+		if c.Name != "" && !slices.ContainsFunc(to, compared) {
 			keys.Errorf("compare", "has no collection %s to compare collections[%d] of the source with; name it there, or write the name that it has there as its as",
 				strict.Quote(c.Target()), i)
 		}

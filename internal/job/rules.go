@@ -40,7 +40,7 @@ func rules(dir string) map[string]strict.Rule {
 		"name":             {Check: checkName, Pattern: namePattern, Example: "my-job"},
 		"collection":       identifier("my_collection"),
 		"as_collection":    someName(asCollectionRule, "my_collection or {name}_restored"),
-		"any_collection":   someName(anyCollectionRule, "my_collection"),
+		"any_collection":   collectionPattern(),
 		"partition":        partition,
 		"source_partition": someName(partitionRule, "my_partition"),
 		"field":            identifier("embedding"),
@@ -58,6 +58,7 @@ func rules(dir string) map[string]strict.Rule {
 			"export"}},
 		"vector":       {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
 		"key_offset":   {Check: checkKeyOffset, Pattern: "^(auto|[0-9]+)$", Int: true, Example: "auto"},
+		"length":       {Check: checkLength, Pattern: "^[0-9]+$", Int: true, Example: "1000"},
 		"mode":         {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
 		"on_duplicate": {Values: []string{"fail", "last", "one"}},
 		"verify":       {Values: []string{"count", "sample", "full"}},
@@ -89,7 +90,7 @@ func identifier(example string) strict.Rule {
 // target does not take is refused by it.
 var (
 	asCollectionRule  = regexp.MustCompile(`^([A-Za-z_]|\{name\})([A-Za-z0-9_]|\{name\}){0,254}$`)
-	anyCollectionRule = regexp.MustCompile(`^(\*|[A-Za-z_][A-Za-z0-9_$]{0,254})$`)
+	anyCollectionRule = regexp.MustCompile(`^[A-Za-z_*?][A-Za-z0-9_$*?]{0,254}$`)
 	sourceFieldRule   = regexp.MustCompile(`^(\$meta|[A-Za-z_][A-Za-z0-9_]{0,254})$`)
 	partitionRule     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}$`)
 )
@@ -103,6 +104,30 @@ func someName(pattern *regexp.Regexp, example string) strict.Rule {
 		return s, nil
 	}
 	return strict.Rule{Check: check, Pattern: pattern.String(), Example: example}
+}
+
+// collectionPattern is the rule of names and patterns of names.
+func collectionPattern() strict.Rule {
+	rule := someName(anyCollectionRule, "my_collection")
+	check := rule.Check
+	rule.Check = func(s string) (string, error) {
+		name, err := check(s)
+		if err != nil {
+			err = fmt.Errorf("%w (in a pattern, * is any text and ? any one character)", err)
+		}
+		return name, err
+	}
+	return rule
+}
+
+// checkLength takes what every Milvus takes as max_length.
+func checkLength(s string) (string, error) {
+	const most = 65535
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > most {
+		return "", fmt.Errorf("%s is no length in bytes; write a whole number from 1 to %d", strict.Quote(s), most)
+	}
+	return strconv.Itoa(n), nil
 }
 
 // checkKeyOffset leaves room for as many rows as there can be.

@@ -381,7 +381,7 @@ func TestListResolvesNames(t *testing.T) {
 	staged, old := stagingName("two", "0123abcd"), stagingName("two", replaced+"0123abcd")
 	list := func(choices ...job.Collection) ([]job.Collection, error) {
 		found, left, err := List(ctx, job.MilvusSource{MilvusServer: server, Collections: choices})
-		all := slices.ContainsFunc(choices, func(c job.Collection) bool { return c.Name == "*" })
+		all := slices.ContainsFunc(choices, func(c job.Collection) bool { return c.Name == "*" || c.Name == "t*" && c.Except == nil })
 		var leftNames []string // each is named
 		for _, l := range left {
 			leftNames = append(leftNames, l.Name)
@@ -430,6 +430,10 @@ func TestListResolvesNames(t *testing.T) {
 	}{
 		{choices: []job.Collection{{Name: "*"}}, names: []string{"one", "three", "two", theirs, alike}},
 		{choices: []job.Collection{{Name: "two", As: "zwei"}, {Name: "*", Limit: 5}}, names: []string{"two", "one", "three", theirs, alike}},
+		{choices: []job.Collection{{Name: "t*"}}, names: []string{"three", "two", theirs}},
+		{choices: []job.Collection{{Name: "???"}, {Name: "t*", Except: []string{"*__mdm_*"}}}, names: []string{"one", "two", "three"}},
+		{choices: []job.Collection{{Name: "four*"}}, kind: fault.NotFound, says: "no collection of database list matches four*; it has one, three, two"},
+		{choices: []job.Collection{{Name: "o*", Except: []string{"one"}}}, kind: fault.NotFound, says: "holds no collection to copy; it has one, three, two"},
 		{choices: []job.Collection{{Name: "two", Partitions: []string{"p"}}}, names: []string{"two"}},
 		{choices: []job.Collection{{Name: stagingName("two", "0123abcd")}}, names: []string{stagingName("two", "0123abcd")}},
 		{choices: []job.Collection{{Name: "four"}}, kind: fault.NotFound, says: "there is no collection \"four\" in database list; it has one, three, two"},

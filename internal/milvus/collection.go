@@ -87,23 +87,22 @@ func (c *conn) partitionNames(ctx context.Context, collection string) ([]string,
 	return names, err
 }
 
-// whollyLoaded refuses a collection of which only some partitions are loaded: the server calls it loaded, and does not see the
-// keys in the others.
-func (c *conn) whollyLoaded(ctx context.Context, name string) error {
+// loadedInPart names the partitions of a loaded collection that are loaded, where others are not; nil where all are. The
+// server calls such a collection loaded, and does not see the keys in the others.
+func (c *conn) loadedInPart(ctx context.Context, name string) ([]string, error) {
 	all, err := c.partitionNames(ctx, name)
 	if err != nil || len(all) == 1 {
-		return err
+		return nil, err
 	}
-	in, err := c.raw.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: name, Type: milvuspb.ShowType_InMemory})
-	if err := check(in.GetStatus(), err); err != nil {
-		return wrap(err, "list loaded partitions of %s", name)
+	in, err := c.loadedPartitions(ctx, name)
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range all {
-		if !slices.Contains(in.GetPartitionNames(), p) {
-			return fault.New(fault.Conflict, "collection %s is loaded in part: partition %s is not; load the collection, or release it", name, p)
-		}
+	loaded := slices.DeleteFunc(all, func(p string) bool { return !slices.Contains(in, p) })
+	if len(loaded) == len(all) {
+		return nil, nil
 	}
-	return nil
+	return loaded, nil
 }
 
 // loaded reports whether the collection is loaded, or some partitions of it. One that is being loaded, as all are after the

@@ -2,16 +2,13 @@ package milvus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-sdk-go/v2/merr"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
@@ -29,7 +26,9 @@ func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, re
 	case stepLoad:
 		return s.load(ctx, name, t, report)
 	case stepRelease:
-		return transfer.Outcome{}, s.release(ctx, name)
+		return transfer.Outcome{}, s.releaseWhole(ctx, name, &t.Plan)
+	case stepReleaseOthers:
+		return transfer.Outcome{}, s.releaseOthers(ctx, name, &t.Plan)
 	case stepDropIndex:
 		wanted, err := wantedIndexes(&t.Plan)
 		for _, ix := range wanted {
@@ -127,40 +126,4 @@ func refused(err error, ix transfer.FieldIndex) error {
 func (s *sink) dropIndex(ctx context.Context, name, field, index string) error {
 	st, err := s.raw.DropIndex(ctx, &milvuspb.DropIndexRequest{CollectionName: name, FieldName: field, IndexName: index})
 	return wrap(check(st, err), "drop the index on %s of %s", field, name)
-}
-
-// load loads the collection and waits for it. A server without the memory for it is an outcome, not an error: the rows
-// are there all the same.
-func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report func(string)) (transfer.Outcome, error) {
-	replicas := int32(1)
-	if t.Fresh && t.Plan.Settings != nil {
-		replicas = max(t.Plan.Settings.Replicas, 1)
-	}
-	// one that is loaded takes up new rows by itself; asking again might change how many replicas it has
-	state, err := s.loadState(ctx, name)
-	if err == nil && state == commonpb.LoadState_LoadStateNotLoad {
-		var st *commonpb.Status
-		st, err = s.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: replicas})
-		err = check(st, err)
-	}
-	if err == nil {
-		err = wait(ctx, func() (bool, error) {
-			p, err := s.raw.GetLoadingProgress(ctx, &milvuspb.GetLoadingProgressRequest{CollectionName: name})
-			report(fmt.Sprintf("loaded %d %%", p.GetProgress()))
-			if err == nil && p.GetStatus() == nil {
-				return p.GetProgress() == 100, nil // milvus-lite leaves the status out
-			}
-			return p.GetProgress() == 100, check(p.GetStatus(), err)
-		})
-	}
-	if err != nil && (errors.Is(err, merr.ErrServiceMemoryLimitExceeded) || strings.Contains(err.Error(), "insufficient memory") ||
-		strings.Contains(err.Error(), "OOM")) {
-		return transfer.Outcome{Missing: "the server has not the memory to load it: " + err.Error()}, nil
-	}
-	return transfer.Outcome{}, wrap(err, "load %s", name)
-}
-
-func (s *sink) release(ctx context.Context, name string) error {
-	st, err := s.raw.ReleaseCollection(ctx, &milvuspb.ReleaseCollectionRequest{CollectionName: name})
-	return wrap(check(st, err), "release %s", name)
 }

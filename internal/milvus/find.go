@@ -54,7 +54,7 @@ func (s *source) findable(keys *transfer.Keys, from int) int {
 
 // find asks for the rows of some keys, of fewer at once where the answer is too large.
 func (s *source) find(ctx context.Context, p partition, keys *transfer.Keys, yield func(*transfer.Batch) error) error {
-	resp, size, err := s.ask(ctx, query{expr: s.view.and(isOneOf(s.view.key, keys)), outputs: s.view.outputs, partition: p.source})
+	resp, size, err := s.read(ctx, query{expr: s.view.and(isOneOf(s.view.key, keys)), outputs: s.view.outputs, partition: p.source})
 	if n := keys.Len(); answerTooLarge(err) && n > 1 {
 		if err := s.find(ctx, p, keysIn(keys, 0, n/2), yield); err != nil {
 			return err
@@ -91,6 +91,9 @@ func (s *source) CountRange(ctx context.Context, r transfer.Range) (int64, error
 		return 0, err
 	}
 	n, err := s.count(ctx, s.view.choice.Name, s.view.where(r.From, r.To), partitions(p.source))
+	if notLoaded(err) && s.isVoid(ctx) {
+		return 0, nil
+	}
 	return n, s.explain(ctx, err, "count the rows of %s", s.view.name())
 }
 
@@ -118,6 +121,9 @@ func (s *source) countOf(ctx context.Context, p partition, from, to transfer.Cur
 // countWhere counts what was acknowledged before the source was opened.
 func (s *source) countWhere(ctx context.Context, p partition, expr string) (int64, error) {
 	resp, _, err := s.ask(ctx, query{expr: expr, outputs: []string{"count(*)"}, partition: p.source})
+	if notLoaded(err) && s.isVoid(ctx) {
+		return 0, nil
+	}
 	if err != nil {
 		return 0, s.explain(ctx, err, "count the rows of %s", s.view.name())
 	}

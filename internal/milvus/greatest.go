@@ -18,9 +18,9 @@ func (s *sink) planFirstKey(ctx context.Context, plan *transfer.TargetPlan, from
 		return fault.New(fault.Config, "key_offset: auto needs a collection with Int64 keys, and those of %s are %v",
 			plan.Collection, key.GetDataType())
 	}
-	if !plan.Loaded {
+	if !plan.WhollyLoaded() {
 		return fault.New(fault.Config,
-			"key_offset: auto asks collection %s for its greatest key, and it is not loaded; load it, or write a number",
+			"key_offset: auto asks collection %s for its greatest key, and it is not loaded, or only in part; load it, or write a number",
 			plan.Collection)
 	}
 	greatest, some, err := s.greatestKey(ctx, plan.Collection, key.GetName())

@@ -135,13 +135,15 @@ func wantedIndexes(plan *transfer.TargetPlan) ([]transfer.FieldIndex, error) {
 }
 
 // planIndexes fills in the indexes of a collection that is made: the source's, and those that the vector fields need besides,
-// without which the collection can't be loaded.
+// without which the collection can't be loaded. A collection that has none in the source gets one only to be counted.
 func (s *sink) planIndexes(plan *transfer.TargetPlan, from *transfer.Description) error {
 	set := plan.Settings
 	set.Indexes = slices.Clone(from.Settings.Indexes)
 	vectors := plan.Schema.Vectors()
 	metric := from.Metric
-	if wish := s.job.Index; wish.Type != "" || wish.Metric != "" || len(wish.Params) > 0 {
+	wish := s.job.Index
+	wished := wish.Type != "" || wish.Metric != "" || len(wish.Params) > 0
+	if wished {
 		if len(vectors) != 1 {
 			return fault.New(fault.Config, "target.milvus.index: the source has %d vector fields, with indexes of their own; leave index out", len(vectors))
 		}
@@ -156,7 +158,7 @@ func (s *sink) planIndexes(plan *transfer.TargetPlan, from *transfer.Description
 		if slices.ContainsFunc(set.Indexes, func(ix transfer.FieldIndex) bool { return ix.Field == f.GetName() }) {
 			continue
 		}
-		chosen, err := chooseIndex(f, s.job.Index, metric)
+		chosen, err := chooseIndex(f, wish, metric)
 		if err != nil {
 			return err
 		}
@@ -165,6 +167,9 @@ func (s *sink) planIndexes(plan *transfer.TargetPlan, from *transfer.Description
 			return err
 		}
 		set.Indexes = append(set.Indexes, ix)
+		if !wished {
+			plan.CountIndexes = append(plan.CountIndexes, f.GetName())
+		}
 	}
 	tellIndex(plan, set.Indexes)
 	return nil
@@ -193,7 +198,7 @@ func (s *sink) addIndexes(plan *transfer.TargetPlan, existing []*milvuspb.IndexD
 		return err
 	}
 	wanted := plan.Settings.Indexes
-	plan.Settings.Indexes = nil
+	plan.Settings.Indexes, plan.CountIndexes = nil, nil
 	for _, f := range plan.Schema.Vectors() {
 		if indexed(existing, transfer.FieldIndex{Field: f.GetName()}) {
 			continue
@@ -225,7 +230,7 @@ func paramsOf(d *milvuspb.IndexDescription) map[string]string {
 func tellIndex(plan *transfer.TargetPlan, indexes []transfer.FieldIndex) {
 	for _, f := range plan.Schema.Vectors() {
 		for _, ix := range indexes {
-			if ix.Field == f.GetName() {
+			if ix.Field == f.GetName() && (plan.KeepLoaded || !slices.Contains(plan.CountIndexes, ix.Field)) {
 				plan.Index = transfer.Index{Field: ix.Field, Type: ix.Params[indexType], Metric: ix.Params[metricType]}
 				return
 			}

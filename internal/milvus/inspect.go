@@ -55,15 +55,12 @@ func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transf
 		return nil, err
 	}
 	if plan.Loaded {
-		if err := s.whollyLoaded(ctx, s.job.Collection); err != nil {
+		if plan.LoadedPartitions, err = s.loadedInPart(ctx, s.job.Collection); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.decide(ctx, plan, there, from); err != nil {
-		return nil, err
-	}
-	plan.KeepLoaded = s.keepLoaded(plan.Loaded)
-	return plan, nil
+	s.keepLoad(plan, plan.Loaded, plan.LoadedPartitions)
+	return plan, s.decide(ctx, plan, there, from)
 }
 
 // planKeys decides who makes the primary keys.
@@ -102,9 +99,12 @@ func (s *sink) planVectors(plan *transfer.TargetPlan, from *transfer.Description
 	return err
 }
 
-// keepLoaded says how the collection is left, which before was loaded or not.
-func (s *sink) keepLoaded(before bool) bool {
-	return s.job.Load == "yes" || s.job.Load != "no" && before
+// keepLoad says how the collection is left, which was loaded before or not, or in part.
+func (s *sink) keepLoad(plan *transfer.TargetPlan, before bool, partitions []string) {
+	plan.KeepLoaded = s.job.Load == "yes" || s.job.Load != "no" && before
+	if plan.KeepLoaded && s.job.Load != "yes" {
+		plan.KeepPartitions = partitions
+	}
 }
 
 // planNew fills in a collection that is made under a staging name.
@@ -138,7 +138,11 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 		return fault.New(fault.Unsupported, "collection %s can't be replaced, since the server does not number its collections; drop it first", plan.Collection)
 	}
 	if action == transfer.ActionCreate {
-		plan.KeepLoaded = s.keepLoaded(from.Settings == nil || from.Settings.Loaded)
+		if set := from.Settings; set == nil {
+			s.keepLoad(plan, true, nil)
+		} else {
+			s.keepLoad(plan, set.Loaded, set.LoadedPartitions)
+		}
 	}
 	if from.Settings != nil {
 		if err := s.planSettings(ctx, plan, from); err != nil {
@@ -239,7 +243,7 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 // countExisting counts the rows that stand in the collection, where that can be known without loading it.
 func (s *sink) countExisting(ctx context.Context, plan *transfer.TargetPlan) error {
 	plan.Rows = -1
-	if !plan.Loaded {
+	if !plan.WhollyLoaded() {
 		return nil
 	}
 	var err error

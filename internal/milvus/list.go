@@ -14,9 +14,10 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// List resolves the collections that a job names into those that are there. '*' stands for all that are not named beside it, by
-// name, but for those that a job of this program made and has not put in place. A collection, partition or field that is not
-// there, and an alias, is refused; what '*' does not stand for, or was dropped meanwhile, is left out.
+// List resolves the collections that a job names into those that are there. A pattern stands for those that are not named
+// beside it, by name, but for those that a job of this program made and has not put in place. A collection, partition or field
+// that is not there, a pattern that matches none, and an alias, is refused; what a pattern does not stand for, or was dropped
+// meanwhile, is left out.
 func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left []transfer.Left, err error) {
 	c, err := connectTo(ctx, "source.milvus", s.MilvusServer)
 	if err != nil {
@@ -31,38 +32,28 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 	if err != nil {
 		return nil, nil, err
 	}
-	var out []job.Collection
-	for _, choice := range s.Collections {
-		if choice.FollowAlias {
-			if choice, err = c.follow(ctx, choice); err != nil {
-				return nil, nil, err
-			}
+	chosen, idle := job.Choose(s.Collections, names)
+	if len(idle) > 0 {
+		return nil, nil, fault.New(fault.NotFound, "source.milvus.collections: no collection of database %s matches %s; it has %s",
+			c.database, idle[0], cmp.Or(shortList(names), "none"))
+	}
+	unfinished := 0
+	for _, choice := range chosen {
+		staged := false
+		switch {
+		case choice.FollowAlias:
+			choice, err = c.follow(ctx, choice)
+		case choice.Pattern:
+			staged, err = c.isStaged(ctx, choice.Name)
 		}
-		if choice.Name != "*" {
-			out = append(out, choice)
+		if err != nil {
+			return nil, nil, err
+		}
+		if staged {
+			unfinished++
+			left = append(left, transfer.Left{Name: choice.Name, Why: "a job made it and has not put it in its place"})
 			continue
 		}
-		for _, name := range names {
-			if slices.ContainsFunc(s.Collections, func(o job.Collection) bool { return o.Name == name }) {
-				continue
-			}
-			staged, err := c.isStaged(ctx, name)
-			if err != nil {
-				return nil, nil, err
-			}
-			if staged {
-				left = append(left, transfer.Left{Name: name, Why: "a job made it and has not put it in its place"})
-				continue
-			}
-			one := choice
-			one.Name, one.Pattern = name, true
-			out = append(out, one)
-		}
-	}
-	if len(out) == 0 {
-		return nil, nil, fault.New(fault.NotFound, "source.milvus.collections: database %s of Milvus at %s holds no collection", c.database, s.Address)
-	}
-	for _, choice := range out {
 		err := c.checkChoice(ctx, choice)
 		if err != nil && choice.Pattern {
 			there, lookErr := c.describe(ctx, choice.Name)
@@ -75,6 +66,10 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 			return nil, nil, err
 		}
 		found = append(found, choice)
+	}
+	if len(chosen) == unfinished {
+		return nil, nil, fault.New(fault.NotFound, "source.milvus.collections: database %s of Milvus at %s holds no collection to copy; it has %s",
+			c.database, s.Address, cmp.Or(shortList(names), "none"))
 	}
 	return found, left, nil
 }

@@ -16,10 +16,11 @@ import (
 
 // The steps of Finalize.
 const (
-	stepIndex     = "index"
-	stepLoad      = "load"
-	stepRelease   = transfer.StepRelease
-	stepDropIndex = transfer.StepDropIndex
+	stepIndex         = "index"
+	stepLoad          = "load"
+	stepRelease       = transfer.StepRelease
+	stepReleaseOthers = transfer.StepReleaseOthers
+	stepDropIndex     = transfer.StepDropIndex
 )
 
 func (s *sink) Prepare(ctx context.Context, plan *transfer.TargetPlan) (*transfer.Target, error) {

@@ -279,7 +279,7 @@ func (p *pager) learn(got *page, want int) {
 // get asks for about want rows.
 func (p *pager) get(ctx context.Context, want int) (*page, error) {
 	v := p.source.view
-	resp, size, err := p.source.ask(ctx, query{expr: v.where(p.at, p.to), outputs: p.outputs, partition: p.partition.source, limit: want})
+	resp, size, err := p.source.read(ctx, query{expr: v.where(p.at, p.to), outputs: p.outputs, partition: p.partition.source, limit: want})
 	if err != nil {
 		return nil, err
 	}

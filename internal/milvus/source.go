@@ -184,6 +184,26 @@ func (s *source) aliases(ctx context.Context) ([]string, error) {
 	return resp.GetAliases(), wrap(err, "list aliases of %s", s.there.Name)
 }
 
+// loadedOf says which of the partitions that are copied are loaded, in a collection of which some are.
+func (s *source) loadedOf(ctx context.Context, out *transfer.Settings) error {
+	in, err := s.loadedInPart(ctx, s.view.choice.Name)
+	if err != nil || in == nil || s.view.byKey {
+		return err
+	}
+	for _, p := range s.view.partitions {
+		if slices.Contains(in, p.source) {
+			out.LoadedPartitions = append(out.LoadedPartitions, p.target)
+		}
+	}
+	switch len(out.LoadedPartitions) {
+	case 0:
+		out.Loaded = false
+	case len(s.view.partitions):
+		out.LoadedPartitions = nil
+	}
+	return nil
+}
+
 // settings is what the collection is besides schema and rows, in the target's names.
 func (s *source) settings(ctx context.Context) (*transfer.Settings, error) {
 	aliases, err := s.aliases(ctx)
@@ -217,6 +237,9 @@ func (s *source) settings(ctx context.Context) (*transfer.Settings, error) {
 		out.Indexes = append(out.Indexes, ix)
 	}
 	if out.Loaded, err = s.loaded(ctx, s.view.choice.Name); err != nil || !out.Loaded {
+		return out, err
+	}
+	if err := s.loadedOf(ctx, out); err != nil || !out.Loaded {
 		return out, err
 	}
 	replicas, err := s.raw.GetReplicas(ctx, &milvuspb.GetReplicasRequest{CollectionID: s.there.ID, CollectionName: s.view.choice.Name})

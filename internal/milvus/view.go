@@ -110,6 +110,9 @@ func (v *view) chooseFields(source transfer.Schema) error {
 	for _, name := range transfer.UnknownFields(whole) {
 		v.notes = append(v.notes, fmt.Sprintf("field %q is of a type that this program does not know: it is copied as it comes, and its content is not verified", name))
 	}
+	if err := transfer.Widen(whole, v.choice.MaxLength, v.keyPlace("max_length")); err != nil {
+		return err
+	}
 	v.rename(part)
 	v.schema = whole
 	return nil

@@ -14,8 +14,8 @@ import (
 // defaultPartition is the name of the partition that every collection has, in Milvus 1.x as in 2.x.
 const defaultPartition = "_default"
 
-// List returns a choice for each collection that the job names: those named, in their order, and for '*' all others that the
-// directory holds, by name.
+// List returns a choice for each collection that the job names: those named, in their order, and those of the directory that
+// patterns stand for, by name.
 func List(ctx context.Context, src *job.Milvus1Source) (chosen []job.Collection, err error) {
 	c, err := openCatalog(ctx, src)
 	if err != nil {
@@ -26,21 +26,12 @@ func List(ctx context.Context, src *job.Milvus1Source) (chosen []job.Collection,
 	if err != nil {
 		return nil, err
 	}
-	named := map[string]bool{}
-	for _, choice := range src.Collections {
-		named[choice.Name] = true
+	chosen, idle := job.Choose(src.Collections, names)
+	if len(idle) > 0 {
+		return nil, fault.New(fault.NotFound, "%s: there is no collection that %s matches; there %s", c.place, idle[0], listed(names))
 	}
-	for _, choice := range src.Collections {
-		switch {
-		case choice.Name == "*":
-			for _, choice.Name = range names {
-				if !named[choice.Name] {
-					chosen = append(chosen, choice)
-				}
-			}
-		case slices.Contains(names, choice.Name):
-			chosen = append(chosen, choice)
-		default:
+	for _, choice := range chosen {
+		if !slices.Contains(names, choice.Name) {
 			return nil, c.noCollection(choice.Name, names)
 		}
 	}

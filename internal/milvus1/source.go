@@ -93,7 +93,7 @@ func open(ctx context.Context, src *job.Milvus1Source) (s *source, err error) {
 
 // theOne returns the one collection to read, which a source must have been left with (List).
 func theOne(chosen []job.Collection) (*job.Collection, error) {
-	if len(chosen) != 1 || chosen[0].Name == "*" {
+	if len(chosen) != 1 || chosen[0].IsPattern() {
 		return nil, fault.New(fault.Internal, "a source is one collection; List says which there are")
 	}
 	c := &chosen[0]

@@ -186,15 +186,19 @@ func TestList(t *testing.T) {
 	for want, got := range map[string][]string{
 		"faces other prints":       list(job.Collection{Name: "*"}),
 		"other":                    list(job.Collection{Name: "other"}),
+		"faces other":              list(job.Collection{Name: "*", Except: []string{"p*"}}),
+		"prints":                   list(job.Collection{Name: "pr?nts"}),
 		"printshashes faces other": list(job.Collection{Name: "prints", As: "hashes"}, job.Collection{Name: "*"}),
 	} {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q, not %q", got, want)
 		}
 	}
-	_, err := milvus1.List(context.Background(), &job.Milvus1Source{Path: dir, Collections: []job.Collection{{Name: "dropped"}}})
-	if fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "there are faces, other, prints") {
-		t.Error(err)
+	for _, name := range []string{"dropped", "drop*"} {
+		_, err := milvus1.List(context.Background(), &job.Milvus1Source{Path: dir, Collections: []job.Collection{{Name: name}}})
+		if fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "there are faces, other, prints") {
+			t.Error(err)
+		}
 	}
 }
 

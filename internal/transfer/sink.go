@@ -122,6 +122,8 @@ type TargetPlan struct {
 	OldID int64 `json:"oldId,omitempty,string"`
 	// OnExisting is what is done with keys that stand in the target already: "fail", "replace" or "keep".
 	OnExisting string `json:"onExisting,omitempty"`
+	// PartitionKey is the field whose other values' rows are replaced too, in a collection that is there and whose keys are replaced.
+	PartitionKey string `json:"partitionKey,omitempty"`
 	// FirstKey is the key of the source's first row where its rows are numbered from behind the target's greatest key on.
 	// A job that is resumed keeps it.
 	FirstKey int64 `json:"firstKey,omitempty,string"`
@@ -137,12 +139,20 @@ type TargetPlan struct {
 	Index Index `json:"index"`
 	// Indexed: the collection that is there has an index on the vector field.
 	Indexed bool `json:"indexed,omitempty"`
-	// Loaded says whether the collection was loaded; KeepLoaded how it is left.
-	Loaded     bool     `json:"loaded,omitempty"`
-	KeepLoaded bool     `json:"keepLoaded,omitempty"`
-	Server     string   `json:"server"`
-	Notes      []string `json:"notes,omitempty"`
+	// Loaded says whether the collection was loaded; KeepLoaded how it is left. LoadedPartitions and KeepPartitions are the
+	// loaded partitions where others are not loaded; nil where all are, or none.
+	Loaded           bool     `json:"loaded,omitempty"`
+	LoadedPartitions []string `json:"loadedPartitions,omitempty"`
+	KeepLoaded       bool     `json:"keepLoaded,omitempty"`
+	KeepPartitions   []string `json:"keepPartitions,omitempty"`
+	// CountIndexes are the fields that have no index in the source: they get one only to load and count the rows.
+	CountIndexes []string `json:"countIndexes,omitempty"`
+	Server       string   `json:"server"`
+	Notes        []string `json:"notes,omitempty"`
 }
+
+// WhollyLoaded reports whether all partitions of the collection were loaded, so that every key can be looked up.
+func (p *TargetPlan) WhollyLoaded() bool { return p.Loaded && len(p.LoadedPartitions) == 0 }
 
 // Index is the index that a vector field has or will have.
 type Index struct {
@@ -166,12 +176,15 @@ type Target struct {
 	Parts []Part `json:"parts,omitempty"`
 }
 
-// StepRelease is the one step that is not in Target.Steps: it puts back the load state of a target that was loaded only to
-// be counted.
-const StepRelease = "release"
-
-// StepDropIndex is another: it takes back an index that was made only to look keys up.
-const StepDropIndex = "drop index"
+// Steps of Finalize that are not in Target.Steps: they put back what was changed only to count rows or to look keys up.
+const (
+	// StepRelease releases the collection, and drops its CountIndexes.
+	StepRelease = "release"
+	// StepReleaseOthers releases the partitions that are not among KeepPartitions or, where there are none, LoadedPartitions.
+	StepReleaseOthers = "release partitions"
+	// StepDropIndex drops the index.
+	StepDropIndex = "drop index"
+)
 
 // Outcome is the end of a finalizing step.
 type Outcome struct {

@@ -131,6 +131,8 @@ type Settings struct {
 	// Loaded and Replicas are the load state as it is before the copy.
 	Loaded   bool  `json:"loaded,omitempty"`
 	Replicas int32 `json:"replicas,omitempty"`
+	// LoadedPartitions are the loaded ones where others are not; nil where all are loaded, or none.
+	LoadedPartitions []string `json:"loadedPartitions,omitempty"`
 }
 
 // FieldIndex is an index as the server states it: CreateIndex takes Params as they are.
