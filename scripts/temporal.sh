@@ -30,7 +30,8 @@ start() { # STATE NAME PORT [UI_PORT [KEY=VALUE...]]
     --db-filename "$state/$name/temporal.db" --sqlite-pragma journal_mode=wal --sqlite-pragma synchronous=1 \
     --dynamic-config-value history.transferProcessorMaxPollRPS=1000 \
     --dynamic-config-value frontend.enableServerVersionCheck=false "${settings[@]}" \
-    --search-attribute MilvusDMState=Keyword --log-level warn
+    --search-attribute MilvusDMState=Keyword --search-attribute MilvusDMDirection=Keyword --search-attribute MilvusDMTarget=Keyword \
+    --search-attribute MilvusDMRows=Int --search-attribute MilvusDMError=Keyword --log-level warn
   await "$state" "$name" 60 "$temporal" operator namespace update --address "127.0.0.1:$port" \
     --retention "$retention" --namespace default
 }

@@ -10,17 +10,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"sync"
 	"syscall"
 	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
+	"google.golang.org/grpc"
 
-	"milvusdm/activities"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/version"
 	"milvusdm/workflows"
@@ -51,7 +48,7 @@ func parse(args []string) (*settings, error) {
 	f.StringVar(&s.host, "host", hostname, "name that jobs give in source.*.host to have this machine's files read")
 	f.StringVar(&s.reports, "reports", filepath.Join(".milvusdm", "reports"), "directory of the jobs' report.json files")
 	f.StringVar(&s.metrics, "metrics", "", "address to serve Prometheus metrics on, as 127.0.0.1:9464; none by default")
-	f.IntVar(&s.activities, "activities", 8, "how many activities run at once; each CopyRange holds some batches in memory")
+	f.IntVar(&s.activities, "activities", 8, "how many activities that read or write rows run at once; each holds some batches in memory")
 	f.DurationVar(&s.stopTimeout, "stop-timeout", time.Minute, "how long to wait on SIGTERM for writes under way; should be longer than a job's write_timeout")
 	f.Int64Var(&s.memory, "memory-limit-mib", 192, "soft limit of the Go heap in MiB; 0 sets none")
 	f.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
@@ -91,6 +88,7 @@ func run(ctx context.Context, args []string) error {
 	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	options.Logger = log.NewStructuredLogger(logger)
 	options.DataConverter = workflows.Payloads(options.DataConverter)
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(countAttempts))
 	if s.metrics != "" {
 		handler, stop, err := serveMetrics(s.metrics, logger)
 		if err != nil {
@@ -105,26 +103,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer c.Close()
 
-	main := worker.New(c, s.taskQueue, s.options())
-	register(main, s)
-	hostOptions := s.options()
-	hostOptions.DisableWorkflowWorker = true
-	host := worker.New(c, workflows.HostQueue(s.taskQueue, s.host), hostOptions)
-	host.RegisterActivity(s.newActivities())
-
-	if err := main.Start(); err != nil {
-		return fault.New(fault.Unavailable, "start on task queue %s: %w", s.taskQueue, err)
+	stopWorkers, err := startWorkers(c, s)
+	if err != nil {
+		return err
 	}
-	if err := host.Start(); err != nil {
-		main.Stop()
-		return fault.New(fault.Unavailable, "start on task queue %s@%s: %w", s.taskQueue, s.host, err)
-	}
-	defer func() { // both at once: neither takes up work while the other ends its own
-		var stopped sync.WaitGroup
-		stopped.Go(main.Stop)
-		stopped.Go(host.Stop)
-		stopped.Wait()
-	}()
+	defer stopWorkers()
 	logger.Info("worker started", "version", version.Version, "taskQueue", s.taskQueue, "host", s.host, "namespace", cmp.Or(options.Namespace, client.DefaultNamespace), "temporal", options.HostPort)
 
 	interrupted, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -148,37 +131,6 @@ func dial(ctx context.Context, options client.Options, logger *slog.Logger) (cli
 		logger.Warn("waiting for Temporal", "address", options.HostPort, "error", err)
 		time.Sleep(2 * time.Second)
 	}
-}
-
-func (s *settings) options() worker.Options {
-	return worker.Options{
-		MaxConcurrentActivityExecutionSize: s.activities,
-		// a heartbeat is the checkpoint: what a lost worker has to send again is what it sent since
-		DefaultHeartbeatThrottleInterval: time.Second,
-		MaxHeartbeatThrottleInterval:     time.Second,
-		WorkerStopTimeout:                s.stopTimeout,
-	}
-}
-
-func (s *settings) newActivities() *activities.Activities {
-	return &activities.Activities{OpenSource: s.allowed.openSource, ListCollections: s.allowed.listCollections, ChooseRun: s.allowed.chooseRun,
-		OpenSink: s.allowed.openSink, Allowed: s.allowed.job, ReportDir: s.reports, Host: s.host, Version: version.Version}
-}
-
-func register(w worker.Worker, s *settings) {
-	for name, f := range map[string]any{
-		workflows.HDF5ToMilvusName:   workflows.HDF5ToMilvus,
-		workflows.FaissToMilvusName:  workflows.FaissToMilvus,
-		workflows.MilvusToMilvusName: workflows.MilvusToMilvus,
-		workflows.MilvusToHDF5Name:   workflows.MilvusToHDF5,
-		workflows.CopyCollectionName: workflows.CopyCollection,
-		workflows.PlanJobName:        workflows.PlanJob,
-		workflows.VerifyName:         workflows.Verify,
-		workflows.PruneExportsName:   workflows.PruneExports,
-	} {
-		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
-	}
-	w.RegisterActivity(s.newActivities())
 }
 
 func newLogger(s *settings) *slog.Logger {

@@ -49,7 +49,7 @@ func PlanJob(ctx workflow.Context, in Input) ([]activities.Plan, error) {
 	for _, p := range parts {
 		ref.Job = p.job
 		var plan activities.Plan
-		p.err = workflow.ExecuteActivity(looking(ctx, &p.job, "read metadata"), acts.ReadMetadata, ref).Get(ctx, &plan)
+		p.err = workflow.ExecuteActivity(brief(ctx, &p.job, "read metadata"), acts.ReadMetadata, ref).Get(ctx, &plan)
 		switch {
 		case r.gone(ctx, p):
 			left = append(left, *p.left)

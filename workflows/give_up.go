@@ -39,7 +39,7 @@ func (c *collectionCopy) releaseSource(ctx workflow.Context) {
 		return
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "release the source: it was not loaded before"), acts.ReleaseSource,
+	err := workflow.ExecuteActivity(brief(ctx, &c.Job, "release the source: it was not loaded before"), acts.ReleaseSource,
 		activities.LoadInput{Ref: c.Ref, What: c.SourceLoaded}).Get(ctx, nil)
 	if err != nil {
 		_, text := fault.FromTemporal(err)

@@ -8,6 +8,10 @@ const TaskQueue = "milvusdm"
 // HostQueue is the task queue of one machine's workers, for files that only that machine has.
 func HostQueue(taskQueue, host string) string { return taskQueue + "@" + host }
 
+// BriefQueue is the task queue of the same workers as queue's for activities that are over soon: they look, list and report. There
+// they have slots of their own, and don't wait behind ranges that wait for a server.
+func BriefQueue(queue string) string { return queue + "/brief" }
+
 // Names of workflow types, as the Web UI shows them. Each direction's is also what job.Direction answers.
 const (
 	FaissToMilvusName  = "FaissToMilvus"
@@ -31,9 +35,6 @@ const (
 	// wait for the worker. The job tells its copies by the same signal.
 	PauseSignal = "pause"
 )
-
-// StateAttribute is the search attribute that holds a job's Phase.
-const StateAttribute = "MilvusDMState"
 
 // HashMemo is the memo key that holds the job's hash, JobMemo the one that holds the job.
 const (

@@ -29,6 +29,17 @@ func looking(ctx workflow.Context, j *job.Job, summary string) workflow.Context 
 	return workflow.WithActivityOptions(ctx, o)
 }
 
+// brief is looking for what reads no rows and is over soon, on the slots for that. These are all activities of [BriefQueue]:
+// whatever uses brief or writingReport.
+func brief(ctx workflow.Context, j *job.Job, summary string) workflow.Context {
+	return onBriefQueue(looking(ctx, j, summary))
+}
+
+// onBriefQueue takes an activity to the brief queue of the workers that it is meant for.
+func onBriefQueue(ctx workflow.Context) workflow.Context {
+	return workflow.WithTaskQueue(ctx, BriefQueue(workflow.GetActivityOptions(ctx).TaskQueue))
+}
+
 // working is for what runs once something was written: it is tried again until it succeeds, however long a server is away.
 func working(ctx workflow.Context, j *job.Job, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
@@ -44,13 +55,13 @@ func working(ctx workflow.Context, j *job.Job, summary string) workflow.Context 
 
 // writingReport is for the report at the end, which no job waits long for.
 func writingReport(ctx workflow.Context, j *job.Job) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+	return onBriefQueue(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              activityQueue(ctx, j),
 		StartToCloseTimeout:    30 * time.Second,
 		ScheduleToCloseTimeout: 5 * time.Minute,
 		Summary:                "report.json",
 		RetryPolicy:            &temporal.RetryPolicy{NonRetryableErrorTypes: permanent},
-	})
+	}))
 }
 
 // queueOf is the queue of a machine's workers, the workflow's own where host is "".

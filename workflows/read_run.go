@@ -27,7 +27,7 @@ func fixRun(ctx workflow.Context, ref activities.Ref, s *job.Source) error {
 	if s.Export == nil || s.Export.Seal != "" {
 		return nil
 	}
-	ctx = workflow.WithTaskQueue(looking(ctx, &ref.Job, "choose the run of "+s.Export.Path), queueOf(ctx, s.Host()))
+	ctx = onBriefQueue(workflow.WithTaskQueue(looking(ctx, &ref.Job, "choose the run of "+s.Export.Path), queueOf(ctx, s.Host())))
 	var fixed job.ExportSource
 	if err := workflow.ExecuteActivity(ctx, acts.FixRun, activities.FixInput{Ref: ref, Export: *s.Export}).Get(ctx, &fixed); err != nil {
 		return err

@@ -72,7 +72,7 @@ func (v *verification) run(ctx workflow.Context) error {
 
 // find looks at both sides.
 func (v *verification) find(ctx workflow.Context) error {
-	err := workflow.ExecuteActivity(v.looking(ctx, "look at both sides"), acts.DescribeSides, v.sides).Get(ctx, &v.found)
+	err := workflow.ExecuteActivity(onBriefQueue(v.looking(ctx, "look at both sides")), acts.DescribeSides, v.sides).Get(ctx, &v.found)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (v *verification) load(ctx workflow.Context) (release func(), err error) {
 	release = func() {
 		out, _ := workflow.NewDisconnectedContext(ctx)
 		for _, in := range loaded {
-			if err := workflow.ExecuteActivity(v.looking(out, "release: it was not loaded before"), acts.ReleaseSide, in).Get(out, nil); err != nil {
+			if err := workflow.ExecuteActivity(onBriefQueue(v.looking(out, "release: it was not loaded before")), acts.ReleaseSide, in).Get(out, nil); err != nil {
 				_, text := fault.FromTemporal(err)
 				v.note("%s is left loaded: %s", activities.SideName(in.OnRight), text)
 			}

@@ -132,17 +132,20 @@ func (s *server) lookAtPart(ctx context.Context, p *partView) {
 		v.addPending(s, d.GetPendingActivities(), time.Now())
 	}
 	p.Phase, p.Rows, p.TotalRows = v.Phase, max(v.Rows, p.Rows), max(v.TotalRows, p.TotalRows)
+	p.Bytes, p.TotalBytes = max(v.Bytes, p.Bytes), max(v.TotalBytes, p.TotalBytes)
 	p.Waiting, p.Begun = v.Waiting, v.Begun
 }
 
 // addParts makes the job's numbers the sums of its collections'. The job waits when all do that are under way.
 func (v *view) addParts() {
-	v.Collections, v.Rows, v.TotalRows = nil, 0, 0
+	v.Collections, v.Rows, v.TotalRows, v.Bytes, v.TotalBytes = nil, 0, 0, 0, 0
 	busy := false
 	for _, p := range v.Parts {
 		v.Collections = append(v.Collections, p.PartStatus)
 		v.Rows += p.Rows
 		v.TotalRows += p.TotalRows
+		v.Bytes += p.Bytes
+		v.TotalBytes += p.TotalBytes
 		busy = busy || p.Child != "" && p.Waiting == ""
 	}
 	for _, p := range v.Parts {
@@ -218,6 +221,8 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 		}
 		started = started || a.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 		switch {
+		case a.GetPaused():
+			v.wait(when(a.GetPauseInfo().GetPauseTime()), "%s", rests(a))
 		case silent(a, now):
 			v.wait(when(a.GetLastHeartbeatTime()), "no word from the worker at %s", a.GetActivityType().GetName())
 		case a.GetLastFailure() != nil && !alive && !beat.Away.IsZero() && beat.Waiting != "": // it could not even connect
@@ -235,6 +240,20 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 		v.wait(when(pending[0].GetScheduledTime()), "no worker takes up %s on task queue %s", pending[0].GetActivityType().GetName(),
 			pending[0].GetActivityOptions().GetTaskQueue().GetName())
 	}
+}
+
+// rests says who paused an activity in Temporal. Nothing else of the job matters until it is unpaused.
+func rests(a *workflowpb.PendingActivityInfo) string {
+	text := fmt.Sprintf("%s (activity %s) rests until it is unpaused in Temporal; ", a.GetActivityType().GetName(), a.GetActivityId())
+	by, reason := a.GetPauseInfo().GetManual().GetIdentity(), a.GetPauseInfo().GetManual().GetReason()
+	if rule := a.GetPauseInfo().GetRule().GetRuleId(); rule != "" {
+		by = "rule " + rule
+	}
+	text += "paused by " + first(by, "somebody")
+	if reason != "" {
+		text += ": " + reason
+	}
+	return oneLine(text)
 }
 
 // silent reports whether a running activity has not been heard of for half the time after which another worker gets it.

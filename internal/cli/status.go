@@ -102,7 +102,7 @@ func (st *standing) text(now time.Time) string {
 	if v.Paused && v.Phase != workflows.PhasePaused {
 		s.row("paused", "as soon as what is under way is done; "+st.command("resume", st.Name))
 	}
-	f := frame{Rows: v.Rows, Total: v.TotalRows}
+	f := frame{Rows: v.Rows, Total: v.TotalRows, AtLeast: v.Unplanned() > 0}
 	s.row("now", waits(oneLine(v.Waiting), v.Begun, human.Time))
 	s.row("", v.Advice)
 	s.row("queue", st.Queue)
@@ -110,9 +110,12 @@ func (st *standing) text(now time.Time) string {
 	s.row("source", v.Source)
 	s.row("target", v.Target)
 	if v.TotalRows > 0 {
-		rows := fmt.Sprintf("%s of %s (%s)", count(v.Rows), count(v.TotalRows), f.percent())
-		if v.TotalBytes > 0 {
+		rows := f.progress("")
+		switch {
+		case v.TotalBytes > 0 && !f.AtLeast:
 			rows += fmt.Sprintf(", %s of %s", size(v.Bytes), size(v.TotalBytes))
+		case v.Bytes > 0:
+			rows += ", " + size(v.Bytes)
 		}
 		s.row("rows", rows)
 	}
