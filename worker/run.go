@@ -175,6 +175,7 @@ func register(w worker.Worker, s *settings) {
 		workflows.PlanJobName:        workflows.PlanJob,
 		workflows.VerifyName:         workflows.Verify,
 		workflows.PruneExportsName:   workflows.PruneExports,
+		workflows.ShareSourceName:    workflows.ShareSource,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}

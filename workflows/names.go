@@ -1,6 +1,9 @@
 package workflows
 
-import "milvusdm/internal/job"
+import (
+	"milvusdm/activities"
+	"milvusdm/internal/job"
+)
 
 // TaskQueue is where workflows run, and activities that any worker can do.
 const TaskQueue = "milvusdm"
@@ -18,6 +21,7 @@ const (
 	PlanJobName        = "PlanJob"
 	VerifyName         = "Verify"
 	PruneExportsName   = "PruneExports"
+	ShareSourceName    = activities.ShareSourceName
 )
 
 // Names of queries and updates.

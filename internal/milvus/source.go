@@ -97,7 +97,7 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 		Notes:      slices.Clone(s.view.notes),
 	}
 	var err error
-	if d.Unloaded, err = s.unloaded(ctx); err != nil {
+	if d.Unloaded, err = s.Unloaded(ctx); err != nil {
 		return nil, err
 	}
 	if d.Settings, err = s.settings(ctx); err != nil {

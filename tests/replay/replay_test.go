@@ -30,6 +30,7 @@ func replayer(t *testing.T) worker.WorkflowReplayer {
 		workflows.CopyCollectionName: workflows.CopyCollection,
 		workflows.PlanJobName:        workflows.PlanJob,
 		workflows.VerifyName:         workflows.Verify,
+		workflows.ShareSourceName:    workflows.ShareSource,
 	} {
 		r.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
