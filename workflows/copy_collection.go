@@ -52,6 +52,9 @@ func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (Status, error) { return c.board.Status, nil }); err != nil {
 		return nil, err
 	}
+	if err := workflow.SetQueryHandler(ctx, StateQuery, func() (*State, error) { return c.left(), nil }); err != nil {
+		return nil, err
+	}
 	err := c.run(ctx)
 	if workflow.IsContinueAsNewError(err) {
 		return nil, err

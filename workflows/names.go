@@ -27,6 +27,7 @@ const (
 // Names of queries and updates.
 const (
 	StatusQuery  = "status" // answers Status
+	StateQuery   = "state"  // answers State: what a run leaves that Temporal ends, or null
 	PauseUpdate  = "pause"  // no argument; accepted once the job runs
 	ResumeUpdate = "resume"
 	// DropTargetUpdate has what the job made dropped when it is cancelled, instead of kept for the next run.

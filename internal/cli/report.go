@@ -28,6 +28,8 @@ type report struct {
 	Verify *workflows.VerifyResult `json:"verify,omitempty"`
 	Error  string                  `json:"error,omitempty"`
 	Kind   fault.Kind              `json:"kind,omitempty"`
+	// Reason is why a run was terminated, and by whom.
+	Reason string `json:"reason,omitempty"`
 	// Kept is how many rows a next run goes on from; Stands says what is in the target now.
 	Kept     int64  `json:"kept,omitempty,string"`
 	Stands   string `json:"stands,omitempty"`
@@ -75,10 +77,19 @@ func (s *server) ended(r *record, e ending, again string) report {
 		return d
 	}
 	d.State, d.Kind, d.Error, d.ExitCode = failure(e.err)
+	d.Reason = e.why()
 	if state := workflows.StateOf(e.err); state != nil {
 		d.Kept, d.Stands = state.Rows(), stands(state)
 	}
 	return d
+}
+
+// why is the reason that was given for a termination.
+func (e *ending) why() string {
+	if e.by == "" {
+		return oneLine(e.reason)
+	}
+	return oneLine(first(e.reason, "none given") + " (by " + e.by + ")")
 }
 
 // failure says how a run ended that did not complete.
@@ -136,6 +147,8 @@ func partsStand(parts []workflows.PartState) string {
 			done++
 		case p.State != nil:
 			begun = append(begun, p.Name+": "+stands(p.State))
+		case p.Copy != nil:
+			begun = append(begun, strings.TrimPrefix(p.Name+": begun; the next run asks workflow "+p.Copy.ID+" what was copied", ": "))
 		}
 	}
 	lines := []string{fmt.Sprintf("%d of %s done", done, plural(len(parts), "collection"))}
@@ -171,6 +184,7 @@ func (r report) text() string {
 		} else {
 			s.title("job %s %s", r.Name, ended(r.State))
 		}
+		s.row("reason", r.Reason)
 		s.row("target", r.Stands)
 		r.goOn(&s)
 	case r.State == "cancelling":
@@ -198,6 +212,10 @@ func (r report) text() string {
 // goOn says how to go on after a run that did not complete.
 func (r report) goOn(s *sheet) {
 	again := first(r.again, "milvusdm run JOB.yaml")
+	if r.State == "terminated" || r.State == "timed out" {
+		s.row("go on", again+"   from what was copied; with --fresh from the beginning")
+		return
+	}
 	if r.Kept > 0 {
 		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, count(r.Kept)))
 		return
