@@ -8,6 +8,7 @@
 package job
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -57,7 +58,18 @@ type MilvusSource struct {
 	MilvusServer `yaml:",inline"`
 	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named.
 	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
+	// Side is what a verification reads here, where it is not the job's source: SideTarget or SideCompare.
+	Side string `json:"side,omitempty" yaml:"-"`
 }
+
+// What a MilvusSource is read as, by its place in the job.
+const (
+	SideTarget  = "target"
+	SideCompare = "compare"
+)
+
+// Place is the key of the job that holds s.
+func (s *MilvusSource) Place() string { return cmp.Or(s.Side, "source") + ".milvus" }
 
 // Collection is what to copy of a source's collection.
 type Collection struct {
