@@ -53,6 +53,7 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if temporal.IsCanceledError(cause) {
 		kind = ""
 	}
+	cause = c.loadOldAgain(ctx, cause)
 	if err := c.putBackLoad(ctx); err != nil {
 		c.note(ctx, "%s is left loaded: %s", c.Plan.Target.Place, err)
 	}

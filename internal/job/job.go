@@ -368,6 +368,9 @@ type Copy struct {
 	// For keys that mode append finds in the target: refuse (fail), write the source's row (replace) or leave the target's
 	// (keep).
 	OnExisting string `json:"onExisting" yaml:"on_existing" rule:"is=on_existing,default=fail"`
+	// Where the server has no memory for the collection that mode overwrite replaces and the new one: releases the old one, which
+	// is then not served until the new one is counted and in its place.
+	ReleaseFirst bool `json:"releaseFirst,omitempty" yaml:"release_first" rule:"retunable"`
 	// How the target is compared with what was copied: by the number of its rows (count), with contents of a batch out of each
 	// range (sample), or all of them (full).
 	Verify string `json:"verify" yaml:"verify" rule:"is=verify,default=count"`

@@ -28,7 +28,7 @@ func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, re
 	case stepLoad:
 		return s.load(ctx, name, t, report)
 	case stepRelease:
-		return transfer.Outcome{}, s.release(ctx, name)
+		return s.releaseCounted(ctx, name, t.CollectionID)
 	case stepDropIndex:
 		wanted, err := wantedIndexes(&t.Plan)
 		for _, ix := range wanted {
@@ -132,7 +132,7 @@ func (s *sink) dropIndex(ctx context.Context, name, field, index string) error {
 // load loads the collection and waits for it. A server without the memory for it is an outcome, not an error: the rows
 // are there all the same.
 func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report func(string)) (transfer.Outcome, error) {
-	replicas := int32(1)
+	replicas := max(t.Replicas, 1)
 	if t.Fresh && t.Plan.Settings != nil {
 		replicas = max(t.Plan.Settings.Replicas, 1)
 	}
@@ -158,6 +158,15 @@ func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report
 		return transfer.Outcome{Missing: "the server has not the memory to load it: " + err.Error()}, nil
 	}
 	return transfer.Outcome{}, wrap(err, "load %s", name)
+}
+
+// releaseCounted releases the collection and says how many replicas of it were loaded.
+func (s *sink) releaseCounted(ctx context.Context, name string, id int64) (transfer.Outcome, error) {
+	n, err := s.replicas(ctx, name, id)
+	if err != nil { // none are loaded, or the user may not ask
+		n = 0
+	}
+	return transfer.Outcome{Replicas: n}, s.release(ctx, name)
 }
 
 func (s *sink) release(ctx context.Context, name string) error {

@@ -223,11 +223,6 @@ func (s *source) settings(ctx context.Context) (*transfer.Settings, error) {
 	if out.Loaded, err = s.loaded(ctx, s.view.choice.Name); err != nil || !out.Loaded {
 		return out, err
 	}
-	replicas, err := s.raw.GetReplicas(ctx, &milvuspb.GetReplicasRequest{CollectionID: s.there.ID, CollectionName: s.view.choice.Name})
-	err = check(replicas.GetStatus(), err)
-	if is(err, fault.Unsupported) { // milvus-lite
-		return out, nil
-	}
-	out.Replicas = int32(len(replicas.GetReplicas()))
-	return out, wrap(err, "replicas of %s", s.view.choice.Name)
+	out.Replicas, err = s.replicas(ctx, s.view.choice.Name, s.there.ID)
+	return out, err
 }

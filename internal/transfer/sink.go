@@ -162,6 +162,8 @@ type Target struct {
 	Fresh bool `json:"fresh,omitempty"`
 	// Steps are what Finalize has to do, in order.
 	Steps []string `json:"steps"`
+	// Replicas is how many are loaded of a collection that is not Fresh; 0 stands for one.
+	Replicas int32 `json:"replicas,omitempty"`
 	// Parts are what the ranges became, once all are copied, where ranges are written whole.
 	Parts []Part `json:"parts,omitempty"`
 }
@@ -177,4 +179,6 @@ const StepDropIndex = "drop index"
 type Outcome struct {
 	// Missing says why the step's result can't be had on this server; the job goes on and says so.
 	Missing string `json:"missing,omitempty"`
+	// Replicas is how many of the collection were loaded before StepRelease.
+	Replicas int32 `json:"replicas,omitempty"`
 }
