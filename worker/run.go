@@ -176,6 +176,7 @@ func register(w worker.Worker, s *settings) {
 		workflows.VerifyName:         workflows.Verify,
 		workflows.PruneExportsName:   workflows.PruneExports,
 		workflows.ShareSourceName:    workflows.ShareSource,
+		workflows.CleanJobName:       workflows.CleanJob,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}

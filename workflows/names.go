@@ -21,6 +21,7 @@ const (
 	PlanJobName        = "PlanJob"
 	VerifyName         = "Verify"
 	PruneExportsName   = "PruneExports"
+	CleanJobName       = "CleanJob"
 	ShareSourceName    = activities.ShareSourceName
 )
 
@@ -51,6 +52,12 @@ func PlanID(j *job.Job, nonce string) string { return j.Name + "/plan/" + nonce 
 
 // PruneID is the workflow ID of pruning a schedule's exports.
 func PruneID(schedule string) string { return schedule + "/prune" }
+
+// CleanID is the workflow ID of cleaning up after a job or a schedule; of one that drops nothing, CleanDryID.
+func CleanID(name string) string { return name + "/clean" }
+
+// CleanDryID is CleanID where nothing is dropped.
+func CleanDryID(name string) string { return name + "/clean/dry" }
 
 // VerifyID is the workflow ID of verifying a job.
 func VerifyID(j *job.Job) string { return j.Name + "/verify" }

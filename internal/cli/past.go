@@ -36,6 +36,8 @@ type record struct {
 
 	hash string
 	job  *job.Job // nil when the memo holds none
+	// schedule is the one that started the run, if any did.
+	schedule string
 	// taken says that a worker has taken the run up.
 	taken bool
 }
@@ -85,6 +87,7 @@ func (s *server) record(info *workflowpb.WorkflowExecutionInfo) *record {
 		State: stateName(info.GetStatus()), Started: when(info.GetStartTime()), Ended: when(info.GetCloseTime()),
 	}
 	r.WebUI = s.webUI(r.Name, r.RunID)
+	s.decode(info.GetSearchAttributes().GetIndexedFields()["TemporalScheduledById"], &r.schedule)
 	memo := info.GetMemo().GetFields()
 	s.decode(memo[workflows.HashMemo], &r.hash)
 	var j job.Job

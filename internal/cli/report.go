@@ -36,6 +36,7 @@ type report struct {
 	ExitCode int    `json:"exitCode"`
 
 	again string // the command that goes on
+	drops bool   // milvusdm clean would drop what it left
 }
 
 // end prints a report. What failed goes to standard error.
@@ -63,7 +64,7 @@ func detached(r *record, again string) report {
 
 // ended reports the end of a run.
 func (s *server) ended(r *record, e ending, again string) report {
-	d := report{Name: r.Name, RunID: first(e.runID, r.RunID), Direction: r.Direction, again: again}
+	d := report{Name: r.Name, RunID: first(e.runID, r.RunID), Direction: r.Direction, Reason: e.why(), again: again}
 	d.WebUI = s.webUI(d.Name, d.RunID)
 	if r.Direction == workflows.VerifyName {
 		d.endedVerify(&e)
@@ -77,9 +78,9 @@ func (s *server) ended(r *record, e ending, again string) report {
 		return d
 	}
 	d.State, d.Kind, d.Error, d.ExitCode = failure(e.err)
-	d.Reason = e.why()
 	if state := workflows.StateOf(e.err); state != nil {
 		d.Kept, d.Stands = state.Rows(), stands(state)
+		d.drops = r.schedule == "" && (state.Run != "" || len(state.Made()) > 0)
 	}
 	return d
 }
@@ -187,6 +188,9 @@ func (r report) text() string {
 		s.row("reason", r.Reason)
 		s.row("target", r.Stands)
 		r.goOn(&s)
+		if r.drops {
+			s.row("or drop it", "milvusdm clean "+r.Name)
+		}
 	case r.State == "cancelling":
 		s.title("asked job %s to cancel", r.Name)
 		s.row("follow", "milvusdm status --follow "+r.Name)

@@ -133,9 +133,19 @@ func (a *app) resume(ctx context.Context, s *server, last *record, j *job.Job, f
 		a.say("starts anew (--fresh) after the run that %s", ended) // without asking a worker what it copied
 		return nil, nil
 	}
+	cleaned, err := s.cleaned(ctx, last)
+	if err != nil {
+		return nil, err
+	}
 	state, err := a.left(ctx, s, last)
 	if err != nil {
 		return nil, err
+	}
+	if cleaned && state != nil {
+		if state = state.Cleaned(); state == nil {
+			a.say("starts from the beginning, since what the run that %s left was dropped (milvusdm clean)", ended)
+			return nil, nil
+		}
 	}
 	switch {
 	case state == nil:

@@ -31,6 +31,7 @@ func replayer(t *testing.T) worker.WorkflowReplayer {
 		workflows.PlanJobName:        workflows.PlanJob,
 		workflows.VerifyName:         workflows.Verify,
 		workflows.ShareSourceName:    workflows.ShareSource,
+		workflows.CleanJobName:       workflows.CleanJob,
 	} {
 		r.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
