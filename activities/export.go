@@ -71,15 +71,15 @@ func (a *Activities) SweepExports(ctx context.Context, in PruneInput) (*export.P
 			if m.Workflow == "" {
 				return in.Unknown, nil
 			}
-			return hasEnded(ctx, m.Workflow)
+			return hasEnded(ctx, m.Workflow, "")
 		})
 		return err
 	})
 	return swept, err
 }
 
-// hasEnded asks Temporal whether a workflow is over.
-func hasEnded(ctx context.Context, workflow string) (bool, error) {
+// hasEnded asks Temporal whether a workflow is over, or, with a first run, whether that one and all that continued it are.
+func hasEnded(ctx context.Context, workflow, firstRun string) (bool, error) {
 	d, err := activity.GetClient(ctx).DescribeWorkflowExecution(ctx, workflow, "")
 	var forgotten *serviceerror.NotFound
 	switch {
@@ -88,7 +88,10 @@ func hasEnded(ctx context.Context, workflow string) (bool, error) {
 	case err != nil:
 		return false, fault.New(fault.Unavailable, "ask Temporal about workflow %s: %w", workflow, err)
 	}
-	return d.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+	info := d.GetWorkflowExecutionInfo()
+	known := info.GetFirstRunId() // not by every server
+	another := firstRun != "" && known != "" && known != firstRun
+	return another || info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
 // PruneExports deletes the runs of a schedule that it keeps no longer.

@@ -43,6 +43,11 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		return nil, pulse.end(err)
 	}
 	p.Source = *d
+	if ref.Job.Source.Milvus != nil {
+		if p.SourceShared, err = shared(ctx, d); err != nil {
+			return nil, pulse.end(err)
+		}
+	}
 	if d.Lossy != "" && !ref.Job.Copy.AllowLossy {
 		return nil, pulse.end(fault.New(fault.Config,
 			"%s holds only an approximation of the vectors (%s); write %s: true to take it",

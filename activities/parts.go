@@ -65,28 +65,3 @@ func sourcePatience(ref *Ref) time.Duration {
 	}
 	return time.Minute
 }
-
-// LoadSource has the source's server load what is read and was not loaded.
-func (a *Activities) LoadSource(ctx context.Context, in LoadInput) error {
-	return a.onLoader(ctx, &in.Ref, func(l transfer.Loader, p *pulse) error { return l.Load(ctx, in.What, p.waiting) })
-}
-
-// ReleaseSource takes back what LoadSource did.
-func (a *Activities) ReleaseSource(ctx context.Context, in LoadInput) error {
-	return a.onLoader(ctx, &in.Ref, func(l transfer.Loader, _ *pulse) error { return l.Release(ctx, in.What) })
-}
-
-func (a *Activities) onLoader(ctx context.Context, ref *Ref, f func(transfer.Loader, *pulse) error) error {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(ref)+stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
-	defer stop()
-	src, err := a.open(ctx, &ref.Job.Source, pulse)
-	if err != nil {
-		return pulse.end(err)
-	}
-	defer src.Close()
-	l, ok := src.(transfer.Loader)
-	if !ok {
-		return pulse.end(fault.New(fault.Internal, "the source says that it must be loaded, and can't be"))
-	}
-	return pulse.end(f(l, pulse))
-}

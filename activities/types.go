@@ -22,6 +22,8 @@ type Ref struct {
 type Plan struct {
 	Source transfer.Description `json:"source"`
 	Target transfer.TargetPlan  `json:"target"`
+	// SourceShared: another job has had the source loaded, and will release it.
+	SourceShared bool `json:"sourceShared,omitempty"`
 	// Host is that of the worker that planned.
 	Host string `json:"host,omitempty"`
 	// RangeRows is about how many rows one CopyRange copies; Ranges is how many there will be.
@@ -44,6 +46,7 @@ type Parts struct {
 type LoadInput struct {
 	Ref
 	What []string `json:"what"`
+	Sharing
 }
 
 // PlanRangesInput is what PlanRanges needs.

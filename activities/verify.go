@@ -27,6 +27,7 @@ type SideInput struct {
 	// RangeRows is PlanSide's, Loaded ReleaseSide's.
 	RangeRows int64    `json:"rangeRows,omitempty,string"`
 	Loaded    []string `json:"loaded,omitempty"`
+	Sharing
 }
 
 // Side is what a side says of itself.
@@ -40,9 +41,12 @@ type Side struct {
 	// InKeyOrder: it is read in the order of its keys, and its rows can be counted. Findable: by key.
 	InKeyOrder bool `json:"inKeyOrder,omitempty"`
 	Findable   bool `json:"findable,omitempty"`
-	// Unloaded is what must be loaded before it can be read.
+	// Unloaded is what must be loaded before it can be read. Shared: another job has had it loaded, and will release it.
 	Unloaded []string `json:"unloaded,omitempty"`
-	Notes    []string `json:"notes,omitempty"`
+	Shared   bool     `json:"shared,omitempty"`
+	// Collection is what Sharing calls it.
+	Collection string   `json:"collection,omitempty"`
+	Notes      []string `json:"notes,omitempty"`
 	// Inputs are its files, where it is known what was written into them.
 	Inputs []transfer.Input `json:"inputs,omitempty"`
 	// AllFields: everything that its rows hold is compared.
@@ -114,6 +118,12 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 	_, counts := src.(transfer.Counter)
 	*out = Side{Format: d.Format, Rows: d.Rows, Bytes: d.Bytes, Identity: d.Identity, Partitions: d.Partitions, InKeyOrder: counts,
 		Findable: findable, Unloaded: d.Unloaded, Notes: d.Notes}
+	if d.Settings != nil && in.source(right).Milvus != nil {
+		out.Collection = d.Settings.Collection
+		if out.Shared, err = shared(ctx, d); err != nil {
+			return nil, err
+		}
+	}
 	if slices.ContainsFunc(d.Inputs, func(in transfer.Input) bool { return in.Written != nil }) {
 		out.Inputs = d.Inputs
 	}
@@ -172,26 +182,21 @@ func (a *Activities) atSide(ctx context.Context, in *SideInput, f func(transfer.
 	return pulse.end(a.onSide(ctx, &in.Sides, in.OnRight, in.Identity, pulse, func(src transfer.Source) error { return f(src, pulse) }))
 }
 
-// LoadSide has a side's server load what is read and was not loaded.
+// LoadSide is LoadSource for a side.
 func (a *Activities) LoadSide(ctx context.Context, in SideInput) error {
-	return a.atSide(ctx, &in, func(src transfer.Source, p *pulse) error {
-		l, ok := src.(transfer.Loader)
-		if !ok {
-			return fault.New(fault.Internal, "the source says that it must be loaded, and can't be")
-		}
-		return l.Load(ctx, in.Loaded, p.waiting)
-	})
+	return a.LoadSource(ctx, in.loading())
 }
 
 // ReleaseSide takes back what LoadSide did.
 func (a *Activities) ReleaseSide(ctx context.Context, in SideInput) error {
-	return a.atSide(ctx, &in, func(src transfer.Source, _ *pulse) error {
-		l, ok := src.(transfer.Loader)
-		if !ok {
-			return fault.New(fault.Internal, "the source can't be released")
-		}
-		return l.Release(ctx, in.Loaded)
-	})
+	return a.ReleaseSource(ctx, in.loading())
+}
+
+// loading is the side as the source of a job.
+func (in *SideInput) loading() LoadInput {
+	ref := in.Ref
+	ref.Job.Source = *in.source(in.OnRight)
+	return LoadInput{Ref: ref, What: in.Loaded, Sharing: in.Sharing}
 }
 
 // PlanSide cuts a side into ranges. Where the job takes the last of the rows of a key (on_duplicate: last), the left side's

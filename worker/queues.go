@@ -75,6 +75,8 @@ func registerWorkflows(w worker.Worker) {
 		workflows.PlanJobName:        workflows.PlanJob,
 		workflows.VerifyName:         workflows.Verify,
 		workflows.PruneExportsName:   workflows.PruneExports,
+		workflows.ShareSourceName:    workflows.ShareSource,
+		workflows.CleanJobName:       workflows.CleanJob,
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}

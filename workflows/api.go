@@ -196,6 +196,15 @@ type PartState struct {
 	Name   string  `json:"name"`
 	Result *Result `json:"result,omitempty"`
 	State  *State  `json:"state,omitempty"`
+	// Copy is the CopyCollection to ask for both, where its end was not seen: it may go on after its parent was terminated, or
+	// Temporal ended it itself.
+	Copy *Execution `json:"copy,omitempty"`
+}
+
+// Execution is a run of a workflow.
+type Execution struct {
+	ID  string `json:"id"`
+	Run string `json:"run"`
 }
 
 // RangeState is one range and how far it has come.

@@ -16,10 +16,10 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 		c.board.Notes, c.board.Resumed, c.board.Ranges = c.Notes, c.Resumed, len(c.State.Ranges)
 		return nil
 	}
-	if what := c.Plan.Source.Unloaded; len(what) > 0 {
+	if what := c.Plan.Source.Unloaded; len(what) > 0 || c.Plan.SourceShared {
 		c.phase(ctx, PhaseLoadSource)
 		c.SourceLoaded = what
-		if err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, activities.LoadInput{Ref: c.Ref, What: what}).Get(ctx, nil); err != nil {
+		if err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, c.loading(ctx)).Get(ctx, nil); err != nil {
 			return err
 		}
 	}
@@ -77,6 +77,15 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	}
 	state.Target = target
 	return nil
+}
+
+// loading is the input of LoadSource and ReleaseSource.
+func (c *collectionCopy) loading(ctx workflow.Context) activities.LoadInput {
+	in := activities.LoadInput{Ref: c.Ref, What: c.SourceLoaded}
+	if c.Job.Source.Milvus != nil && c.Plan.Source.Settings != nil {
+		in.Sharing = sharing(ctx, c.Plan.Source.Settings.Collection)
+	}
+	return in
 }
 
 // adopt goes on from what an earlier run left, if source and target still are what they were.

@@ -43,6 +43,9 @@ type collectionCopy struct {
 	board  *board
 	result Result
 	told   time.Time // when the parent was last told
+	// oldReleased: the collection that is to be replaced was released, with so many replicas.
+	oldReleased bool
+	oldReplicas int32
 }
 
 // CopyCollection copies a source into one target collection: plan ranges, create, copy and flush all ranges, index, load, count,
@@ -53,6 +56,9 @@ func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	c.board.planned(ctx, &in.Plan)
 	c.board.Child = workflow.GetInfo(ctx).WorkflowExecution.ID
 	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (Status, error) { return c.board.Status, nil }); err != nil {
+		return nil, err
+	}
+	if err := workflow.SetQueryHandler(ctx, StateQuery, func() (*State, error) { return c.left(), nil }); err != nil {
 		return nil, err
 	}
 	err := c.run(ctx)
@@ -100,9 +106,10 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 		return err
 	}
 	if missing != "" && c.Plan.Target.Action == transfer.ActionReplace && c.Plan.Target.Loaded {
-		return fault.New(fault.Unsupported, "%s stays as it was, loaded and serving: the collection that was copied to replace it can't be loaded beside it "+
-			"and so can't be counted (%s). Free memory on the server, or release %s, and run the job again: it goes on from here",
-			c.Plan.Target.Place, missing, c.Plan.Target.Collection)
+		if missing, err = c.loadAlone(ctx, missing); err != nil {
+			return err
+		}
+		c.result.Notes = c.board.Notes
 	}
 	if missing != "" {
 		c.result.Outcome = OutcomeNotCounted
@@ -116,6 +123,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	if err := c.publish(ctx); err != nil {
 		return err
 	}
+	c.oldReleased = false // and dropped
 	if c.State.uncertain() && !c.Plan.Target.WholeRanges {
 		// a lost write that arrived after the count is found now: under the final name none can arrive any more
 		if err := c.count(ctx, c.State.Target.Fresh); err != nil {

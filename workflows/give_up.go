@@ -33,14 +33,14 @@ func (c *collectionCopy) putBackLoad(ctx workflow.Context) error {
 	return nil
 }
 
-// releaseSource releases what was loaded for the copy.
+// releaseSource releases what was loaded for the copy, unless others still read it.
 func (c *collectionCopy) releaseSource(ctx workflow.Context) {
-	if len(c.SourceLoaded) == 0 {
+	if len(c.SourceLoaded) == 0 && !c.Plan.SourceShared {
 		return
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := workflow.ExecuteActivity(brief(ctx, &c.Job, "release the source: it was not loaded before"), acts.ReleaseSource,
-		activities.LoadInput{Ref: c.Ref, What: c.SourceLoaded}).Get(ctx, nil)
+		c.loading(ctx)).Get(ctx, nil)
 	if err != nil {
 		_, text := fault.FromTemporal(err)
 		c.note(ctx, "the source is left loaded: %s", text)
@@ -56,6 +56,7 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if temporal.IsCanceledError(cause) {
 		kind = ""
 	}
+	cause = c.loadOldAgain(ctx, cause)
 	if err := c.putBackLoad(ctx); err != nil {
 		c.note(ctx, "%s is left loaded: %s", c.Plan.Target.Place, err)
 	}

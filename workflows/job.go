@@ -71,6 +71,9 @@ func (r *jobRun) handle(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (Status, error) { return r.board.Status, nil }); err != nil {
 		return err
 	}
+	if err := workflow.SetQueryHandler(ctx, StateQuery, func() (*State, error) { return r.unfinished(), nil }); err != nil {
+		return err
+	}
 	if err := r.handlePause(ctx, PauseUpdate, true); err != nil {
 		return err
 	}
@@ -175,6 +178,9 @@ func (r *jobRun) copyParts(ctx workflow.Context) (result *Result, err error) {
 	if p.result == nil {
 		p.result, err = r.copyPart(ctx, p)
 	}
+	if err != nil && p.copy != nil {
+		err = ended(err, r.unfinished())
+	}
 	if p.result != nil {
 		p.result.Name = p.name
 	}
@@ -222,14 +228,15 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 	})
 	in := copyInput{Ref: ref, Hash: r.Hash, Plan: *p.plan, State: p.resume, Paused: r.paused, Started: r.board.started, Several: len(r.parts) > 1, Drop: r.drop}
 	future := workflow.ExecuteChildWorkflow(child, CopyCollectionName, in)
-	if err := future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+	var execution workflow.Execution
+	if err := future.GetChildWorkflowExecution().Get(ctx, &execution); err != nil {
 		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
 		if errors.As(err, &taken) {
 			return nil, failure(r.taken(ctx, p, lock), p.resume)
 		}
 		return nil, failure(err, p.resume)
 	}
-	p.child = future
+	p.child, p.copy = future, &Execution{execution.ID, execution.RunID}
 	r.began(p, lock)
 	if r.paused != in.Paused {
 		if err := future.SignalChildWorkflow(ctx, PauseSignal, r.paused).Get(ctx, nil); err != nil {
@@ -260,6 +267,11 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 		s.Select(wait)
 	}
 	p.child = nil
+	if endedByTemporal(err) {
+		return nil, failure(fault.New(fault.Internal, "Temporal ended the copy into %s (workflow %s) before it was done: %s; run the job again to resume it",
+			p.plan.Target.Place, lock, rootText(err)), nil)
+	}
+	p.copy = nil
 	// what the run before left is not true any more once the child has written
 	return result, failure(err, nil)
 }

@@ -1,6 +1,9 @@
 package workflows
 
-import "milvusdm/internal/job"
+import (
+	"milvusdm/activities"
+	"milvusdm/internal/job"
+)
 
 // TaskQueue is where workflows run, and activities that any worker can do.
 const TaskQueue = "milvusdm"
@@ -22,11 +25,14 @@ const (
 	PlanJobName        = "PlanJob"
 	VerifyName         = "Verify"
 	PruneExportsName   = "PruneExports"
+	CleanJobName       = "CleanJob"
+	ShareSourceName    = activities.ShareSourceName
 )
 
 // Names of queries, updates and signals.
 const (
 	StatusQuery  = "status" // answers Status
+	StateQuery   = "state"  // answers State: what a run leaves that Temporal ends, or null
 	PauseUpdate  = "pause"  // no argument; accepted once the job runs
 	ResumeUpdate = "resume"
 	// DropTargetUpdate has what the job made dropped when it is cancelled, instead of kept for the next run.
@@ -50,6 +56,12 @@ func PlanID(j *job.Job, nonce string) string { return j.Name + "/plan/" + nonce 
 
 // PruneID is the workflow ID of pruning a schedule's exports.
 func PruneID(schedule string) string { return schedule + "/prune" }
+
+// CleanID is the workflow ID of cleaning up after a job or a schedule; of one that drops nothing, CleanDryID.
+func CleanID(name string) string { return name + "/clean" }
+
+// CleanDryID is CleanID where nothing is dropped.
+func CleanDryID(name string) string { return name + "/clean/dry" }
 
 // VerifyID is the workflow ID of verifying a job.
 func VerifyID(j *job.Job) string { return j.Name + "/verify" }

@@ -20,6 +20,7 @@ type part struct {
 	job    job.Job
 	plan   *activities.Plan
 	child  workflow.ChildWorkflowFuture // while it runs
+	copy   *Execution                   // while it runs, and after Temporal ended it
 	status PartStatus
 	// resume is what an earlier run left of it.
 	resume *State
@@ -234,7 +235,7 @@ func (r *jobRun) conclude(ctx workflow.Context) (*Result, error) {
 			total.add(p.result)
 		} else {
 			complete = false
-			left.State = orState(StateOf(p.err), p)
+			left.State, left.Copy = orState(StateOf(p.err), p), p.copy
 		}
 		state.Parts = append(state.Parts, left)
 		if p.err != nil && !temporal.IsCanceledError(p.err) {

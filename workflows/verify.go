@@ -251,7 +251,7 @@ func targetAsSource(t *job.MilvusTarget, name string) *job.Source {
 	if t.Partition != "" {
 		c.Partitions = []string{t.Partition}
 	}
-	return &job.Source{Milvus: &job.MilvusSource{MilvusServer: t.MilvusServer, Collections: []job.Collection{c}}}
+	return &job.Source{Milvus: &job.MilvusSource{MilvusServer: t.MilvusServer, Collections: []job.Collection{c}, Side: job.SideTarget}}
 }
 
 // comparedWith picks the collection to compare with: the one of the same name in the target.
@@ -259,7 +259,7 @@ func comparedWith(j *job.Job) *job.Source {
 	left, there := j.Collections(), j.Compare.Collections()
 	if there == nil || len(left) != 1 {
 		right := *j.Compare
-		return &right
+		return asCompared(&right)
 	}
 	one := job.Collection{Name: left[0].Target()}
 	for _, c := range there {
@@ -271,7 +271,17 @@ func comparedWith(j *job.Job) *job.Source {
 		one.Partitions = []string{cmp.Or(left[0].RenamePartitions[p[0]], p[0])}
 	}
 	right := j.Compare.Only(one)
-	return &right
+	return asCompared(&right)
+}
+
+// asCompared has messages about a server name the key compare.
+func asCompared(s *job.Source) *job.Source {
+	if s.Milvus != nil {
+		server := *s.Milvus
+		server.Side = job.SideCompare
+		s.Milvus = &server
+	}
+	return s
 }
 
 // sameHost refuses files that no single machine has.

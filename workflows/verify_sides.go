@@ -111,12 +111,13 @@ func (v *verification) load(ctx workflow.Context) (release func(), err error) {
 	}
 	for _, right := range []bool{false, true} {
 		what := v.side(right).Unloaded
-		if len(what) == 0 {
+		if len(what) == 0 && !v.side(right).Shared {
 			continue
 		}
 		v.phase(ctx, PhaseLoad)
 		in := v.sideInput(right, 0)
 		in.Loaded = what
+		in.Sharing = sharing(ctx, v.side(right).Collection)
 		loaded = append(loaded, in)
 		if err := workflow.ExecuteActivity(v.looking(ctx, "load "+v.side(right).Format), acts.LoadSide, in).Get(ctx, nil); err != nil {
 			return release, err

@@ -277,7 +277,7 @@ func testPartitionsOfOneSide(t *testing.T, w world, j job.Job) {
 
 func TestVerifyLoadsAndReleases(t *testing.T) {
 	left, right := atServer(verifyRows(20)), atServer(verifyRows(19))
-	left.Unloaded, right.Unloaded = true, true
+	left.NeedsLoad, right.NeedsLoad = true, true
 	for _, mode := range []string{VerifyCount, VerifyFull} {
 		left.Released, right.Released = nil, nil
 		if r, err := (world{"left/c": left, "right/c": right}).verify(t, VerifyInput{Job: fromServer(), Mode: mode}); r == nil || r.Outcome != OutcomeDifferent {

@@ -75,8 +75,8 @@ func TestExitCodes(t *testing.T) {
 	if err := b.TerminateWorkflow(context.Background(), name, "", "test"); err != nil {
 		t.Fatal(err)
 	}
-	p.wait().exits(fault.ExitCancelled).has("job " + name + " was terminated")
-	b.milvusdm("start", path).exits(0).has("the last run was terminated at", "left no state: starts anew")
+	p.wait().exits(fault.ExitCancelled).has("job "+name+" was terminated", "reason", "test (by ", "from what was copied; with --fresh")
+	b.milvusdm("start", path).exits(0).has("goes on from 400 rows of the run that was terminated at")
 	b.finish(name)
 }
 
@@ -110,7 +110,7 @@ func TestStatusTellsWhereTheNextRunBegins(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.wait()
-	b.milvusdm("status", name).has("from the first row on")
+	b.milvusdm("status", name).has("from what was copied", "reason", "test (by ")
 }
 
 // A run of a schedule leaves nothing that another one goes on from.

@@ -10,13 +10,13 @@ import (
 // completeLimit bounds what pressing Tab may take.
 const completeLimit = time.Second
 
-// completeNames completes the name of a job: of those that run, and for status of those that ended too.
+// completeNames completes the name of a job: of those that run, and for status and clean of those that ended too.
 func (a *app) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	condition := "ExecutionStatus = 'Running'"
-	if cmd.Name() == "status" {
+	if cmd.Name() == "status" || cmd.Name() == "clean" {
 		condition = "ExecutionStatus != 'ContinuedAsNew'"
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), completeLimit)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 
@@ -20,6 +21,9 @@ type ending struct {
 	answer json.RawMessage // of a run that is done
 	result workflows.Result
 	err    error // of the job, as it came through Temporal; nil for a job that is done
+	// reason and by say why and by whom a run was terminated, at says when Temporal ended it.
+	reason, by string
+	at         time.Time
 }
 
 // await waits for the end of a run, over runs that it continues as, and over times when Temporal is away. err says that
@@ -36,6 +40,9 @@ func (s *server) await(ctx context.Context, id, runID string) (e ending, err err
 			return e, fault.Wrap(fault.Internal, json.Unmarshal(e.answer, &e.result), "read what job %s answered", id)
 		case errors.As(err, &ended):
 			e.err = err
+			if byTemporal(err) {
+				return e, s.lastWords(ctx, id, &e)
+			}
 			return e, nil
 		case ctx.Err() != nil:
 			return e, ctx.Err()
@@ -48,6 +55,24 @@ func (s *server) await(ctx context.Context, id, runID string) (e ending, err err
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// lastWords reads from a run's history why Temporal ended it.
+func (s *server) lastWords(ctx context.Context, id string, e *ending) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	events := s.GetWorkflowHistory(ctx, id, e.runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return s.explain(err)
+		}
+		e.at = when(event.GetEventTime())
+		if t := event.GetWorkflowExecutionTerminatedEventAttributes(); t != nil {
+			e.reason, e.by = t.GetReason(), t.GetIdentity()
+		}
+	}
+	return nil
 }
 
 // follow shows the progress of a run until its end. When ctx ends it returns its error, and the job goes on.

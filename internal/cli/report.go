@@ -32,6 +32,8 @@ type report struct {
 	Kind   fault.Kind              `json:"kind,omitempty"`
 	// Pending is what the job will do once a worker is there, as it was asked to: pause or resume.
 	Pending string `json:"pending,omitempty"`
+	// Reason is why a run was terminated, and by whom.
+	Reason string `json:"reason,omitempty"`
 	// Kept is how many rows a next run goes on from; Stands says what is in the target now.
 	Kept     int64  `json:"kept,omitempty,string"`
 	Stands   string `json:"stands,omitempty"`
@@ -40,6 +42,7 @@ type report struct {
 	hints
 	again string // the command that goes on
 	place string // the Temporal that is not the usual one
+	drops bool   // milvusdm clean would drop what it left
 }
 
 // end prints a report. What failed goes to standard error.
@@ -70,7 +73,7 @@ func (s *server) detached(r *record, again string) report {
 // ended reports the end of a run.
 func (s *server) ended(r *record, e ending, again string) report {
 	d := s.about(r, false)
-	d.RunID, d.State, d.again = first(e.runID, r.RunID), "", again
+	d.RunID, d.State, d.Reason, d.again = first(e.runID, r.RunID), "", e.why(), again
 	d.WebUI = s.webUI(d.Name, d.RunID)
 	if r.Direction == workflows.VerifyName {
 		d.endedVerify(&e)
@@ -86,11 +89,20 @@ func (s *server) ended(r *record, e ending, again string) report {
 	d.State, d.Kind, d.Error, d.ExitCode = failure(e.err)
 	if state := workflows.StateOf(e.err); state != nil {
 		d.Kept, d.Stands = state.Rows(), stands(state)
+		d.drops = r.schedule() == "" && (state.Run != "" || len(state.Made()) > 0)
 	}
 	if schedule := r.schedule(); schedule != "" { // no run of a schedule goes on from another
 		d.Kept, d.again = 0, s.command("schedule", "trigger", schedule)
 	}
 	return d
+}
+
+// why is the reason that was given for a termination.
+func (e *ending) why() string {
+	if e.by == "" {
+		return oneLine(e.reason)
+	}
+	return oneLine(first(e.reason, "none given") + " (by " + e.by + ")")
 }
 
 // failure says how a run ended that did not complete.
@@ -148,6 +160,8 @@ func partsStand(parts []workflows.PartState) string {
 			done++
 		case p.State != nil:
 			begun = append(begun, p.Name+": "+stands(p.State))
+		case p.Copy != nil:
+			begun = append(begun, strings.TrimPrefix(p.Name+": begun; the next run asks workflow "+p.Copy.ID+" what was copied", ": "))
 		}
 	}
 	lines := []string{fmt.Sprintf("%d of %s done", done, plural(len(parts), "collection"))}
@@ -183,8 +197,12 @@ func (r report) text() string {
 		} else {
 			s.title("job %s %s", r.Name, ended(r.State))
 		}
+		s.row("reason", r.Reason)
 		s.row("target", r.Stands)
 		r.goOn(&s)
+		if r.drops {
+			s.row("or drop it", r.command("clean", r.Name))
+		}
 	case r.Pending != "":
 		s.title("job %s will %s: Temporal keeps the request until a worker is there", r.Name, r.Pending)
 		s.row("status", r.command("status", r.Name))
@@ -213,6 +231,10 @@ func (r report) text() string {
 // goOn says how to go on after a run that did not complete.
 func (r report) goOn(s *sheet) {
 	again := first(r.again, r.command("run", "JOB.yaml"))
+	if r.State == "terminated" || r.State == "timed out" {
+		s.row("go on", again+"   from what was copied; with --fresh from the beginning")
+		return
+	}
 	if r.Kept > 0 {
 		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, count(r.Kept)))
 		return

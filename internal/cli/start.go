@@ -10,7 +10,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -127,25 +126,28 @@ func (a *app) attach(running *record, j *job.Job, fresh bool) error {
 
 // resume returns the state that the last run left for j to go on from, or nil, and says which.
 func (a *app) resume(ctx context.Context, s *server, last *record, j *job.Job, fresh bool) (*workflows.State, error) {
-	ended := last.State + " at " + clock(last.Ended)
-	switch last.State {
-	case "completed":
-		return nil, nil
-	case "cancelled":
-		ended = "was " + ended
-	case "failed":
-	default:
-		a.say("the last run was %s and left no state: starts anew", ended)
+	if last.State == "completed" {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err := s.GetWorkflow(ctx, last.Name, last.RunID).Get(ctx, nil)
-	var end *temporal.WorkflowExecutionError
-	if err != nil && !errors.As(err, &end) { // not the run's end, but a failure to read it
-		return nil, s.explain(err)
+	ended := ended(last.State) + " at " + clock(last.Ended)
+	if fresh && last.State != "failed" && last.State != "cancelled" {
+		a.say("starts anew (--fresh) after the run that %s", ended) // without asking a worker what it copied
+		return nil, nil
 	}
-	state := workflows.StateOf(err)
+	cleaned, err := s.cleaned(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	state, err := a.left(ctx, s, last)
+	if err != nil {
+		return nil, err
+	}
+	if cleaned && state != nil {
+		if state = state.Cleaned(); state == nil {
+			a.say("starts from the beginning, since what the run that %s left was dropped (milvusdm clean)", ended)
+			return nil, nil
+		}
+	}
 	switch {
 	case state == nil:
 		a.say("the run that %s left nothing to go on from: starts anew", ended)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
 	"milvusdm/workflows"
 )
@@ -78,6 +79,15 @@ func (a *app) show(ctx context.Context, s *server, r *record) error {
 			return err
 		}
 		st.report = s.ended(r, end, "")
+		if state := workflows.StateOf(end.err); state != nil {
+			gone, err := s.cleaned(ctx, r)
+			if err == nil && gone {
+				st.forgets(state.Cleaned())
+			}
+			if err != nil && fault.KindOf(err) != fault.Conflict { // it is being dropped: still there
+				return err
+			}
+		}
 	}
 	return a.print(st, func() string { return st.text(time.Now()) })
 }

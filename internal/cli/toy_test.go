@@ -89,6 +89,9 @@ func (t *toy) handle(ctx workflow.Context) error {
 			t.Phase = map[bool]workflows.Phase{true: workflows.PhasePaused, false: workflows.PhaseCopying}[t.Paused]
 		}
 	})
+	if err := workflow.SetQueryHandler(ctx, workflows.StateQuery, func() (*workflows.State, error) { return t.state(), nil }); err != nil {
+		return err
+	}
 	phases := map[string]workflows.Phase{workflows.PauseUpdate: workflows.PhasePaused, workflows.ResumeUpdate: workflows.PhaseCopying}
 	for update, phase := range phases {
 		err := workflow.SetUpdateHandler(ctx, update, func(workflow.Context) error {

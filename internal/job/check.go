@@ -96,6 +96,9 @@ func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target
 	case t.IDs == "new":
 		keys.Errorf(onExisting, "is for keys that are kept, and %sids is new; leave it out", target)
 	}
+	if first := copy + "release_first"; keys.Has(first) && (t.Mode != Overwrite || t.Partition != "") {
+		keys.Errorf(first, "is for mode overwrite of a whole collection; leave it out")
+	}
 	ids, accept := target+"ids", target+"accept_repeats"
 	switch {
 	case source.files() && keys.Has(ids):
@@ -112,7 +115,7 @@ func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target
 
 // checkHDF5Copy refuses keys of the copy that have no meaning where rows go into files.
 func checkHDF5Copy(keys strict.Keys, copy string) {
-	for _, key := range []string{"on_existing", "write_timeout"} {
+	for _, key := range []string{"on_existing", "release_first", "write_timeout"} {
 		if keys.Has(copy + key) {
 			keys.Errorf(copy+key, "is for targets on a Milvus; leave it out")
 		}

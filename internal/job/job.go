@@ -8,6 +8,7 @@
 package job
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -58,7 +59,18 @@ type MilvusSource struct {
 	// Collections to copy: names, or, to say more, mappings with name. '*' stands for all that are not named, and 'tmp_*' for those
 	// of them that begin with tmp_.
 	Collections []Collection `json:"collections" yaml:"collections" rule:"required"`
+	// Side is what a verification reads here, where it is not the job's source: SideTarget or SideCompare.
+	Side string `json:"side,omitempty" yaml:"-"`
 }
+
+// What a MilvusSource is read as, by its place in the job.
+const (
+	SideTarget  = "target"
+	SideCompare = "compare"
+)
+
+// Place is the key of the job that holds s.
+func (s *MilvusSource) Place() string { return cmp.Or(s.Side, "source") + ".milvus" }
 
 // Collection is what to copy of a source's collection.
 type Collection struct {
@@ -363,6 +375,9 @@ type Copy struct {
 	// For keys that mode append finds in the target: refuse (fail), write the source's row (replace) or leave the target's
 	// (keep).
 	OnExisting string `json:"onExisting" yaml:"on_existing" rule:"is=on_existing,default=fail"`
+	// Where the server has no memory for the collection that mode overwrite replaces and the new one: releases the old one, which
+	// is then not served until the new one is counted and in its place.
+	ReleaseFirst bool `json:"releaseFirst,omitempty" yaml:"release_first" rule:"retunable"`
 	// How the target is compared with what was copied: by the number of its rows (count), with contents of a batch out of each
 	// range (sample), or all of them (full).
 	Verify string `json:"verify" yaml:"verify" rule:"is=verify,default=count"`

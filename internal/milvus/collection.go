@@ -127,6 +127,16 @@ func (c *conn) loadState(ctx context.Context, name string) (commonpb.LoadState, 
 	return resp.GetState(), nil
 }
 
+// replicas is how many replicas of a loaded collection there are, 0 where the server does not tell.
+func (c *conn) replicas(ctx context.Context, name string, id int64) (int32, error) {
+	resp, err := c.raw.GetReplicas(ctx, &milvuspb.GetReplicasRequest{CollectionID: id, CollectionName: name})
+	err = check(resp.GetStatus(), err)
+	if is(err, fault.Unsupported) { // milvus-lite
+		return 0, nil
+	}
+	return int32(len(resp.GetReplicas())), wrap(err, "replicas of %s", name)
+}
+
 // indexes returns the descriptions of a collection's indexes, none where it has none.
 func (c *conn) indexes(ctx context.Context, name string) ([]*milvuspb.IndexDescription, error) {
 	resp, err := c.raw.DescribeIndex(ctx, &milvuspb.DescribeIndexRequest{CollectionName: name})

@@ -26,7 +26,7 @@ func (s *sink) Finalize(ctx context.Context, t *transfer.Target, step string, re
 	case stepLoad:
 		return s.load(ctx, name, t, report)
 	case stepRelease:
-		return transfer.Outcome{}, s.releaseWhole(ctx, name, &t.Plan)
+		return s.releaseWhole(ctx, name, t)
 	case stepReleaseOthers:
 		return transfer.Outcome{}, s.releaseOthers(ctx, name, &t.Plan)
 	case stepDropIndex:

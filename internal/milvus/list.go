@@ -19,14 +19,15 @@ import (
 // that is not there, a pattern that matches none, and an alias, is refused; what a pattern does not stand for, or was dropped
 // meanwhile, is left out.
 func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left []transfer.Left, err error) {
-	c, err := connectTo(ctx, "source.milvus", s.MilvusServer)
+	c, err := connectTo(ctx, s.Place(), s.MilvusServer)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() {
 		if e := c.close(); err == nil {
-			err = wrap(e, "Milvus at %s", s.Address)
+			err = e
 		}
+		err = fault.Wrap(fault.Internal, err, "Milvus at %s", s.Address)
 	}()
 	names, err := c.collections(ctx)
 	if err != nil {
@@ -34,8 +35,8 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 	}
 	chosen, idle := job.Choose(s.Collections, names)
 	if len(idle) > 0 {
-		return nil, nil, fault.New(fault.NotFound, "source.milvus.collections: no collection of database %s matches %s; it has %s",
-			c.database, idle[0], cmp.Or(shortList(names), "none"))
+		return nil, nil, fault.New(fault.NotFound, "%s.collections: no collection of database %s matches %s; it has %s",
+			s.Place(), c.database, idle[0], cmp.Or(shortList(names), "none"))
 	}
 	unfinished := 0
 	for _, choice := range chosen {
@@ -54,7 +55,7 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 			left = append(left, transfer.Left{Name: choice.Name, Why: "a job made it and has not put it in its place"})
 			continue
 		}
-		err := c.checkChoice(ctx, choice)
+		err := c.checkChoice(ctx, &s, choice)
 		if err != nil && choice.Pattern {
 			there, lookErr := c.describe(ctx, choice.Name)
 			if lookErr == nil && there == nil {
@@ -103,8 +104,8 @@ func (c *conn) isStaged(ctx context.Context, name string) (bool, error) {
 }
 
 // checkChoice refuses what is not there.
-func (c *conn) checkChoice(ctx context.Context, choice job.Collection) error {
-	there, err := c.existing(ctx, choice.Name)
+func (c *conn) checkChoice(ctx context.Context, s *job.MilvusSource, choice job.Collection) error {
+	there, err := c.existing(ctx, s, choice.Name)
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (c *conn) collections(ctx context.Context) ([]string, error) {
 }
 
 // existing describes a collection that has to be there.
-func (c *conn) existing(ctx context.Context, name string) (*collection, error) {
+func (c *conn) existing(ctx context.Context, s *job.MilvusSource, name string) (*collection, error) {
 	there, err := c.describe(ctx, name)
 	if err != nil {
 		return nil, err
@@ -136,12 +137,16 @@ func (c *conn) existing(ctx context.Context, name string) (*collection, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, fault.New(fault.NotFound, "source.milvus.collections: there is no collection %q in database %s; it has %s",
-			name, c.database, cmp.Or(shortList(names), "none"))
+		has := cmp.Or(shortList(names), "none")
+		if s.Side == job.SideTarget {
+			return nil, fault.New(fault.NotFound, "the target collection %q does not exist in database %s, which has %s; the job creates it when it runs",
+				name, c.database, has)
+		}
+		return nil, fault.New(fault.NotFound, "%s.collections: there is no collection %q in database %s; it has %s", s.Place(), name, c.database, has)
 	}
 	if there.Name != name {
-		return nil, fault.New(fault.Config, "source.milvus.collections: %s is an alias of collection %s; write %s, or follow_alias: true beside the alias, "+
-			"to copy what it stands for when a run begins", name, there.Name, there.Name)
+		return nil, fault.New(fault.Config, "%s.collections: %s is an alias of collection %s; write %s, or follow_alias: true beside the alias, "+
+			"to copy what it stands for when a run begins", s.Place(), name, there.Name, there.Name)
 	}
 	return there, nil
 }

@@ -19,9 +19,9 @@ import (
 // wholeCollection stands for the collection where others would name partitions.
 const wholeCollection = "*"
 
-// unloaded names what is to be read and not loaded: partitions, or wholeCollection where nothing of the collection is loaded. What
-// is being loaded is waited for.
-func (s *source) unloaded(ctx context.Context) ([]string, error) {
+// Unloaded implements transfer.Loader: it names partitions, or wholeCollection where nothing of the collection is loaded. What is
+// being loaded is waited for.
+func (s *source) Unloaded(ctx context.Context) ([]string, error) {
 	any, err := s.loaded(ctx, s.view.choice.Name)
 	if err != nil {
 		return nil, err

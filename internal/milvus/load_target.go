@@ -49,7 +49,7 @@ func (s *sink) startLoading(ctx context.Context, name string, t *transfer.Target
 		}
 		return s.loadOthers(ctx, name, progress)
 	}
-	replicas := int32(1)
+	replicas := max(t.Replicas, 1)
 	if t.Fresh && t.Plan.Settings != nil {
 		replicas = max(t.Plan.Settings.Replicas, 1)
 	}
@@ -72,19 +72,23 @@ func (s *sink) loadOthers(ctx context.Context, name string, progress *milvuspb.G
 	return check(st, err)
 }
 
-// releaseWhole releases the collection, and drops the indexes that it had only to be counted.
-func (s *sink) releaseWhole(ctx context.Context, name string, plan *transfer.TargetPlan) error {
-	if err := s.release(ctx, name); err != nil || plan.Settings == nil {
-		return err
+// releaseWhole releases the collection, says how many replicas of it were loaded, and drops the indexes that a new one had only
+// to be counted.
+func (s *sink) releaseWhole(ctx context.Context, name string, t *transfer.Target) (out transfer.Outcome, err error) {
+	if out.Replicas, err = s.replicas(ctx, name, t.CollectionID); err != nil {
+		out.Replicas = 0 // none are loaded, or the user may not ask
 	}
-	for _, ix := range plan.Settings.Indexes {
-		if slices.Contains(plan.CountIndexes, ix.Field) {
+	if err := s.release(ctx, name); err != nil || !t.Fresh || t.Plan.Settings == nil {
+		return out, err
+	}
+	for _, ix := range t.Plan.Settings.Indexes {
+		if slices.Contains(t.Plan.CountIndexes, ix.Field) {
 			if err := s.dropIndex(ctx, name, ix.Field, ix.Name); err != nil {
-				return err
+				return out, err
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // releaseOthers releases the partitions that are not to be left loaded. Where none of those that are exists, nothing is released:

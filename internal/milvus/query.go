@@ -129,7 +129,7 @@ func (s *source) explain(ctx context.Context, err error, what string, args ...an
 			return fault.New(fault.Conflict, "%s is not loaded, or was released while it was read; load it and run the job again: %w", name, err)
 		}
 		if e == nil && state == commonpb.LoadState_LoadStateLoaded {
-			if missing, e := s.unloaded(ctx); e == nil && len(missing) > 0 {
+			if missing, e := s.Unloaded(ctx); e == nil && len(missing) > 0 {
 				return fault.New(fault.Conflict, "of %s not loaded, or released while it was read: %s; load it and run the job again: %w", name, shortList(missing), err)
 			}
 		}

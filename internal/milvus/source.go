@@ -44,12 +44,15 @@ func OpenSource(ctx context.Context, s *job.MilvusSource) (transfer.Source, erro
 	if len(s.Collections) != 1 {
 		return nil, fault.New(fault.Internal, "a source is one collection, and the job names %d", len(s.Collections))
 	}
-	c, err := connectTo(ctx, "source.milvus", s.MilvusServer)
+	c, err := connectTo(ctx, s.Place(), s.MilvusServer)
+	if fault.KindOf(err) == fault.NotFound && s.Side == job.SideTarget {
+		return nil, fault.New(fault.NotFound, "the target's database %s does not exist: %w", s.Database, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	src := &source{conn: *c, report: func(string) {}}
-	if err := src.look(ctx, s.Collections[0]); err != nil {
+	if err := src.look(ctx, s); err != nil {
 		return nil, fault.Wrap(fault.Internal, closing(err, c), "Milvus at %s", s.Address)
 	}
 	return src, nil
@@ -64,9 +67,10 @@ func closing(err error, c *conn) error {
 }
 
 // look finds the collection and the partitions to read.
-func (s *source) look(ctx context.Context, choice job.Collection) error {
+func (s *source) look(ctx context.Context, from *job.MilvusSource) error {
 	var err error
-	if s.there, err = s.existing(ctx, choice.Name); err != nil {
+	choice := from.Collections[0]
+	if s.there, err = s.existing(ctx, from, choice.Name); err != nil {
 		return err
 	}
 	partitions, err := s.partitionsOf(ctx, choice.Name)
@@ -97,7 +101,7 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 		Notes:      slices.Clone(s.view.notes),
 	}
 	var err error
-	if d.Unloaded, err = s.unloaded(ctx); err != nil {
+	if d.Unloaded, err = s.Unloaded(ctx); err != nil {
 		return nil, err
 	}
 	if d.Settings, err = s.settings(ctx); err != nil {
@@ -242,11 +246,6 @@ func (s *source) settings(ctx context.Context) (*transfer.Settings, error) {
 	if err := s.loadedOf(ctx, out); err != nil || !out.Loaded {
 		return out, err
 	}
-	replicas, err := s.raw.GetReplicas(ctx, &milvuspb.GetReplicasRequest{CollectionID: s.there.ID, CollectionName: s.view.choice.Name})
-	err = check(replicas.GetStatus(), err)
-	if is(err, fault.Unsupported) { // milvus-lite
-		return out, nil
-	}
-	out.Replicas = int32(len(replicas.GetReplicas()))
-	return out, wrap(err, "replicas of %s", s.view.choice.Name)
+	out.Replicas, err = s.replicas(ctx, s.view.choice.Name, s.there.ID)
+	return out, err
 }

@@ -42,6 +42,19 @@ type Sink interface {
 	Close() error
 }
 
+// Cleaner is a Sink that can find what a job's runs have made there.
+type Cleaner interface {
+	// Clean drops what runs of the sink's job have made and not put in its place; made is what is known of it. What does not carry the
+	// job's mark it leaves alone. With dry it only says what it would do. report is called with how far it is.
+	Clean(ctx context.Context, made []Target, dry bool, report func(string)) (*Cleaned, error)
+}
+
+// Cleaned is what a Cleaner dropped, and what it kept that is the job's too, and why.
+type Cleaned struct {
+	Dropped []string `json:"dropped"`
+	Kept    []string `json:"kept,omitempty"`
+}
+
 // Writer writes batches into a target. It may be used by several goroutines.
 type Writer interface {
 	// Write returns nil when the target has acknowledged the whole batch; Sink.Flush makes it durable. When ctx ends before the
@@ -172,6 +185,8 @@ type Target struct {
 	Fresh bool `json:"fresh,omitempty"`
 	// Steps are what Finalize has to do, in order.
 	Steps []string `json:"steps"`
+	// Replicas is how many are loaded of a collection that is not Fresh; 0 stands for one.
+	Replicas int32 `json:"replicas,omitempty"`
 	// Parts are what the ranges became, once all are copied, where ranges are written whole.
 	Parts []Part `json:"parts,omitempty"`
 }
@@ -190,4 +205,6 @@ const (
 type Outcome struct {
 	// Missing says why the step's result can't be had on this server; the job goes on and says so.
 	Missing string `json:"missing,omitempty"`
+	// Replicas is how many of the collection were loaded before StepRelease.
+	Replicas int32 `json:"replicas,omitempty"`
 }

@@ -28,6 +28,8 @@ type Reader interface {
 
 // Loader is a Source that can only be read once its server has loaded it.
 type Loader interface {
+	// Unloaded names what is to be read and is not loaded, as Description.Unloaded does.
+	Unloaded(ctx context.Context) ([]string, error)
 	// Load has what loaded, which Describe found unloaded, and waits for it. report is called with how far it is. What is loaded
 	// by now is left as it is.
 	Load(ctx context.Context, what []string, report func(string)) error

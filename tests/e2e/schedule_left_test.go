@@ -148,7 +148,6 @@ func TestTwoSchedulesOneDirectory(t *testing.T) {
 	collection := m.collection(t)
 	m.createAs(t, collection, dim)
 	m.insert(t, collection, "", rows{0, 100, 1})
-	m.load(t, collection) // or the run that ends first would release it under the other
 	dir := t.TempDir()
 	var names []string
 	for _, which := range []string{"one", "two"} {

@@ -88,3 +88,21 @@ func TestVerifyNamesPlantedFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifyWithoutTarget: before the job has run there is nothing to compare with, which is said by its place.
+func TestVerifyWithoutTarget(t *testing.T) {
+	t.Parallel()
+	from, to := theSource(t), theMilvus(t)
+	name, collection := from.collection(t), to.collection(t)
+	partly{"_default": {0, 10, 1}}.make(t, from, name)
+	choice := fmt.Sprintf("[{name: %s, as: %s}]", name, collection)
+	path := migrate(t, "job-"+collection, from.address, choice, to.address, nil, nil)
+	milvusdm(t, "verify", path).fails(fault.NotFound).says("Milvus at "+to.address, `the target collection "`+collection+`" does not exist in database default`,
+		"the job creates it when it runs").lacks("source.milvus")
+	path = migrate(t, "job-db-"+collection, from.address, choice, to.address, []string{"database: nowhere"}, nil)
+	milvusdm(t, "verify", path).fails(fault.NotFound).says(to.address, "the target's database nowhere does not exist").lacks("source.milvus")
+	path = migrate(t, "job-gone-"+collection, from.address, "[nowhere_to_be_found]", to.address, nil, nil)
+	milvusdm(t, "plan", path).fails(fault.NotFound).says("Milvus at "+from.address, "source.milvus.collections", "nowhere_to_be_found")
+	path = own(t, "job-file-"+collection, "/nowhere/vectors.h5", to.address, collection, nil, nil)
+	milvusdm(t, "plan", path).fails(fault.NotFound).says("/nowhere/vectors.h5")
+}

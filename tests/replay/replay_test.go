@@ -30,6 +30,8 @@ func replayer(t *testing.T) worker.WorkflowReplayer {
 		workflows.CopyCollectionName: workflows.CopyCollection,
 		workflows.PlanJobName:        workflows.PlanJob,
 		workflows.VerifyName:         workflows.Verify,
+		workflows.ShareSourceName:    workflows.ShareSource,
+		workflows.CleanJobName:       workflows.CleanJob,
 	} {
 		r.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}

@@ -124,8 +124,8 @@ type Server struct {
 	File
 	// Partitions are named by ranges. Nil: rows have none.
 	Partitions []string
-	// Unloaded: it can be read between Load and Release only.
-	Unloaded bool
+	// NeedsLoad: it can be read between Load and Release only.
+	NeedsLoad bool
 	// Released is what Release was called with.
 	Released []string
 
@@ -154,7 +154,15 @@ func (s *Server) Describe(ctx context.Context) (*transfer.Description, error) {
 func (s *Server) ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.loaded || !s.Unloaded
+	return s.loaded || !s.NeedsLoad
+}
+
+// Unloaded is everything, or nothing.
+func (s *Server) Unloaded(context.Context) ([]string, error) {
+	if s.ready() {
+		return nil, nil
+	}
+	return []string{"*"}, nil
 }
 
 // Load makes the rows readable.

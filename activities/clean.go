@@ -1,0 +1,83 @@
+package activities
+
+import (
+	"context"
+
+	"milvusdm/internal/export"
+	"milvusdm/internal/fault"
+	"milvusdm/internal/transfer"
+)
+
+// CleanInput says what is cleaned up after a job that does not run.
+type CleanInput struct {
+	Ref
+	// Schedule is set where the job is a schedule's.
+	Schedule string `json:"schedule,omitempty"`
+	// Made is what the job's last run left of itself.
+	Made []transfer.Target `json:"made,omitempty"`
+	// Dry: nothing is dropped.
+	Dry bool `json:"dry,omitempty"`
+}
+
+// Clean drops what runs of a job have made and not put in its place. It refuses while the job runs.
+func (a *Activities) Clean(ctx context.Context, in CleanInput) (*transfer.Cleaned, error) {
+	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	defer stop()
+	over, err := hasEnded(ctx, in.Owner, "")
+	if err == nil && !over {
+		err = fault.New(fault.Conflict, "job %s is running; what it makes is in use", in.Owner)
+	}
+	if err != nil {
+		return nil, pulse.end(err)
+	}
+	if in.Job.Target.HDF5 != nil {
+		out, err := a.cleanExports(ctx, &in, pulse)
+		return out, pulse.end(err)
+	}
+	var out *transfer.Cleaned
+	err = a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) (err error) {
+		c, ok := sink.(transfer.Cleaner)
+		if !ok {
+			return fault.New(fault.Internal, "the target can't be cleaned up")
+		}
+		out, err = c.Clean(ctx, in.Made, in.Dry, pulse.answered)
+		return err
+	})
+	return out, pulse.end(err)
+}
+
+// cleanExports removes the runs that the job has not finished.
+func (a *Activities) cleanExports(ctx context.Context, in *CleanInput, p *pulse) (*transfer.Cleaned, error) {
+	if err := a.Allowed(&in.Job); err != nil {
+		return nil, err
+	}
+	dir := in.Job.Target.HDF5.Directory
+	runs, err := export.Runs(dir)
+	if err != nil {
+		return nil, err
+	}
+	out := &transfer.Cleaned{}
+	for _, e := range runs {
+		if e.State != export.Unfinished || e.Manifest.Job != in.Job.Name || e.Manifest.Schedule != in.Schedule {
+			continue
+		}
+		p.waiting("looking at export " + e.Name)
+		over := e.Manifest.Workflow == ""
+		if !over {
+			if over, err = hasEnded(ctx, e.Manifest.Workflow, ""); err != nil {
+				return nil, err
+			}
+		}
+		if !over {
+			out.Kept = append(out.Kept, "export "+e.Name+", which "+e.Manifest.Workflow+" is writing")
+			continue
+		}
+		if !in.Dry {
+			if err := export.Discard(dir, e.Name, e.Manifest.Stage); err != nil {
+				return nil, err
+			}
+		}
+		out.Dropped = append(out.Dropped, "export "+e.Name)
+	}
+	return out, nil
+}
