@@ -40,6 +40,8 @@ type Side struct {
 	// InKeyOrder: it is read in the order of its keys, and its rows can be counted. Findable: by key.
 	InKeyOrder bool `json:"inKeyOrder,omitempty"`
 	Findable   bool `json:"findable,omitempty"`
+	// Placed: a partition key of its server chooses the rows' partitions (see transfer.Placer).
+	Placed bool `json:"placed,omitempty"`
 	// Unloaded is what must be loaded before it can be read.
 	Unloaded []string `json:"unloaded,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
@@ -112,8 +114,9 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 	p.alive()
 	_, findable := src.(transfer.Finder)
 	_, counts := src.(transfer.Counter)
+	_, places := src.(transfer.Placer)
 	*out = Side{Format: d.Format, Rows: d.Rows, Bytes: d.Bytes, Identity: d.Identity, Partitions: d.Partitions, InKeyOrder: counts,
-		Findable: findable, Unloaded: d.Unloaded, Notes: d.Notes}
+		Findable: findable, Placed: places && d.Partitions == nil, Unloaded: d.Unloaded, Notes: d.Notes}
 	if slices.ContainsFunc(d.Inputs, func(in transfer.Input) bool { return in.Written != nil }) {
 		out.Inputs = d.Inputs
 	}
