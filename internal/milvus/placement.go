@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
 	"milvusdm/internal/fault"
 	"milvusdm/internal/transfer"
 )
@@ -34,6 +36,10 @@ func (s *source) FindMisplaced(ctx context.Context, from transfer.Placement,
 	field := s.there.Schema.PartitionKey()
 	if field == nil || s.there.ID == 0 { // milvus-lite keeps all rows together
 		return from, nil
+	}
+	if t := field.GetDataType(); t != schemapb.DataType_Int64 && t != schemapb.DataType_VarChar {
+		return from, fault.New(fault.Unsupported, "the partition key %q of %s is %v; only Int64 and VarChar can be checked",
+			field.GetName(), s.view.name(), t)
 	}
 	search := &search{source: s, Placement: from, memory: windowBytes}
 	search.Field = field.GetName()
