@@ -155,7 +155,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 			if err != nil {
 				return err
 			}
-			n, err := sink.CountKeys(ctx, &in.Target, keys, in.Range.Partition)
+			n, err := countStanding(ctx, sink, &in, b, keys)
 			if err == nil {
 				pulse.answered("counting by key")
 			}

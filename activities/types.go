@@ -92,6 +92,8 @@ type RangeInput struct {
 	Insert bool `json:"insert,omitempty"`
 	// Doubled: CheckRange mends only keys that stand more than once; others may have deleted rows.
 	Doubled bool `json:"doubled,omitempty"`
+	// Placed: CheckRange counts the rows that queries for their partition key find.
+	Placed bool `json:"placed,omitempty"`
 }
 
 // CopyResult is CopyRange's answer: how far it came, and why no further.
@@ -144,6 +146,7 @@ type Heartbeat struct {
 	// from then.
 	Away       time.Time `json:"away,omitzero"`
 	AwayServer string    `json:"awayServer,omitempty"`
-	// Compared is CompareRange's.
-	Compared *transfer.Compared `json:"compared,omitempty"`
+	// Compared is CompareRange's, Placement FindMisplaced's.
+	Compared  *transfer.Compared  `json:"compared,omitempty"`
+	Placement *transfer.Placement `json:"placement,omitempty"`
 }

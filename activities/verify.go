@@ -41,6 +41,8 @@ type Side struct {
 	// InKeyOrder: it is read in the order of its keys, and its rows can be counted. Findable: by key.
 	InKeyOrder bool `json:"inKeyOrder,omitempty"`
 	Findable   bool `json:"findable,omitempty"`
+	// Placed: a partition key of its server chooses the rows' partitions (see transfer.Placer).
+	Placed bool `json:"placed,omitempty"`
 	// Unloaded is what must be loaded before it can be read. Shared: another job has had it loaded, and will release it.
 	Unloaded []string `json:"unloaded,omitempty"`
 	Shared   bool     `json:"shared,omitempty"`
@@ -116,8 +118,9 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 	p.alive()
 	_, findable := src.(transfer.Finder)
 	_, counts := src.(transfer.Counter)
+	_, places := src.(transfer.Placer)
 	*out = Side{Format: d.Format, Rows: d.Rows, Bytes: d.Bytes, Identity: d.Identity, Partitions: d.Partitions, InKeyOrder: counts,
-		Findable: findable, Unloaded: d.Unloaded, Notes: d.Notes}
+		Findable: findable, Placed: places && d.Partitions == nil, Unloaded: d.Unloaded, Notes: d.Notes}
 	if d.Settings != nil && in.source(right).Milvus != nil {
 		out.Collection = d.Settings.Collection
 		if out.Shared, err = shared(ctx, d); err != nil {

@@ -50,6 +50,7 @@ const (
 	PhaseIndex      Phase = "index" // this and the next are the target's own steps
 	PhaseLoad       Phase = "load"
 	PhaseCounting   Phase = "counting"
+	PhasePlacing    Phase = "checking partitions"
 	PhaseRepairing  Phase = "counting by key"
 	PhaseVerifying  Phase = "verifying"
 	PhaseSealing    Phase = "writing the manifest"

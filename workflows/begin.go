@@ -49,7 +49,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	c.board.Ranges = len(state.Ranges)
 	if c.Job.Copy.Prescan {
 		c.phase(ctx, PhaseScanning)
-		if err := c.eachRange(ctx, &transfer.Target{}, state.Ranges, "scan", acts.ScanRange, false, nil); err != nil {
+		if err := c.eachRange(ctx, &transfer.Target{}, state.Ranges, "scan", acts.ScanRange, activities.RangeInput{}, nil); err != nil {
 			return err
 		}
 	}
@@ -133,7 +133,7 @@ func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error
 	}
 	c.phase(ctx, PhaseLooking)
 	target := c.final()
-	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, false, nil)
+	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, activities.RangeInput{}, nil)
 }
 
 // loadToLook loads the collection that is there: keys can be looked up in a loaded one only.

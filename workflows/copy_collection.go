@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -91,8 +92,11 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	if err := c.checkRead(); err != nil {
 		return err
 	}
+	if err := c.noteSourcePlacement(ctx); err != nil {
+		return err
+	}
 	c.result = Result{Source: c.Plan.Source.Format, Target: c.Plan.Target.Place, Copying: workflow.Now(ctx).Sub(c.CopyAt),
-		Lost: c.State.Lost, Resumed: c.Resumed, Notes: c.board.Notes,
+		Lost: c.State.Lost, Resumed: c.Resumed, Notes: slices.Clone(c.board.Notes),
 		Index: strings.TrimSpace(c.Plan.Target.Index.Type + " " + c.Plan.Target.Index.Metric)}
 	c.State.Target.Parts = c.State.parts()
 	if c.Plan.Target.WholeRanges {
@@ -139,9 +143,13 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	return nil
 }
 
-// verify counts the target and compares it with what was copied. A write of a lost attempt that arrives between the two makes rows
+// verify checks where the target's rows are, counts them and compares them with what was copied. A write of a lost attempt that arrives between the two makes rows
 // stand twice: they are counted, and so repaired, once more.
 func (c *collectionCopy) verify(ctx workflow.Context) error {
+	// before the count, which so covers what is written again
+	if err := c.place(ctx); err != nil {
+		return err
+	}
 	for again := c.State.uncertain(); ; again = false {
 		if err := c.count(ctx, false); err != nil {
 			return err

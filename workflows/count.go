@@ -33,7 +33,8 @@ func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 		}
 		c.phase(ctx, PhaseRepairing)
 		var wrong int64
-		err := c.eachRange(ctx, t, c.State.Ranges, "count by key", acts.CheckRange, published, func(r activities.CheckResult) { wrong += r.Wrong })
+		err := c.eachRange(ctx, t, c.State.Ranges, "count by key", acts.CheckRange, activities.RangeInput{Doubled: published},
+			func(r activities.CheckResult) { wrong += r.Wrong })
 		if err != nil {
 			return err
 		}

@@ -221,9 +221,10 @@ func (l *rangeLoop) continueAsNew(ctx workflow.Context) error {
 	return workflow.NewContinueAsNewError(ctx, CopyCollectionName, in)
 }
 
-// eachRange runs an activity over whole ranges, a window of them at a time; each is called with every answer.
+// eachRange runs an activity over whole ranges, a window of them at a time, with what else in says; each is called with every
+// answer.
 func (c *collectionCopy) eachRange(ctx workflow.Context, target *transfer.Target, ranges []RangeState, what string, activity any,
-	doubled bool, each func(activities.CheckResult)) error {
+	in activities.RangeInput, each func(activities.CheckResult)) error {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	options := working
@@ -240,8 +241,7 @@ func (c *collectionCopy) eachRange(ctx workflow.Context, target *transfer.Target
 		if failed != nil {
 			break
 		}
-		r := ranges[i].Range
-		in := activities.RangeInput{Ref: c.Ref, Target: *target, Identity: c.Plan.Source.Identity, Range: r, Doubled: doubled}
+		in.Ref, in.Target, in.Identity, in.Range = c.Ref, *target, c.Plan.Source.Identity, ranges[i].Range
 		running++
 		summary := fmt.Sprintf("%s, range %d of %d", what, i+1, len(ranges))
 		s.AddFuture(workflow.ExecuteActivity(options(ctx, &c.Job, summary), activity, in), func(f workflow.Future) {

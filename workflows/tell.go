@@ -22,7 +22,9 @@ func (c *collectionCopy) phase(ctx workflow.Context, p Phase) {
 }
 
 func (c *collectionCopy) note(ctx workflow.Context, format string, args ...any) {
-	c.board.Notes = append(c.board.Notes, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	c.board.Notes = append(c.board.Notes, text)
+	c.result.Notes = append(c.result.Notes, text)
 	c.tell(ctx, true)
 }
 

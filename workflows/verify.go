@@ -60,7 +60,9 @@ type VerifyResult struct {
 	Partitions []PartitionRows `json:"partitions,omitempty"`
 	// Fields says which fields the sides don't have in common; Difference which rows differ. Differences is both, and the
 	// counts, as text.
-	Fields      []string            `json:"fields,omitempty"`
+	Fields []string `json:"fields,omitempty"`
+	// Misplaced says which of the target's rows queries for its partition key do not find.
+	Misplaced   string              `json:"misplaced,omitempty"`
 	Difference  transfer.Difference `json:"difference,omitzero"`
 	Differences []string            `json:"differences,omitempty"`
 	Took        time.Duration       `json:"took"`

@@ -57,6 +57,9 @@ func (v *verification) run(ctx workflow.Context) error {
 	if err := v.count(ctx); err != nil {
 		return err
 	}
+	if err := v.place(ctx); err != nil {
+		return err
+	}
 	if err := v.checkExports(ctx); err != nil {
 		return err
 	}
@@ -208,6 +211,9 @@ func (v *verification) conclude() {
 		v.note("rows are not compared: the sides have no primary key in common")
 	}
 	r.Differences = append(r.Differences, r.miscounts(v.others)...)
+	if r.Misplaced != "" {
+		r.Differences = append(r.Differences, r.Misplaced)
+	}
 	d := v.judged()
 	r.Differences = append(r.Differences, d.Tell(activities.LeftName, activities.RightName)...)
 	if len(r.Differences) > 0 {

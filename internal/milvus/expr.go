@@ -116,6 +116,14 @@ func upTo(pk string, c transfer.Cursor) string {
 	return fmt.Sprintf("%s <= %d", pk, c.Int)
 }
 
+// both is the expression of the rows of two expressions, the first of which may be "".
+func both(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return "(" + a + ") and (" + b + ")"
+}
+
 // appendString appends a literal of s, which must be valid UTF-8, as all that Milvus holds.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')

@@ -100,11 +100,11 @@ func (s *source) CountRange(ctx context.Context, r transfer.Range) (int64, error
 // countRead is how many rows there are to read, the job's limit left aside.
 func (s *source) countRead(ctx context.Context) (int64, error) {
 	if len(s.view.choice.Partitions) == 0 {
-		return s.countWhere(ctx, partition{}, s.view.choice.Filter)
+		return s.countWhere(ctx, partition{}, s.view.filter)
 	}
 	total := int64(0)
 	for _, p := range s.view.partitions {
-		n, err := s.countWhere(ctx, p, s.view.choice.Filter)
+		n, err := s.countWhere(ctx, p, s.view.filter)
 		if err != nil {
 			return 0, err
 		}
@@ -140,7 +140,7 @@ func (s *source) sampleBytes(ctx context.Context) (int64, error) {
 	if s.view.fixed() {
 		return 0, nil
 	}
-	resp, size, err := s.ask(ctx, query{expr: s.view.choice.Filter, outputs: s.view.outputs, partition: s.view.partitions[0].source, limit: 100})
+	resp, size, err := s.ask(ctx, query{expr: s.view.filter, outputs: s.view.outputs, partition: s.view.partitions[0].source, limit: 100})
 	if err != nil {
 		return 0, err
 	}

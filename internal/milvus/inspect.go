@@ -128,10 +128,10 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 			n, transfer.MaxVectorFields)
 	}
 	plan.Notes = append(plan.Notes, manyFields(plan.Schema)...)
-	if key := partitionKey(plan.Schema); key != nil && plan.Partition != "" {
+	if key := plan.Schema.PartitionKey(); key != nil && plan.Partition != "" {
 		return fault.New(fault.Config, "the partition %s can't be written: the collection chooses partitions by its field %q; copy all of it", plan.Partition, key.GetName())
 	}
-	if s.job.NumPartitions != 0 && partitionKey(plan.Schema) == nil {
+	if s.job.NumPartitions != 0 && plan.Schema.PartitionKey() == nil {
 		return fault.New(fault.Config, "target.milvus.num_partitions: collection %s has no partition key; leave it out", plan.Collection)
 	}
 	if action == transfer.ActionReplace && plan.OldID == 0 {
@@ -230,7 +230,7 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 	if err != nil {
 		return err
 	}
-	if key := partitionKey(there.Schema); key != nil && plan.OnExisting == "replace" && !plan.NewIDs {
+	if key := there.Schema.PartitionKey(); key != nil && plan.OnExisting == "replace" && !plan.NewIDs {
 		plan.Notes = append(plan.Notes, fmt.Sprintf("a row replaces every row of its primary key, also one with another value of the partition key %q; "+
 			"on_existing: fail under copy refuses keys that exist", key.GetName()))
 	}

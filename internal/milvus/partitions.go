@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/transfer"
@@ -94,7 +93,7 @@ func (s *sink) otherPartitions(ctx context.Context, plan *transfer.TargetPlan, t
 	if plan.NewIDs {
 		return false, nil // no key can be in the way
 	}
-	if key := partitionKey(there.Schema); key != nil {
+	if key := there.Schema.PartitionKey(); key != nil {
 		if plan.Partition != "" {
 			return false, fault.New(fault.Config, "target.milvus.partition: collection %s chooses partitions by its field %q; leave partition out", there.Name, key.GetName())
 		}
@@ -110,13 +109,4 @@ func (s *sink) otherPartitions(ctx context.Context, plan *transfer.TargetPlan, t
 	own = cmp.Or(plan.Partition, own)
 	names, err := s.partitionNames(ctx, there.Name)
 	return slices.ContainsFunc(names, func(name string) bool { return name != own }), err
-}
-
-func partitionKey(s transfer.Schema) *schemapb.FieldSchema {
-	for _, f := range s.GetFields() {
-		if f.GetIsPartitionKey() {
-			return f
-		}
-	}
-	return nil
 }

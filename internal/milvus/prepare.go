@@ -123,7 +123,7 @@ func (s *sink) create(ctx context.Context, plan *transfer.TargetPlan) error {
 		if set.Consistency != "" {
 			req.ConsistencyLevel = commonpb.ConsistencyLevel(commonpb.ConsistencyLevel_value[set.Consistency])
 		}
-		if partitionKey(plan.Schema) != nil {
+		if plan.Schema.PartitionKey() != nil {
 			req.NumPartitions = set.KeyPartitions
 		}
 		maps.Copy(properties, set.Properties)

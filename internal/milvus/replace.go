@@ -19,7 +19,7 @@ var upsertsByPartitionKeySince = release{2, 3, 10}
 // which has one partition.
 func misplacesUpserts(version string, t *transfer.Target) bool {
 	is, known := releaseOf(version)
-	return partitionKey(t.Plan.Schema) != nil && t.CollectionID != 0 && (!known || is.before(upsertsByPartitionKeySince))
+	return t.Plan.Schema.PartitionKey() != nil && t.CollectionID != 0 && (!known || is.before(upsertsByPartitionKeySince))
 }
 
 // replace does what an upsert should: it deletes the batch's keys, wherever their rows are, and then inserts the rows.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,17 +26,22 @@ func tenantField(f *schemapb.FieldSchema) *schemapb.FieldSchema {
 	return f
 }
 
-// tenantRows are rows of 20 tenants, whose numbers are shifted.
-func tenantRows(key, tenant schemapb.DataType, rows, shift int) *transfer.Batch {
+// tenantRows are rows of so many tenants, whose numbers are shifted. Names of more than 20 are longer than the 100 bytes that
+// Milvus hashes.
+func tenantRows(key, tenant schemapb.DataType, rows, many, shift int) *transfer.Batch {
 	b := &transfer.Batch{Rows: rows}
 	ints, texts := make([]int64, rows), make([]string, rows)
 	for i := range rows {
 		ints[i], texts[i] = int64(i), fmt.Sprintf("k\"%d\\u", i)
 	}
 	ints[0] = math.MinInt64
+	tail := ""
+	if many > 20 {
+		tail = strings.Repeat("x", 120)
+	}
 	tenants, names := make([]int64, rows), make([]string, rows)
 	for i := range rows {
-		tenants[i], names[i] = int64((i+shift)%20), fmt.Sprint("t", (i+shift)%20)
+		tenants[i], names[i] = int64((i+shift)%many), fmt.Sprint("t", (i+shift)%many, tail)
 	}
 	column := func(name string, kind schemapb.DataType, ints []int64, texts []string) *schemapb.FieldData {
 		if kind == schemapb.DataType_Int64 {
@@ -52,7 +58,7 @@ func fieldOf(name string, kind schemapb.DataType) *schemapb.FieldSchema {
 	if kind == schemapb.DataType_Int64 {
 		return &schemapb.FieldSchema{Name: name, DataType: kind}
 	}
-	return transfer.VarCharField(name, 100)
+	return transfer.VarCharField(name, 200)
 }
 
 // Rows that may be there already are found by their tenants' queries when they were written again: also those that another
@@ -91,15 +97,15 @@ func TestReplacedRowsAreFoundByPartitionKey(t *testing.T) {
 						}
 					}
 				}
-				misplaced := tenantRows(key, tenant, rows, 3)
+				misplaced := tenantRows(key, tenant, rows, 20, 3)
 				resp, err := c.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: name, NumRows: rows, FieldsData: misplaced.Fields})
 				c.must(t, "upsert")(resp.GetStatus(), err)
-				write(tenantRows(key, tenant, rows, 1)) // of a collection that is not loaded
+				write(tenantRows(key, tenant, rows, 20, 1)) // of a collection that is not loaded
 				c.indexAndLoad(t, name, "v")
 				byTenant("written once")
 				flush, err := c.raw.Flush(ctx, &milvuspb.FlushRequest{CollectionNames: []string{name}})
 				c.must(t, "flush")(flush.GetStatus(), err)
-				write(tenantRows(key, tenant, rows, 2))
+				write(tenantRows(key, tenant, rows, 20, 2))
 				byTenant("written again")
 				c.release(t, name)
 				c.must(t, "load")(c.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: 1}))

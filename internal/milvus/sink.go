@@ -39,9 +39,10 @@ type sink struct {
 }
 
 var (
-	_ transfer.Sink    = (*sink)(nil)
-	_ transfer.Waiter  = (*sink)(nil)
-	_ transfer.Cleaner = (*sink)(nil)
+	_ transfer.Sink          = (*sink)(nil)
+	_ transfer.PlacedCounter = (*sink)(nil)
+	_ transfer.Waiter        = (*sink)(nil)
+	_ transfer.Cleaner       = (*sink)(nil)
 )
 
 // OpenSink connects to the target's server. A database that is not there is made by Prepare, for a collection that comes with its

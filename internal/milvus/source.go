@@ -36,6 +36,7 @@ var (
 	_ transfer.Loader     = (*source)(nil)
 	_ transfer.Finder     = (*source)(nil)
 	_ transfer.Counter    = (*source)(nil)
+	_ transfer.Placer     = (*source)(nil)
 	_ transfer.Waiter     = (*source)(nil)
 )
 

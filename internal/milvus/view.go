@@ -29,6 +29,8 @@ type view struct {
 	strings bool // keys are strings
 	// byKey: a partition key chooses the partitions, which then have no names.
 	byKey bool
+	// filter is the job's, in a form by which the server finds all of its rows.
+	filter string
 	// partitions are those that are read, in reading order: of the same name "" alone where they have none.
 	partitions []partition
 	notes      []string
@@ -41,7 +43,10 @@ type partition struct {
 
 // newView refuses what the job names and is not there.
 func newView(choice job.Collection, there *collection, partitions []partition) (*view, error) {
-	v := &view{choice: choice, renamed: map[string]string{}}
+	v := &view{choice: choice, renamed: map[string]string{}, filter: choice.Filter}
+	if f := there.Schema.PartitionKey(); f != nil && choice.Filter != "" {
+		v.filter = unpruned(f, choice.Filter)
+	}
 	if err := v.chooseFields(there.Schema); err != nil {
 		return nil, err
 	}
@@ -189,13 +194,11 @@ func (v *view) distinct(key string, renamed map[string]string) error {
 
 // choosePartitions makes byKey and partitions out of those that are there.
 func (v *view) choosePartitions(schema transfer.Schema, there []partition) error {
-	for _, f := range schema.GetFields() {
-		if f.GetIsPartitionKey() {
-			v.byKey = true
-			for key, used := range map[string]bool{"partitions": len(v.choice.Partitions) > 0, "rename_partitions": len(v.choice.RenamePartitions) > 0} {
-				if used {
-					return fault.New(fault.Config, "%s: collection %s chooses partitions by its field %q; leave %s out, or write a filter on that field", v.keyPlace(key), v.choice.Name, f.GetName(), key)
-				}
+	if f := schema.PartitionKey(); f != nil {
+		v.byKey = true
+		for key, used := range map[string]bool{"partitions": len(v.choice.Partitions) > 0, "rename_partitions": len(v.choice.RenamePartitions) > 0} {
+			if used {
+				return fault.New(fault.Config, "%s: collection %s chooses partitions by its field %q; leave %s out, or write a filter on that field", v.keyPlace(key), v.choice.Name, f.GetName(), key)
 			}
 		}
 	}
@@ -255,13 +258,10 @@ func (v *view) where(from, to transfer.Cursor) string { return v.and(behind(v.ke
 
 // and adds the job's filter to an expression.
 func (v *view) and(expr string) string {
-	switch {
-	case v.choice.Filter == "":
-		return expr
-	case expr == "":
-		return v.choice.Filter
+	if expr == "" {
+		return v.filter
 	}
-	return "(" + v.choice.Filter + ") and (" + expr + ")"
+	return both(v.filter, expr)
 }
 
 // keys returns the keys of an answer to a query for the source's rows.

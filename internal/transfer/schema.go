@@ -89,6 +89,16 @@ func (s Schema) PrimaryKey() *schemapb.FieldSchema {
 	return nil
 }
 
+// PartitionKey returns the field whose values choose the rows' partitions, or nil.
+func (s Schema) PartitionKey() *schemapb.FieldSchema {
+	for _, f := range s.GetFields() {
+		if f.GetIsPartitionKey() {
+			return f
+		}
+	}
+	return nil
+}
+
 // Field returns the field of that name, or nil.
 func (s Schema) Field(name string) *schemapb.FieldSchema {
 	for _, f := range s.GetFields() {

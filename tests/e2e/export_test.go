@@ -218,6 +218,11 @@ func insertRich(t *testing.T, m *milvus, name, partition string, r rows) {
 // makeKeyed makes a collection of binary vectors whose partitions a key chooses.
 func makeKeyed(t *testing.T, m *milvus, name string) {
 	t.Helper()
+	makeKeyedOf(t, m, name, rows{-500, 900, 1})
+}
+
+func makeKeyedOf(t *testing.T, m *milvus, name string, r rows) {
+	t.Helper()
 	schema := entity.NewSchema().WithName(name).
 		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
 		WithField(entity.NewField().WithName("tenant").WithDataType(entity.FieldTypeVarChar).WithMaxLength(20).WithIsPartitionKey(true)).
@@ -232,17 +237,22 @@ func makeKeyed(t *testing.T, m *milvus, name string) {
 	if err := m.CreateIndex(t.Context(), name, "bits", index, false); err != nil {
 		t.Fatal(err)
 	}
-	r := rows{-500, 900, 1}
+	if _, err := m.Insert(t.Context(), name, "", keyedColumns(r)...); err != nil {
+		t.Fatal(err)
+	}
+	m.load(t, name)
+}
+
+// keyedColumns are rows of makeKeyed's collection, of 13 tenants.
+func keyedColumns(r rows) []entity.Column {
 	var tenants []string
 	var bits [][]byte
 	for _, k := range r.keys() {
 		tenants = append(tenants, fmt.Sprintf("t%d", (k+500)%13))
 		bits = append(bits, fmt.Appendf(nil, "%08x", uint32(k)))
 	}
-	if _, err := m.Insert(t.Context(), name, "", entity.NewColumnInt64("id", r.keys()), entity.NewColumnVarChar("tenant", tenants), entity.NewColumnBinaryVector("bits", 64, bits)); err != nil {
-		t.Fatal(err)
-	}
-	m.load(t, name)
+	return []entity.Column{entity.NewColumnInt64("id", r.keys()), entity.NewColumnVarChar("tenant", tenants),
+		entity.NewColumnBinaryVector("bits", 64, bits)}
 }
 
 // TestExportAndBack: several collections, whose names are near each other, into files and from there into another server, with
