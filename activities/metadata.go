@@ -210,9 +210,6 @@ func repeatedKeys(j *job.Job, r *transfer.Repeats) error {
 		len(r.Superseded), r.First, advice)
 }
 
-// warning marks a note that must not be missed.
-const warning = "WARNING: "
-
 // metricNotes says where the target's index ranks otherwise than what the vectors were made for. A source of files
 // alone: a collection's indexes come with it.
 func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
@@ -232,7 +229,7 @@ func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
 		unless = ", unless all vectors have length 1"
 	}
 	return []string{fmt.Sprintf("%sthe source was made for metric %s, and the target's index has %s: searches will "+
-		"find other neighbours%s. Write %s: %s if that is not meant", warning, d.Metric, target, unless, key, d.Metric)}
+		"find other neighbours%s. Write %s: %s if that is not meant", transfer.Warning, d.Metric, target, unless, key, d.Metric)}
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.

@@ -93,3 +93,28 @@ func TestOtherIndexKeepsTheMetric(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherMetricIsAWarning: an index that is there stays; that it ranks otherwise than the job or the source says is no mere note.
+func TestOtherMetricIsAWarning(t *testing.T) {
+	field := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
+	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), field}}}
+	pairs := []*commonpb.KeyValuePair{{Key: indexType, Value: "FLAT"}, {Key: metricType, Value: "L2"}}
+	there := []*milvuspb.IndexDescription{{FieldName: "v", IndexName: "x", Params: pairs}}
+	for metric, want := range map[string]string{"IP": "WARNING: field v has an index with metric L2, which stays, and the job asks for IP: ", "l2": "", "": ""} {
+		s := &sink{job: job.MilvusTarget{Index: job.Index{Metric: metric}}}
+		plan := &transfer.TargetPlan{Schema: schema, Index: transfer.Index{Field: "v"}}
+		s.keepIndex(plan, there)
+		if got := strings.Join(plan.Notes, "\n"); want == "" && got != "" || !strings.HasPrefix(got, want) || strings.Contains(got, "  ") {
+			t.Errorf("%s: %q", metric, got)
+		}
+	}
+	from := &transfer.Description{Schema: schema, Settings: &transfer.Settings{Indexes: []transfer.FieldIndex{{Field: "v", Name: "x",
+		Params: map[string]string{indexType: "HNSW", metricType: "COSINE", "M": "8", "efConstruction": "64"}}}}}
+	plan := &transfer.TargetPlan{Schema: schema}
+	if err := (&sink{}).addIndexes(plan, there, from); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(plan.Notes, "\n"); !strings.Contains(got, "WARNING: field v has an index with metric L2, which stays, and the source's has COSINE") {
+		t.Errorf("%q", got)
+	}
+}

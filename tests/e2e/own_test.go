@@ -369,3 +369,15 @@ func TestPhasesOfAResult(t *testing.T) {
 	}
 	milvusdm(t, "status", "job-"+collection).exits(fault.ExitOK).says("of which   ", " copying, ")
 }
+
+// TestOtherMetricIsSaidLoudly: a job for inner products that appends to a collection with an L2 index is warned, not merely noted.
+func TestOtherMetricIsSaidLoudly(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	m.createAs(t, collection, dim)
+	path := own(t, "job-"+collection, source.hdf5File(t), m.address, collection, []string{"index: {metric: IP}"}, nil)
+	for _, command := range []string{"plan", "run"} {
+		milvusdm(t, command, path).exits(fault.ExitOK).says("WARNING    field embedding has an index with metric L2, which stays, and the job asks for IP")
+	}
+}
