@@ -193,7 +193,7 @@ func repeated(out *Ranges, j *job.Job) error {
 	if out.Superseded == 0 || j.Copy.OnDuplicate == "one" {
 		return nil
 	}
-	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write %s: one to take one row of each key",
+	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; nothing was written; write %s: one to take one row of each key",
 		out.Superseded, where, j.Key("copy.on_duplicate"))
 }
 
@@ -206,7 +206,7 @@ func repeatedKeys(j *job.Job, r *transfer.Repeats) error {
 		advice = fmt.Sprintf("write %s: %s to keep all rows and number them, or %s", j.Key("source.faiss.key"),
 			job.NoKey, advice)
 	}
-	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; %s", len(r.Keys),
+	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; nothing was written; %s", len(r.Keys),
 		len(r.Superseded), r.First, advice)
 }
 

@@ -97,7 +97,8 @@ func TestOnDuplicate(t *testing.T) {
 	keys, vectors := append(source.keys(), twice.keys()...), append(source.vectors(), twice.vectors()...)
 	file := hdf5File(t, keys, vectors, dim)
 	path := own(t, "job-"+collection, file, m.address, collection, nil, nil)
-	milvusdm(t, "run", path).fails(fault.Config).says("200 primary keys stand more than once", "vectors.h5", "on_duplicate: last")
+	milvusdm(t, "run", path).fails(fault.Config).says("200 primary keys stand more than once", "vectors.h5", "on_duplicate: last",
+		"key 100 stands at", "key 101 stands at", "nothing was written")
 	m.only(t, collection, false)
 	path = own(t, "job-"+collection, file, m.address, collection, nil, []string{"on_duplicate: last"})
 	if result := verified(t, "run", path); result.Counted != 2000 {
@@ -123,7 +124,7 @@ func TestNaN(t *testing.T) {
 				m.load(t, collection)
 			}
 			path := own(t, "job-"+collection, file, m.address, collection, []string{"mode: " + mode}, nil)
-			milvusdm(t, "run", path).fails(fault.Corrupt).says("vectors.h5", "row 1999", "NaN", "allow_nan: true")
+			milvusdm(t, "run", path).fails(fault.Corrupt).says("vectors.h5", "row 1999", "NaN", "allow_nan: true", "is as it was before the job")
 			m.only(t, collection, mode == "overwrite")
 			if mode == "overwrite" {
 				m.holds(t, collection, "", old)
