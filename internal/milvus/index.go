@@ -98,8 +98,11 @@ func knownParams(kind string, params map[string]string) error {
 		if len(known) > 0 {
 			instead = "it has " + strings.Join(known, ", ")
 		}
-		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, p) }); i >= 0 {
-			instead = "write " + known[i]
+		i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, p) })
+		if i >= 0 && params[known[i]] != "" {
+			instead = "leave it out; " + instead
+		} else if i >= 0 {
+			instead = "write " + known[i] + "; " + instead
 		}
 		return fault.New(fault.Config, "target.milvus.index.params: an index of type %s has no parameter %q; %s", kind, p, instead)
 	}

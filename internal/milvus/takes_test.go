@@ -55,6 +55,14 @@ func TestUnknownIndexParametersAreRefused(t *testing.T) {
 	}
 }
 
+// TestParameterBesideTheRightOne: m beside M is not to be renamed.
+func TestParameterBesideTheRightOne(t *testing.T) {
+	err := knownParams("HNSW", map[string]string{"m": "8", "M": "16"})
+	if want := `has no parameter "m"; leave it out; it has M, efConstruction`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestIndexProgressNeverPassesTheEnd: while it merges segments a server counts the rows of old and new ones.
 func TestIndexProgressNeverPassesTheEnd(t *testing.T) {
 	for _, c := range []struct {
