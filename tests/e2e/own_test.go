@@ -98,7 +98,7 @@ func TestOnDuplicate(t *testing.T) {
 	file := hdf5File(t, keys, vectors, dim)
 	path := own(t, "job-"+collection, file, m.address, collection, nil, nil)
 	milvusdm(t, "run", path).fails(fault.Config).says("200 primary keys stand more than once", "vectors.h5", "on_duplicate: last",
-		"key 100 stands at", "key 101 stands at", "nothing was written")
+		"write source.hdf5.key: none to keep all rows", "key 100 stands at", "key 101 stands at", "nothing was written")
 	m.only(t, collection, false)
 	path = own(t, "job-"+collection, file, m.address, collection, nil, []string{"on_duplicate: last"})
 	if result := verified(t, "run", path); result.Counted != 2000 {
