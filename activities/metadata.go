@@ -57,6 +57,7 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		t, err := sink.Inspect(ctx, d)
 		if err == nil {
 			p.Target = *t
+			p.Target.RowNumbers = d.GeneratedKeys && !p.Target.NewIDs
 		}
 		return err
 	})
@@ -96,7 +97,8 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	if c := ref.Job.Collections(); len(c) == 1 && c[0].Alias != "" {
 		p.Notes = append(p.Notes, fmt.Sprintf("alias %s stands for collection %s", c[0].Alias, c[0].Name))
 	}
-	p.Notes = slices.Concat(p.Notes, d.Notes, p.Target.Notes, metricNotes(&ref.Job, d, p.Target.Index.Metric))
+	p.Notes = slices.Concat(p.Notes, d.Notes, p.Target.Notes, metricNotes(&ref.Job, d, p.Target.Index.Metric),
+		numberNotes(&ref.Job, &p.Target))
 	return p, nil
 }
 
@@ -198,7 +200,7 @@ func repeated(out *Ranges, j *job.Job) error {
 	if out.Superseded == 0 || j.Copy.OnDuplicate == "one" {
 		return nil
 	}
-	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; write %s: one to take one row of each key",
+	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; nothing was written; write %s: one to take one row of each key",
 		out.Superseded, where, j.Key("copy.on_duplicate"))
 }
 
@@ -207,16 +209,19 @@ func repeated(out *Ranges, j *job.Job) error {
 func repeatedKeys(j *job.Job, r *transfer.Repeats) error {
 	advice := fmt.Sprintf("write %s: last to take the last row of each key, which leaves out %d rows",
 		j.Key("copy.on_duplicate"), len(r.Superseded))
-	if j.Source.Faiss != nil {
-		advice = fmt.Sprintf("write %s: %s to keep all rows and number them, or %s", j.Key("source.faiss.key"),
-			job.NoKey, advice)
+	key := ""
+	switch {
+	case j.Source.Faiss != nil:
+		key = "source.faiss.key"
+	case j.Source.HDF5 != nil:
+		key = "source.hdf5.key"
 	}
-	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; %s", len(r.Keys),
+	if key != "" {
+		advice = fmt.Sprintf("write %s: %s to keep all rows and number them, or %s", j.Key(key), job.NoKey, advice)
+	}
+	return fault.New(fault.Config, "%d primary keys stand more than once (%d rows too many): %s; nothing was written; %s", len(r.Keys),
 		len(r.Superseded), r.First, advice)
 }
-
-// warning marks a note that must not be missed.
-const warning = "WARNING: "
 
 // metricNotes says where the target's index ranks otherwise than what the vectors were made for. A source of files
 // alone: a collection's indexes come with it.
@@ -237,7 +242,31 @@ func metricNotes(j *job.Job, d *transfer.Description, target string) []string {
 		unless = ", unless all vectors have length 1"
 	}
 	return []string{fmt.Sprintf("%sthe source was made for metric %s, and the target's index has %s: searches will "+
-		"find other neighbours%s. Write %s: %s if that is not meant", warning, d.Metric, target, unless, key, d.Metric)}
+		"find other neighbours%s. Write %s: %s if that is not meant", transfer.Warning, d.Metric, target, unless, key, d.Metric)}
+}
+
+// keyOffset is the key of the job that says where the numbers of rows begin.
+func keyOffset(j *job.Job) string {
+	if j.Source.Faiss != nil {
+		return j.Key("source.faiss.key_offset")
+	}
+	return j.Key("source.hdf5.key_offset")
+}
+
+// numberNotes warns where rows that are numbered from 0 meet others that probably are too: those would be lost.
+func numberNotes(j *job.Job, t *transfer.TargetPlan) []string {
+	offset := ""
+	if f := j.Source.HDF5; f != nil {
+		offset = f.KeyOffset
+	} else if f := j.Source.Faiss; f != nil {
+		offset = f.KeyOffset
+	}
+	if !t.RowNumbers || offset != "" || t.Action != transfer.ActionAppend || t.Rows == 0 || t.OnExisting == "fail" {
+		return nil
+	}
+	lost := map[string]string{"replace": "replace rows of those numbers that are there", "keep": "are left out where rows of those numbers are there"}[t.OnExisting]
+	return []string{fmt.Sprintf("%sthe source has no keys: its rows are numbered from 0, and %s. Write %s: auto to number them behind those that are there",
+		transfer.Warning, lost, keyOffset(j))}
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.

@@ -132,6 +132,10 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 				return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in other partitions of %s; delete them there, or write into those partitions",
 					n-own, keys.Len(), b.Place(0), plan.Collection)
 			}
+			if plan.RowNumbers {
+				return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already: the source has no keys, and its rows are numbered; "+
+					"write %s: auto to number them behind those that are there", n, keys.Len(), b.Place(0), plan.Place, keyOffset(&in.Job))
+			}
 			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write %s: replace or keep, or %s: overwrite",
 				n, keys.Len(), b.Place(0), plan.Place, in.Job.Key("copy.on_existing"), in.Job.Key("target.milvus.mode"))
 		})

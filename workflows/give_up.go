@@ -74,6 +74,9 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if made && (useless || drop || c.State.Rows() == 0) {
 		err := workflow.ExecuteActivity(looking(ctx, &c.Job, "drop "+c.State.Target.Name), acts.DiscardTarget, c.target("")).Get(ctx, nil)
 		if err == nil {
+			if useless {
+				cause = fault.New(kind, "%s; %s is as it was before the job", text, c.Plan.Target.Place)
+			}
 			return failure(cause, nil)
 		}
 		_, why := fault.FromTemporal(err)

@@ -50,9 +50,9 @@ func (r *jobRun) shrunk(ctx workflow.Context, result *Result) []string {
 		switch rows, there := now[p.Name]; {
 		case p.Rows == 0 || rows > 0 || p.Name == "":
 		case there:
-			notes = append(notes, fmt.Sprintf("WARNING: %s had %d rows in the last run of the schedule, and the source holds none of them now", p.Name, p.Rows))
+			notes = append(notes, fmt.Sprintf(transfer.Warning+"%s had %d rows in the last run of the schedule, and the source holds none of them now", p.Name, p.Rows))
 		default:
-			notes = append(notes, fmt.Sprintf("WARNING: %s had %d rows in the last run of the schedule, and is gone from the source", p.Name, p.Rows))
+			notes = append(notes, fmt.Sprintf(transfer.Warning+"%s had %d rows in the last run of the schedule, and is gone from the source", p.Name, p.Rows))
 		}
 	}
 	return notes

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvusdm/internal/human"
+	"milvusdm/internal/transfer"
 )
 
 // count writes a number with its thousands apart: 1,234,567.
@@ -85,7 +86,7 @@ func (s *sheet) row(key, value string) {
 // rows adds a line for each value.
 func (s *sheet) rows(key string, values []string) {
 	for _, v := range values {
-		if text, ok := strings.CutPrefix(v, "WARNING: "); ok {
+		if text, ok := strings.CutPrefix(v, transfer.Warning); ok {
 			s.row("WARNING", text)
 			continue
 		}

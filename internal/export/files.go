@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 )
 
@@ -24,13 +26,16 @@ func explain(err error, format string, args ...any) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fault.New(fault.Denied, format+": the disk is full, or the quota used up; make room and run the job again: %w", append(args, err)...)
+		return fault.New(fault.Denied, format+": the disk is full, or the quota used up; make room and run the job again: %w (%s)", append(args, err, access.Here())...)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		kind = fault.Denied
 	case errors.Is(err, fs.ErrNotExist):
 		kind = fault.NotFound
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, errNotRegular), strings.Contains(err.Error(), leadsOut):
 		kind = fault.Conflict
+	}
+	if kind == fault.Denied || kind == fault.NotFound {
+		err = fmt.Errorf("%w (%s)", err, access.Here())
 	}
 	return fault.Wrap(kind, err, format, args...)
 }

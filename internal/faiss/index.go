@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 )
 
@@ -56,7 +57,7 @@ func (i Info) RowBytes() int {
 func OpenIndex(path string) (*Index, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fileError(err, "open Faiss index")
+		return nil, access.Failed(err, "open Faiss index")
 	}
 	x, err := openFile(f, path)
 	if err != nil {
@@ -68,10 +69,10 @@ func OpenIndex(path string) (*Index, error) {
 func openFile(f *os.File, path string) (*Index, error) {
 	st, err := f.Stat()
 	if err != nil {
-		return nil, fileError(err, "open Faiss index")
+		return nil, access.Failed(err, "open Faiss index")
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fault.New(fault.Config, "%s: not a regular file; a Faiss index is read by offset", path)
+		return nil, fault.New(fault.Config, "%s: not a regular file; a Faiss index is read by offset (%s)", path, access.Here())
 	}
 	var sides []*side
 	x, err := parseWith(f, path, st.Size(), func(name string) (*side, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 )
 
@@ -22,11 +23,11 @@ func openSide(index, name string) (*side, error) {
 	path := filepath.Join(filepath.Dir(index), filepath.Base(name))
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fileError(err, fmt.Sprintf("%s keeps its inverted lists in %s; put that beside it", index, filepath.Base(name)))
+		return nil, access.Failed(err, fmt.Sprintf("%s keeps its inverted lists in %s; put that beside it", index, filepath.Base(name)))
 	}
 	stat, err := f.Stat()
 	if err == nil && !stat.Mode().IsRegular() {
-		err = fault.New(fault.Config, "%s: not a regular file", path)
+		err = fault.New(fault.Config, "%s: not a regular file (%s)", path, access.Here())
 	}
 	if err != nil {
 		_ = f.Close() // nothing was done with it

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/transfer"
 )
@@ -46,7 +47,7 @@ func expand(paths []string) ([]string, error) {
 		for _, name := range names {
 			info, err := os.Stat(name)
 			if err != nil {
-				return nil, fileError(err, "find the Faiss index")
+				return nil, access.Failed(err, "find the Faiss index")
 			}
 			if i := slices.IndexFunc(infos, func(other fs.FileInfo) bool { return os.SameFile(info, other) }); i >= 0 {
 				return nil, fault.New(fault.Config, "%s and %s are the same file; leave one out", out[i], name)
@@ -67,14 +68,14 @@ var extensions = []string{".faiss", ".index"}
 func inDirectory(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fileError(err, "find the Faiss index")
+		return nil, access.Failed(err, "find the Faiss index")
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
-		return nil, fileError(err, "find the Faiss index")
+		return nil, access.Failed(err, "find the Faiss index")
 	}
 	var out []string
 	for _, e := range entries {
@@ -84,8 +85,8 @@ func inDirectory(path string) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fault.New(fault.NotFound, "%s: holds no Faiss index (%s); directories in it are not looked into",
-			path, strings.Join(extensions, ", "))
+		return nil, fault.New(fault.NotFound, "%s: holds no Faiss index (%s); directories in it are not looked into (%s)",
+			path, strings.Join(extensions, ", "), access.Here())
 	}
 	return out, nil
 }
@@ -93,7 +94,7 @@ func inDirectory(path string) ([]string, error) {
 func openPart(ctx context.Context, path string, helper Helper) (*part, error) {
 	stat, err := os.Stat(path)
 	if err != nil {
-		return nil, fileError(err, "open Faiss index")
+		return nil, access.Failed(err, "open Faiss index")
 	}
 	p := &part{path: path, stat: stat}
 	index, err := OpenIndex(path)
@@ -239,7 +240,7 @@ func (p *part) unchanged() error {
 func sameFile(path string, was fs.FileInfo) error {
 	now, err := os.Stat(path)
 	if err != nil {
-		return fileError(err, "read on")
+		return access.Failed(err, "read on")
 	}
 	if now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime()) || !os.SameFile(now, was) {
 		return fault.New(fault.SourceChanged,
@@ -256,7 +257,7 @@ func (s *source) identity() (string, error) {
 		fmt.Fprintln(h, p.stat.Size(), p.stat.ModTime().UnixNano())
 		ends, err := p.ends()
 		if err != nil {
-			return "", fileError(err, "identify the Faiss index")
+			return "", access.Failed(err, "identify the Faiss index")
 		}
 		h.Write(ends)
 		if p.index == nil {

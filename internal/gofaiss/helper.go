@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
@@ -49,7 +50,7 @@ func (h *helper) Version() string { return h.version }
 func (h *helper) Describe(ctx context.Context, path string) (faiss.Info, error) {
 	stat, err := os.Stat(path)
 	if err != nil {
-		return faiss.Info{}, fmt.Errorf("describe Faiss index: %w", err)
+		return faiss.Info{}, access.Failed(err, "describe Faiss index")
 	}
 	h.mu.Lock()
 	d, ok := h.known[path]
@@ -159,7 +160,7 @@ func (f failure) fault(path string) error {
 		if strings.Contains(f.Text, "No such file") {
 			kind = fault.NotFound
 		}
-		return fault.New(kind, "%s: Faiss: %s (%s)", path, f.Text, faiss.Here())
+		return fault.New(kind, "%s: Faiss: %s (%s)", path, f.Text, access.Here())
 	}
 	if f.Unsupported {
 		return fault.New(fault.Unsupported, "%s: Faiss can't give its vectors back: %s; write the vectors that it "+

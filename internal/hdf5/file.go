@@ -11,6 +11,7 @@ import (
 
 	"gonum.org/v1/hdf5"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 )
 
@@ -33,7 +34,7 @@ func openHDF5(state fileState) (*file, error) {
 	}
 	direct, err := os.Open(state.name)
 	if err != nil {
-		return nil, errors.Join(accessError(err, "open"), f.Close())
+		return nil, errors.Join(access.Failed(err, "open"), f.Close())
 	}
 	return &file{File: f, fileState: state, direct: direct, matlab: isMATLAB(direct)}, nil
 }

@@ -3,7 +3,6 @@ package hdf5
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 )
@@ -62,14 +62,14 @@ func findFiles(j *job.HDF5Source) ([]fileState, error) {
 func expand(path, key string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, accessError(err, key)
+		return nil, access.Failed(err, key)
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, accessError(err, key)
+		return nil, access.Failed(err, key)
 	}
 	var out []string
 	for _, e := range entries {
@@ -79,21 +79,10 @@ func expand(path, key string) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fault.New(fault.NotFound, "%s: holds no HDF5 files (%s); directories in it are not looked into",
-			path, strings.Join(extensions, ", "))
+		return nil, fault.New(fault.NotFound, "%s: holds no HDF5 files (%s); directories in it are not looked into (%s)",
+			path, strings.Join(extensions, ", "), access.Here())
 	}
 	return out, nil
-}
-
-// accessError gives a failure of the file system its kind.
-func accessError(err error, doing string) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fault.New(fault.NotFound, "%s: %w", doing, err)
-	case errors.Is(err, fs.ErrPermission):
-		return fault.New(fault.Denied, "%s: %w", doing, err)
-	}
-	return fault.New(fault.Internal, "%s: %w", doing, err)
 }
 
 // signature begins an HDF5 file, at 0 or, behind a block of the user's, at 512, 1024, 2048, ...
@@ -103,23 +92,23 @@ const signature = "\x89HDF\r\n\x1a\n"
 func stateOf(name, key string) (fileState, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return fileState{}, accessError(err, key)
+		return fileState{}, access.Failed(err, key)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return fileState{}, accessError(err, key)
+		return fileState{}, access.Failed(err, key)
 	}
 	switch {
 	case !info.Mode().IsRegular():
-		return fileState{}, fault.New(fault.Config, "%s: is no regular file (%v)", name, info.Mode().Type())
+		return fileState{}, fault.New(fault.Config, "%s: is no regular file (%v; %s)", name, info.Mode().Type(), access.Here())
 	case info.Size() == 0:
 		return fileState{}, fault.New(fault.Corrupt, "%s: is empty (0 bytes); copy it again from where it is whole", name)
 	}
 	const most = 64 << 10
 	header, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {
-		return fileState{}, accessError(err, "read the header")
+		return fileState{}, access.Failed(err, "read the header")
 	}
 	base, ok := findSignature(f, info.Size())
 	if !ok {
@@ -143,7 +132,7 @@ func findSignature(r io.ReaderAt, size int64) (offset int64, ok bool) {
 func (s *fileState) unchanged() error {
 	info, err := os.Stat(s.name)
 	if err != nil {
-		return accessError(err, "read on")
+		return access.Failed(err, "read on")
 	}
 	if info.Size() != s.size || !info.ModTime().Equal(s.modTime) || !os.SameFile(info, s.info) {
 		return fault.New(fault.SourceChanged, "%s: changed while it was read: it had %d bytes of %v and has %d of %v",

@@ -96,6 +96,7 @@ func rootKeys(root *yaml.Node) []*yaml.Node {
 // decodeMilvusDM2 decodes MilvusDM 2.0's form. Relative paths start at dir, the working directory, as there.
 func decodeMilvusDM2(d *strict.Decoder, root *yaml.Node, dir string) *Job {
 	d.Rules = rules(dir)
+	d.OneOf = func(path string) bool { return !strings.Contains(path, ".") } // a direction
 	var file milvusDM2File
 	d.Decode(root, &file)
 	if len(d.Errors) > 0 {

@@ -116,6 +116,10 @@ func (f *ownFile) checkCompare(keys strict.Keys) {
 func decodeOwn(d *strict.Decoder, root *yaml.Node, dir string) *Job {
 	path := inDir(dir, d.File)
 	d.Rules = rules(filepath.Dir(path))
+	d.OneOf = func(path string) bool { // a kind of source or target
+		side, kind, below := strings.Cut(path, ".")
+		return below && !strings.Contains(kind, ".") && (side == "source" || side == "target" || side == "compare")
+	}
 	file := ownFile{Job: Job{Name: strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))}}
 	d.Decode(root, &file)
 	return &file.Job

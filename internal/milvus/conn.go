@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 )
@@ -165,7 +166,7 @@ func tlsConfig(key string, t *job.TLS) (*tls.Config, error) {
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
-			return nil, fault.New(fault.Config, "%s.tls.ca: %w", key, err)
+			return nil, fault.New(fault.Config, "%s.tls.ca: %w (%s)", key, err, access.Here())
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
@@ -175,7 +176,7 @@ func tlsConfig(key string, t *job.TLS) (*tls.Config, error) {
 	if t.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 		if err != nil {
-			return nil, fault.New(fault.Config, "%s.tls.cert and key: %w", key, err)
+			return nil, fault.New(fault.Config, "%s.tls.cert and key: %w (%s)", key, err, access.Here())
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}

@@ -98,8 +98,11 @@ func knownParams(kind string, params map[string]string) error {
 		if len(known) > 0 {
 			instead = "it has " + strings.Join(known, ", ")
 		}
-		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, p) }); i >= 0 {
-			instead = "write " + known[i]
+		i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, p) })
+		if i >= 0 && params[known[i]] != "" {
+			instead = "leave it out; " + instead
+		} else if i >= 0 {
+			instead = "write " + known[i] + "; " + instead
 		}
 		return fault.New(fault.Config, "target.milvus.index.params: an index of type %s has no parameter %q; %s", kind, p, instead)
 	}
@@ -183,11 +186,22 @@ func (s *sink) keepIndex(plan *transfer.TargetPlan, existing []*milvuspb.IndexDe
 		}
 		params := paramsOf(d)
 		is := transfer.Index{Field: d.GetFieldName(), Type: params[indexType], Metric: params[metricType]}
-		if w := s.job.Index; w.Type != "" && w.Type != is.Type || w.Metric != "" && w.Metric != is.Metric {
-			plan.Notes = append(plan.Notes, fmt.Sprintf("field %s has an index %s with metric %s, which stays; the job's %s %s is for a new collection", is.Field, is.Type, is.Metric, w.Type, w.Metric))
+		w := s.job.Index
+		if w.Type != "" && w.Type != is.Type {
+			plan.Notes = append(plan.Notes, fmt.Sprintf("field %s has an index of type %s, which stays; the job's %s is for a new collection",
+				is.Field, is.Type, w.Type))
+		}
+		if w.Metric != "" && !strings.EqualFold(w.Metric, is.Metric) {
+			plan.Notes = append(plan.Notes, otherMetric(is, "the job asks for "+w.Metric))
 		}
 		plan.Index, plan.Indexed = is, true
 	}
+}
+
+// otherMetric warns of an index that is there and ranks otherwise than it should.
+func otherMetric(is transfer.Index, wish string) string {
+	return fmt.Sprintf("%sfield %s has an index with metric %s, which stays, and %s: searches find the neighbours of %[3]s. "+
+		"To change that, drop the index and create it with the other metric", transfer.Warning, is.Field, is.Metric, wish)
 }
 
 // addIndexes: indexes that are there stay as they are; vector fields without one get the source's, since a collection can't be loaded
@@ -197,7 +211,10 @@ func (s *sink) addIndexes(plan *transfer.TargetPlan, existing []*milvuspb.IndexD
 	if err := s.planIndexes(plan, from); err != nil {
 		return err
 	}
-	wanted := plan.Settings.Indexes
+	wanted, whose := plan.Settings.Indexes, "the source's has "
+	if s.job.Index.Metric != "" {
+		whose = "the job asks for "
+	}
 	plan.Settings.Indexes, plan.CountIndexes = nil, nil
 	for _, f := range plan.Schema.Vectors() {
 		if indexed(existing, transfer.FieldIndex{Field: f.GetName()}) {
@@ -212,6 +229,12 @@ func (s *sink) addIndexes(plan *transfer.TargetPlan, existing []*milvuspb.IndexD
 	plan.Indexed = len(plan.Settings.Indexes) == 0
 	var all []transfer.FieldIndex
 	for _, d := range existing {
+		is := transfer.Index{Field: d.GetFieldName(), Metric: paramsOf(d)[metricType]}
+		for _, ix := range wanted {
+			if metric := ix.Params[metricType]; ix.Field == is.Field && metric != "" && !strings.EqualFold(metric, is.Metric) {
+				plan.Notes = append(plan.Notes, otherMetric(is, whose+metric))
+			}
+		}
 		all = append(all, transfer.FieldIndex{Field: d.GetFieldName(), Name: d.GetIndexName(), Params: paramsOf(d)})
 	}
 	tellIndex(plan, append(all, plan.Settings.Indexes...))

@@ -55,6 +55,14 @@ func TestUnknownIndexParametersAreRefused(t *testing.T) {
 	}
 }
 
+// TestParameterBesideTheRightOne: m beside M is not to be renamed.
+func TestParameterBesideTheRightOne(t *testing.T) {
+	err := knownParams("HNSW", map[string]string{"m": "8", "M": "16"})
+	if want := `has no parameter "m"; leave it out; it has M, efConstruction`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestIndexProgressNeverPassesTheEnd: while it merges segments a server counts the rows of old and new ones.
 func TestIndexProgressNeverPassesTheEnd(t *testing.T) {
 	for _, c := range []struct {
@@ -91,5 +99,30 @@ func TestOtherIndexKeepsTheMetric(t *testing.T) {
 		if err := s.planIndexes(plan, from); err != nil || len(plan.Settings.Indexes) != 1 || plan.Index.Type != c.kind || plan.Index.Metric != c.metric {
 			t.Errorf("%+v: %+v, %v", c.wish, plan.Settings.Indexes, err)
 		}
+	}
+}
+
+// TestOtherMetricIsAWarning: an index that is there stays; that it ranks otherwise than the job or the source says is no mere note.
+func TestOtherMetricIsAWarning(t *testing.T) {
+	field := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
+	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), field}}}
+	pairs := []*commonpb.KeyValuePair{{Key: indexType, Value: "FLAT"}, {Key: metricType, Value: "L2"}}
+	there := []*milvuspb.IndexDescription{{FieldName: "v", IndexName: "x", Params: pairs}}
+	for metric, want := range map[string]string{"IP": "WARNING: field v has an index with metric L2, which stays, and the job asks for IP: ", "l2": "", "": ""} {
+		s := &sink{job: job.MilvusTarget{Index: job.Index{Metric: metric}}}
+		plan := &transfer.TargetPlan{Schema: schema, Index: transfer.Index{Field: "v"}}
+		s.keepIndex(plan, there)
+		if got := strings.Join(plan.Notes, "\n"); want == "" && got != "" || !strings.HasPrefix(got, want) || strings.Contains(got, "  ") {
+			t.Errorf("%s: %q", metric, got)
+		}
+	}
+	from := &transfer.Description{Schema: schema, Settings: &transfer.Settings{Indexes: []transfer.FieldIndex{{Field: "v", Name: "x",
+		Params: map[string]string{indexType: "HNSW", metricType: "COSINE", "M": "8", "efConstruction": "64"}}}}}
+	plan := &transfer.TargetPlan{Schema: schema}
+	if err := (&sink{}).addIndexes(plan, there, from); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(plan.Notes, "\n"); !strings.Contains(got, "WARNING: field v has an index with metric L2, which stays, and the source's has COSINE") {
+		t.Errorf("%q", got)
 	}
 }

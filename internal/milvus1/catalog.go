@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 )
@@ -37,7 +38,7 @@ func checkDirectory(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fault.Wrap(fileFault(err), err, "source.milvus1.path")
+		return access.Failed(err, "source.milvus1.path")
 	case !info.IsDir():
 		return fault.New(fault.Config, "source.milvus1.path: %s is no directory; name the one that the Milvus 1.x server kept its data in", path)
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 )
 
@@ -27,7 +28,7 @@ func statFile(path string) (file, error) {
 		return file{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return file{}, fault.New(fault.Corrupt, "%s: is no regular file (%v)", path, info.Mode().Type())
+		return file{}, fault.New(fault.Corrupt, "%s: is no regular file (%v; %s)", path, info.Mode().Type(), access.Here())
 	}
 	return file{path, info}, nil
 }
@@ -36,7 +37,7 @@ func statFile(path string) (file, error) {
 func (f file) open() (*os.File, error) {
 	r, err := os.Open(f.path)
 	if err != nil {
-		return nil, fault.Wrap(fileFault(err), err, "read on")
+		return nil, access.Failed(err, "read on")
 	}
 	info, err := r.Stat()
 	if err == nil {
@@ -70,23 +71,12 @@ func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// fileFault is the kind of a failure of the file system.
-func fileFault(err error) fault.Kind {
-	switch {
-	case missing(err):
-		return fault.NotFound
-	case errors.Is(err, fs.ErrPermission):
-		return fault.Denied
-	}
-	return fault.Internal
-}
-
 // readFault is a failure to read what a file must hold: one that ends too early was cut since it was found.
 func readFault(err error, name string) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fault.New(fault.Corrupt, "%s: ends too early", name)
 	}
-	return fault.Wrap(fileFault(err), err, "read %s", name)
+	return access.Failed(err, "read "+name)
 }
 
 // lengthBytes is the size of the number that files of a segment begin with: how many bytes follow, little-endian.

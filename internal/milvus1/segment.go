@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 )
 
@@ -38,7 +39,7 @@ func findSegment(tableDir string, said segmentRows, rowBytes int64) (*segment, e
 	}
 	s.deleted, err = statFile(filepath.Join(s.dir, "deleted_docs"))
 	if err != nil && !missing(err) {
-		return nil, fault.Wrap(fileFault(err), err, "find the deleted rows")
+		return nil, access.Failed(err, "find the deleted rows")
 	}
 	if err := s.measure(said, rowBytes); err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (s *segment) find(path string) (file, error) {
 	if missing(err) {
 		return f, fault.New(fault.Corrupt, "%s is not there, and the metadata says that it is; a server with several storage paths has parts of its data in each: copy them together first", path)
 	}
-	return f, fault.Wrap(fileFault(err), err, "find a segment")
+	return f, access.Failed(err, "find a segment")
 }
 
 // measure counts the segment's rows.

@@ -12,6 +12,7 @@ import (
 	"modernc.org/sqlite" // also driver "sqlite"
 	lib "modernc.org/sqlite/lib"
 
+	"milvusdm/internal/access"
 	"milvusdm/internal/fault"
 )
 
@@ -64,14 +65,14 @@ func checkSQLite(path string) error {
 		return fault.New(fault.NotFound, "%s is not there; if the server kept its metadata in MySQL, write mysql: under source.milvus1", path)
 	}
 	if err != nil {
-		return fault.Wrap(fileFault(err), err, "open the metadata")
+		return access.Failed(err, "open the metadata")
 	}
 	if !info.Mode().IsRegular() {
-		return fault.New(fault.Corrupt, "%s: is no regular file", path)
+		return fault.New(fault.Corrupt, "%s: is no regular file (%s)", path, access.Here())
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fault.Wrap(fileFault(err), err, "open the metadata")
+		return access.Failed(err, "open the metadata")
 	}
 	defer f.Close()
 	const signature = "SQLite format 3\x00"
@@ -90,9 +91,9 @@ func pending(path string) ([]string, error) {
 		switch {
 		case missing(err):
 		case err != nil:
-			return nil, fault.Wrap(fileFault(err), err, "open the metadata")
+			return nil, access.Failed(err, "open the metadata")
 		case !info.Mode().IsRegular():
-			return nil, fault.New(fault.Corrupt, "%s: is no regular file", path+suffix)
+			return nil, fault.New(fault.Corrupt, "%s: is no regular file (%s)", path+suffix, access.Here())
 		case info.Size() > 0:
 			out = append(out, path+suffix)
 		}

@@ -2,7 +2,9 @@ package transfer
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
+	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
@@ -13,22 +15,54 @@ import (
 func CheckFinite(b *Batch) error {
 	for _, f := range b.Fields {
 		v := f.GetVectors()
-		at := -1
+		var first func(from int) int
 		switch d := v.GetData().(type) {
 		case *schemapb.VectorField_FloatVector:
-			at = firstNotFinite(d.FloatVector.GetData())
+			first = behind(d.FloatVector.GetData(), 1, firstNotFinite)
 		case *schemapb.VectorField_Float16Vector:
-			at = firstAllOnes(d.Float16Vector, 0x7c00)
+			first = behind(d.Float16Vector, 2, func(v []byte) int { return firstAllOnes(v, 0x7c00) })
 		case *schemapb.VectorField_Bfloat16Vector:
-			at = firstAllOnes(d.Bfloat16Vector, 0x7f80)
+			first = behind(d.Bfloat16Vector, 2, func(v []byte) int { return firstAllOnes(v, 0x7f80) })
+		default:
+			continue
 		}
-		if at >= 0 {
-			dim := int(v.GetDim())
-			return fault.New(fault.Corrupt, "%s: element %d of %q is NaN or infinite; mend the data, or set allow_nan: true if the server takes such vectors",
-				b.Place(at/dim), at%dim, f.GetFieldName())
+		if at := first(0); at >= 0 {
+			return notFinite(b, f.GetFieldName(), at, int(v.GetDim()), first)
 		}
 	}
 	return nil
+}
+
+// behind makes of a search in a slice, whose elements take width of its items, one that begins at an element.
+func behind[T any](v []T, width int, search func([]T) int) func(from int) int {
+	return func(from int) int {
+		at := search(v[min(from*width, len(v)):])
+		if at < 0 {
+			return -1
+		}
+		return from + at
+	}
+}
+
+// notFinite tells of the rows of a batch that have such elements: their number, and where the first few are.
+func notFinite(b *Batch, field string, at, dim int, first func(from int) int) error {
+	const named = 3
+	element, rows, more := at%dim, 0, ""
+	place := b.Place(at / dim)
+	for ; at >= 0; at = first((at/dim + 1) * dim) {
+		if rows++; rows > 1 && rows <= named {
+			more += ", " + b.Place(at/dim)
+		}
+	}
+	text := ""
+	if rows > 1 {
+		text = fmt.Sprintf(" (so have %d of the %d rows that were read with it: also%s)", rows, b.Rows, more[1:])
+		if rows > named {
+			text = strings.TrimSuffix(text, ")") + ", ...)"
+		}
+	}
+	return fault.New(fault.Corrupt, "%s: element %d of %q is NaN or infinite%s; mend the data, or set allow_nan: true if the server takes such vectors",
+		place, element, field, text)
 }
 
 var le = binary.LittleEndian

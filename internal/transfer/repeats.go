@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"milvusdm/internal/fault"
@@ -20,9 +21,12 @@ type Repeats struct {
 	Keys []int64
 	// Superseded are the rows, ascending, that a later row of the same key replaces.
 	Superseded []int64
-	// First names the first repeated key's rows for a person.
+	// First names the rows of the first few repeated keys for a person.
 	First string
 }
+
+// namedRepeats is how many repeated keys are named.
+const namedRepeats = 3
 
 // maxRepeated bounds the memory that repeated keys take.
 const maxRepeated = 4 << 20
@@ -118,8 +122,10 @@ func locate(ctx context.Context, s KeyScanner, repeated []int64) (*Repeats, erro
 			}
 			row := first + int64(i)
 			if last[at] >= 0 {
-				if r.First == "" {
-					r.First = fmt.Sprintf("%s stands at %s and at %s", keyText(s, k), s.Place(last[at]), s.Place(row))
+				if len(r.Superseded) < namedRepeats {
+					r.First += fmt.Sprintf(", %s stands at %s and at %s", keyText(s, k), s.Place(last[at]), s.Place(row))
+				} else if len(r.Superseded) == namedRepeats {
+					r.First += ", ..."
 				}
 				if len(r.Superseded) == maxRepeated {
 					return errTooManyRepeats()
@@ -131,6 +137,7 @@ func locate(ctx context.Context, s KeyScanner, repeated []int64) (*Repeats, erro
 		return nil
 	})
 	slices.Sort(r.Superseded)
+	r.First = strings.TrimPrefix(r.First, ", ")
 	return r, err
 }
 

@@ -125,6 +125,8 @@ type TargetPlan struct {
 	// Settings are what a collection that is made gets besides its schema, and of one that is there the indexes that it lacks; nil
 	// where the source has none, and the job's own keys say it all.
 	Settings *Settings `json:"settings,omitempty"`
+	// RowNumbers: the source has no keys, and its rows are numbered.
+	RowNumbers bool `json:"rowNumbers,omitempty"`
 	// RangeRows is how many rows a range is to have, 0 where the engine may choose. WholeRanges: a range is written whole or not
 	// at all, by one writer in order (see PartSink).
 	RangeRows   int64 `json:"rangeRows,omitempty,string"`

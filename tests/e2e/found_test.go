@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
+	"milvusdm/internal/fault"
 	"milvusdm/tests/stack"
 )
 
@@ -170,6 +172,13 @@ func TestKeyOffset(t *testing.T) {
 				name, collection, path, lines("    ", source), m.address, collection))
 	}
 	verified(t, "run", job("first"))
+	milvusdm(t, "run", job("second")).fails(fault.Conflict).says("the source has no keys", "source.hdf5.key_offset: auto").lacks("replace or keep")
+	text, err := os.ReadFile(job("third"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	replacing := write(t, "replacing.yaml", string(text)+"copy: {on_existing: replace}\n")
+	milvusdm(t, "plan", replacing).exits(0).says("WARNING    the source has no keys: its rows are numbered from 0, and replace rows", "source.hdf5.key_offset: auto")
 	verified(t, "run", job("number", "key_offset: 40"))
 	auto := job("auto", "key_offset: auto")
 	milvusdm(t, "plan", auto).exits(0).says("keys are row numbers from 41 on", "key_offset: auto")

@@ -99,7 +99,8 @@ func TestOnDuplicate(t *testing.T) {
 	keys, vectors := append(source.keys(), twice.keys()...), append(source.vectors(), twice.vectors()...)
 	file := hdf5File(t, keys, vectors, dim)
 	path := own(t, "job-"+collection, file, m.address, collection, nil, nil)
-	milvusdm(t, "run", path).fails(fault.Config).says("200 primary keys stand more than once", "vectors.h5", "on_duplicate: last")
+	milvusdm(t, "run", path).fails(fault.Config).says("200 primary keys stand more than once", "vectors.h5", "on_duplicate: last",
+		"write source.hdf5.key: none to keep all rows", "key 100 stands at", "key 101 stands at", "nothing was written")
 	m.only(t, collection, false)
 	path = own(t, "job-"+collection, file, m.address, collection, nil, []string{"on_duplicate: last"})
 	if result := verified(t, "run", path); result.Counted != 2000 {
@@ -125,7 +126,7 @@ func TestNaN(t *testing.T) {
 				m.load(t, collection)
 			}
 			path := own(t, "job-"+collection, file, m.address, collection, []string{"mode: " + mode}, nil)
-			milvusdm(t, "run", path).fails(fault.Corrupt).says("vectors.h5", "row 1999", "NaN", "allow_nan: true")
+			milvusdm(t, "run", path).fails(fault.Corrupt).says("vectors.h5", "row 1999", "NaN", "allow_nan: true", "is as it was before the job")
 			m.only(t, collection, mode == "overwrite")
 			if mode == "overwrite" {
 				m.holds(t, collection, "", old)
@@ -420,4 +421,16 @@ func TestPhasesOfAResult(t *testing.T) {
 		t.Errorf("not in their order: %v", order)
 	}
 	milvusdm(t, "status", "job-"+collection).exits(fault.ExitOK).says("of which   ", " copying, ")
+}
+
+// TestOtherMetricIsSaidLoudly: a job for inner products that appends to a collection with an L2 index is warned, not merely noted.
+func TestOtherMetricIsSaidLoudly(t *testing.T) {
+	t.Parallel()
+	m := theMilvus(t)
+	collection := m.collection(t)
+	m.createAs(t, collection, dim)
+	path := own(t, "job-"+collection, source.hdf5File(t), m.address, collection, []string{"index: {metric: IP}"}, nil)
+	for _, command := range []string{"plan", "run"} {
+		milvusdm(t, command, path).exits(fault.ExitOK).says("WARNING    field embedding has an index with metric L2, which stays, and the job asks for IP")
+	}
 }

@@ -74,16 +74,21 @@ type Decoder struct {
 	Rules map[string]Rule
 	// Env looks an environment variable up, for ${env:NAME}.
 	Env func(name string) (string, bool)
+	// OneOf reports whether a struct, by its path, is one of several of which a document has one. A misplaced key is not sent to
+	// one that the document lacks. nil stands for none.
+	OneOf func(path string) bool
 	// Errors and Warnings are what was found so far.
 	Errors, Warnings Problems
 
 	seen  map[string]*yaml.Node // by key path: where to point at
 	known map[string][]string   // by key: the paths of the structs that have it
+	root  *yaml.Node
 }
 
 // Decode decodes the document's root into the struct that into points to. Keys that are absent get their defaults.
 func (d *Decoder) Decode(root *yaml.Node, into any) {
 	v := reflect.ValueOf(into).Elem()
+	d.root = root
 	d.seen = map[string]*yaml.Node{}
 	d.known = map[string][]string{}
 	indexKeys(v.Type(), "", d.known)
@@ -225,16 +230,51 @@ func (d *Decoder) lookup(fields []field, key *yaml.Node, path string) int {
 		d.Errorf(key, at, "is unknown (did you mean %q?)", near)
 		return slices.Index(here, near)
 	}
-	if parents := d.known[key.Value]; len(parents) > 0 {
+	if parents := d.takers(key.Value); len(parents) > 0 {
 		d.Errorf(key, at, "is misplaced; it belongs %s", places(parents, path))
 		return -1
 	}
-	if near := nearest(key.Value, slices.Collect(maps.Keys(d.known))); near != "" {
-		d.Errorf(key, at, "is unknown here (did you mean %q, which belongs %s?)", near, places(d.known[near], path))
+	near := nearest(key.Value, slices.Collect(maps.Keys(d.known)))
+	if parents := d.takers(near); len(parents) > 0 {
+		d.Errorf(key, at, "is unknown here (did you mean %q, which belongs %s?)", near, places(parents, path))
 		return -1
 	}
 	d.Errorf(key, at, "is unknown; known here are %s", strings.Join(here, ", "))
 	return -1
+}
+
+// takers are the paths of the structs that have a key and would take it in this document.
+func (d *Decoder) takers(key string) []string {
+	return slices.DeleteFunc(slices.Clone(d.known[key]), func(path string) bool {
+		for end := 0; d.OneOf != nil && end < len(path); {
+			if next := strings.IndexByte(path[end:], '.'); next >= 0 {
+				end += next
+			} else {
+				end = len(path)
+			}
+			if at := path[:end]; d.OneOf(at) && !has(d.root, at) {
+				return true
+			}
+			end++
+		}
+		return false
+	})
+}
+
+// has reports whether a document has a key, by its path.
+func has(at *yaml.Node, path string) bool {
+	for _, key := range strings.Split(path, ".") {
+		var value *yaml.Node
+		for i := 0; at.Kind == yaml.MappingNode && i+1 < len(at.Content); i += 2 {
+			if at.Content[i].Value == key {
+				value = at.Content[i+1]
+			}
+		}
+		if at = value; at == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // places says where a key belongs that stands below path: those below the same top-level key, if there are such.
