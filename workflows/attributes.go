@@ -84,6 +84,7 @@ func (s *searchable) upsert(ctx workflow.Context, status *Status, kind string) {
 
 // bounded cuts a Keyword at a whole character.
 func bounded(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
 	if len(text) <= attributeBytes {
 		return text
 	}

@@ -14,8 +14,8 @@ import (
 	"milvusdm/internal/human"
 )
 
-// The Web UI shows some six rows of a workflow's current details before it clips them, and Temporal takes 20,000 bytes: what matters
-// most comes first, and everything is bounded.
+// The Web UI shows some six rows of a workflow's current details without scrolling, and Temporal takes 20,000 bytes:
+// what matters most comes first, and everything is bounded.
 const (
 	detailNames = 5   // collections and notes named one by one
 	detailRunes = 300 // of a text of others
@@ -49,6 +49,9 @@ func (b *board) details(now time.Time) string {
 	row("next", b.end.next)
 	row("report", markdown(b.end.report))
 	b.collectionRows(row)
+	if b.end.outcome == "" {
+		row("since", b.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
 	row("source", markdown(b.Source))
 	row("target", markdown(b.Target))
 	if b.Ranges > 0 && len(b.Collections) == 0 {
@@ -91,7 +94,7 @@ func (b *board) headline(now time.Time) []string {
 			line = append(line, "about "+human.Duration(time.Duration(float64(left)/perSecond*float64(time.Second)))+" left")
 		}
 	}
-	return append(line, "since "+b.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
+	return line
 }
 
 // progress is a percentage only when all rows are known, so that it never falls.
@@ -102,7 +105,8 @@ func (s *Status) progress() []string {
 	return []string{percent(s.Rows, s.TotalRows), fmt.Sprintf("%s of %s rows", thousands(s.Rows), thousands(s.TotalRows))}
 }
 
-// collectionRows tells of the collections of a job that copies several: how many are how far, which failed and which are under way.
+// collectionRows tells of the collections of a job that copies several: how many are how far, which failed and which
+// are under way.
 func (b *board) collectionRows(row func(name, text string)) {
 	if len(b.Collections) == 0 {
 		return
@@ -142,7 +146,8 @@ func first(texts []string, between string) string {
 	return strings.Join(texts, between)
 }
 
-// markdown makes a text of others safe for a cell of a table: it is shown as it is, on one line, and not longer than detailRunes.
+// markdown makes a text of others safe for a cell of a table: it is shown as it is, on one line, and not longer than
+// detailRunes.
 func markdown(text string) string {
 	var t strings.Builder
 	for _, r := range brieflySaid(text) {
@@ -165,6 +170,7 @@ func code(name string) string {
 
 // brieflySaid puts a text on one line, and cuts it.
 func brieflySaid(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	if runes := []rune(text); len(runes) > detailRunes {
 		return string(runes[:detailRunes]) + " ..."

@@ -67,7 +67,7 @@ func TestDetailsAreBounded(t *testing.T) {
 }
 
 func FuzzDetails(f *testing.F) {
-	for _, hostile := range []string{"", "a|b", "`a`", "**b**", "[x](http://evil)", "<script>", "a\nb\r\n| c |", "\\|", "\x00\u202e", "https://x.y", "~~a~~"} {
+	for _, hostile := range []string{"", "a|b", "`a`", "**b**", "[x](http://evil)", "<script>", "a\nb\r\n| c |", "\\|", "\x00\u202e", "https://x.y", "~~a~~", "\xe2"} {
 		f.Add(hostile, hostile)
 	}
 	f.Fuzz(func(t *testing.T, name, note string) {

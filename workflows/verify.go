@@ -205,6 +205,8 @@ func verifyParts(ctx workflow.Context, in *VerifyInput, board *board, parts []*p
 		}
 		one.Name = p.name
 		status.Target, status.Rows, status.TotalRows = one.Target, one.Compared, one.LeftRows
+		board.Rows += status.Rows
+		board.TotalRows += status.TotalRows
 		total.add(one)
 		board.RangesDone++
 	}

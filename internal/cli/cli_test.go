@@ -407,28 +407,6 @@ func TestPlan(t *testing.T) {
 	b.milvusdm("plan", path).exits(10).has("milvusdm: open ", "toy.h5: no such file").lacks("nothing was written")
 }
 
-// TestPlanLeavesTheListToJobs: a dry run that was answered is deleted; one that was refused stays, to be looked at.
-func TestPlanLeavesTheListToJobs(t *testing.T) {
-	b := newBench(t).work()
-	fine, answered := b.job("ok")
-	path, refused := b.job("missing")
-	b.milvusdm("plan", fine).exits(0).lacks("Web UI").lacks("stays in Temporal's list")
-	b.milvusdm("plan", path).exits(10)
-	listed := func(name string) int {
-		list, err := b.ListWorkflow(context.Background(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: client.DefaultNamespace,
-			Query: "WorkflowType = 'PlanJob' AND WorkflowId STARTS_WITH '" + name + "/plan/'"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(list.GetExecutions())
-	}
-	for limit := time.Now().Add(90 * time.Second); listed(refused) != 1 || listed(answered) != 0; time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("the list holds %d plans that were answered and %d that were refused", listed(answered), listed(refused))
-		}
-	}
-}
-
 func TestList(t *testing.T) {
 	b := newBench(t).work()
 	done, first := b.job("ok")

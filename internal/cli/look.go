@@ -244,7 +244,8 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 
 // rests says who paused an activity in Temporal. Nothing else of the job matters until it is unpaused.
 func rests(a *workflowpb.PendingActivityInfo) string {
-	text := fmt.Sprintf("%s (activity %s) rests until it is unpaused in Temporal; ", a.GetActivityType().GetName(), a.GetActivityId())
+	text := fmt.Sprintf("%s (activity %s) rests until it is unpaused in Temporal; ",
+		a.GetActivityType().GetName(), a.GetActivityId())
 	by, reason := a.GetPauseInfo().GetManual().GetIdentity(), a.GetPauseInfo().GetManual().GetReason()
 	if rule := a.GetPauseInfo().GetRule().GetRuleId(); rule != "" {
 		by = "rule " + rule

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,14 +12,18 @@ import (
 	"milvusdm/workflows"
 )
 
-// TestPercentNeverFalls: as long as not all collections of a job have been looked at, their total is a least, and there is no percentage.
+// TestPercentNeverFalls: as long as not all collections of a job have been looked at, their total is a least, and there
+// is no percentage.
 func TestPercentNeverFalls(t *testing.T) {
 	var out bytes.Buffer
 	f := follower{display: display{w: &out, width: func() int { return 100 }, tint: coloured}}
-	parts := []workflows.PartStatus{{Name: "a", Phase: workflows.PhaseWaiting}, {Name: "b", Phase: workflows.PhaseWaiting}, {Name: "c", Phase: workflows.PhaseWaiting}}
+	var parts []workflows.PartStatus
+	for _, name := range []string{"a", "b", "c"} {
+		parts = append(parts, workflows.PartStatus{Name: name, Phase: workflows.PhaseWaiting})
+	}
 	at := noon
 	see := func() {
-		status := workflows.Status{Phase: workflows.PhaseCopying, Since: noon, Collections: append([]workflows.PartStatus(nil), parts...)}
+		status := workflows.Status{Phase: workflows.PhaseCopying, Since: noon, Collections: slices.Clone(parts)}
 		for _, p := range parts {
 			status.Rows += p.Rows
 			status.TotalRows += p.TotalRows
@@ -53,9 +58,11 @@ func TestPercentNeverFalls(t *testing.T) {
 		}
 		last = now
 	}
-	st := standing{report: report{Name: "j"}, Started: noon, Status: &liveStatus{Status: workflows.Status{Phase: workflows.PhaseCopying, Rows: 5, TotalRows: 1000,
-		Collections: []workflows.PartStatus{{Name: "a", Target: "t", Phase: workflows.PhaseCopying}, {Name: "b", Phase: workflows.PhaseWaiting}}}}}
-	if text := st.text(noon); !strings.Contains(text, "5 of at least 1,000") || strings.Contains(text, "0 B") || strings.Contains(text, "%") {
-		t.Errorf("the status says: %s", text)
+	status := workflows.Status{Phase: workflows.PhaseCopying, Rows: 5, TotalRows: 1000, Collections: []workflows.PartStatus{
+		{Name: "a", Target: "t", Phase: workflows.PhaseCopying}, {Name: "b", Phase: workflows.PhaseWaiting}}}
+	st := standing{report: report{Name: "j"}, Started: noon, Status: &liveStatus{Status: status}}
+	said := st.text(noon)
+	if !strings.Contains(said, "5 of at least 1,000") || strings.Contains(said, "0 B") || strings.Contains(said, "%") {
+		t.Errorf("the status says: %s", said)
 	}
 }
