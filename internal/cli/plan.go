@@ -12,6 +12,8 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/spf13/cobra"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"milvusdm/activities"
@@ -71,10 +73,24 @@ func (a *app) plan(ctx context.Context, path string) error {
 	if err := run.Get(ctx, &doc.Plans); err != nil {
 		return a.planFailed(ctx, s, run, err)
 	}
+	if err := s.deletePlan(ctx, run); err != nil {
+		a.say("the dry run stays in Temporal's list: %s", cause(err))
+	} else {
+		doc.WebUI = ""
+	}
 	if len(doc.Plans) == 1 {
 		doc.Plan, doc.Plans = &doc.Plans[0], nil
 	}
 	return a.print(doc, func() string { return planText(&doc) })
+}
+
+// deletePlan removes a dry run that has been answered, so that the list in the Web UI is one of jobs.
+func (s *server) deletePlan(ctx context.Context, run client.WorkflowRun) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	_, err := s.WorkflowService().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
+		Namespace: s.namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()}})
+	return err
 }
 
 // planFailed is the refusal that a dry run ended with. One that was interrupted is cancelled.
