@@ -9,9 +9,10 @@
 source "$(dirname "$0")/lib.sh"
 
 retention=720h
+attributes="MilvusDMState=Keyword MilvusDMDirection=Keyword MilvusDMTarget=Keyword MilvusDMRows=Int MilvusDMError=Keyword"
 
 start() { # STATE NAME PORT [UI_PORT [KEY=VALUE...]]
-  local state=$1 name=$2 port=$3 ui_port=${4-} temporal ui setting settings=()
+  local state=$1 name=$2 port=$3 ui_port=${4-} temporal ui setting settings=() attribute create=()
   running_pid "$state" "$name" >/dev/null && return
   temporal=$(temporal_command)
   [ -x "$temporal" ] || die "the Temporal CLI is not installed; run scripts/install.sh servers"
@@ -25,14 +26,19 @@ start() { # STATE NAME PORT [UI_PORT [KEY=VALUE...]]
   for setting in "${@:5}"; do
     settings+=(--dynamic-config-value "$setting")
   done
+  for attribute in $attributes; do
+    settings+=(--search-attribute "$attribute")
+    create+=(--name "${attribute%=*}" --type "${attribute#*=}")
+  done
   # A poll rate that fits one machine: with the default, an activity waits 40 ms to be started.
   launch "$state" "$name" "$temporal" server start-dev --ip 127.0.0.1 --port "$port" "${ui[@]}" \
     --db-filename "$state/$name/temporal.db" --sqlite-pragma journal_mode=wal --sqlite-pragma synchronous=1 \
     --dynamic-config-value history.transferProcessorMaxPollRPS=1000 \
-    --dynamic-config-value frontend.enableServerVersionCheck=false "${settings[@]}" \
-    --search-attribute MilvusDMState=Keyword --log-level warn
+    --dynamic-config-value frontend.enableServerVersionCheck=false "${settings[@]}" --log-level warn
   await "$state" "$name" 60 "$temporal" operator namespace update --address "127.0.0.1:$port" \
     --retention "$retention" --namespace default
+  # The flags above reach new databases only.
+  "$temporal" operator search-attribute create --address "127.0.0.1:$port" "${create[@]}" >/dev/null
 }
 
 { # read whole before it runs, so that a new version of this file does no harm

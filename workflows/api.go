@@ -19,8 +19,9 @@ type Input struct {
 	Resume *State `json:"resume,omitempty"`
 	// Schedule is set where a schedule started the job.
 	Schedule *Schedule `json:"schedule,omitempty"`
-	// StateAttribute: the search attribute is registered and is kept up to date. Upserting one that isn't would block the workflow.
-	StateAttribute bool `json:"stateAttribute,omitempty"`
+	// StateAttribute: that search attribute is registered, and OtherAttributes: all others are. They are kept up to date.
+	StateAttribute  bool `json:"stateAttribute,omitempty"`
+	OtherAttributes bool `json:"otherAttributes,omitempty"`
 }
 
 // Schedule is the schedule that started a job, and which runs of it are kept.
@@ -81,8 +82,20 @@ type Status struct {
 	Resumed int64    `json:"resumed,omitempty,string"`
 	Paused  bool     `json:"paused,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
-	// Collections are the parts of a job that copies several, by which the numbers above are the sums.
+	// Collections are the parts of a job that copies several, by which the numbers above are the sums. While some are Unplanned there
+	// are at least as many rows as the totals say.
 	Collections []PartStatus `json:"collections,omitempty"`
+}
+
+// Unplanned is how many collections have not been looked at yet, so that there may be more rows than TotalRows.
+func (s *Status) Unplanned() int {
+	n := 0
+	for _, c := range s.Collections {
+		if c.Phase == PhaseWaiting || c.Phase == PhaseReading && c.Target == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // PartStatus is one collection, or one of its partitions, of a job that copies several.
@@ -95,6 +108,9 @@ type PartStatus struct {
 	Child     string `json:"child,omitempty"`
 	Rows      int64  `json:"rows,string"`
 	TotalRows int64  `json:"totalRows,string"`
+	// Bytes were sent of TotalBytes, as far as either is known.
+	Bytes      int64 `json:"bytes,omitempty,string"`
+	TotalBytes int64 `json:"totalBytes,omitempty,string"`
 	// Error says why it failed. The others go on.
 	Error string `json:"error,omitempty"`
 }

@@ -1,30 +1,26 @@
 package workflows
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
 )
 
-// board is where a workflow shows how far it is: to queries, in the Web UI's current details, and in the search attribute.
+// board is where a workflow shows how far it is: to queries, in the Web UI's current details, and in the search attributes.
 type board struct {
 	Status
-	started   time.Time
-	attribute bool
+	started time.Time
+	search  searchable
+	end     ending // once it has ended
 }
 
-func newBoard(ctx workflow.Context, attribute bool) *board {
-	b := &board{started: workflow.Now(ctx), attribute: attribute}
+func newBoard(ctx workflow.Context, search searchable) *board {
+	b := &board{started: workflow.Now(ctx), search: search}
 	b.Phase, b.Since = PhaseReading, b.started
 	return b
 }
-
-var stateKey = temporal.NewSearchAttributeKeyKeyword(StateAttribute)
 
 // phase enters a phase.
 func (b *board) phase(ctx workflow.Context, p Phase) {
@@ -33,10 +29,8 @@ func (b *board) phase(ctx workflow.Context, p Phase) {
 		b.Since = workflow.Now(ctx)
 	}
 	b.Phase = p
-	if changed && b.attribute {
-		if err := workflow.UpsertTypedSearchAttributes(ctx, stateKey.ValueSet(string(p))); err != nil {
-			workflow.GetLogger(ctx).Warn("search attribute not set", "attribute", StateAttribute, "error", err)
-		}
+	if changed {
+		b.search.upsert(ctx, &b.Status, b.end.kind)
 	}
 	b.show(ctx)
 }
@@ -58,31 +52,13 @@ func (b *board) follow(ctx workflow.Context, s Status) {
 	b.phase(ctx, next)
 }
 
-// show renders the status as Markdown into the Web UI's current details.
+// show renders the status into the Web UI's current details.
 func (b *board) show(ctx workflow.Context) {
-	var t strings.Builder
-	t.WriteString(fmt.Sprintf("**%s** since %s\n\n| | |\n|---|---|\n", b.Phase, b.Since.UTC().Format("2006-01-02 15:04:05 UTC")))
-	row := func(name, format string, args ...any) {
-		t.WriteString("| " + name + " | " + fmt.Sprintf(format, args...) + " |\n")
-	}
-	row("source", "%s", b.Source)
-	row("target", "`%s`", b.Target)
-	if b.TotalRows > 0 {
-		row("rows", "%d of %d (%d %%)", b.Rows, b.TotalRows, 100*b.Rows/b.TotalRows)
-	}
-	row("bytes sent", "%.1f MB", float64(b.Bytes)/1e6)
-	row("ranges", "%d of %d", b.RangesDone, b.Ranges)
-	if took := b.took(ctx).Seconds(); b.Rows > b.Resumed && took > 0 {
-		row("rows/s, all in all", "%.0f", float64(b.Rows-b.Resumed)/took)
-	}
-	if b.Resumed > 0 {
-		row("copied by an earlier run", "%d rows", b.Resumed)
-	}
-	if b.Lost > 0 {
-		row("attempts lost", "%d", b.Lost)
-	}
-	for _, n := range b.Notes {
-		row("note", "%s", strings.ReplaceAll(n, "|", "\\|"))
-	}
-	workflow.SetCurrentDetails(ctx, t.String())
+	workflow.SetCurrentDetails(ctx, b.details(workflow.Now(ctx)))
+}
+
+// ended shows how the job ended.
+func (b *board) ended(ctx workflow.Context, p Phase, e ending) {
+	b.end = e
+	b.phase(ctx, p)
 }

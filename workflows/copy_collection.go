@@ -45,7 +45,7 @@ type collectionCopy struct {
 // CopyCollection copies a source into one target collection: plan ranges, create, copy and flush all ranges, index, load, count,
 // repair, publish, put back the load state. It is the child of a direction's workflow.
 func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
-	c := &collectionCopy{copyInput: in, board: newBoard(ctx, false)}
+	c := &collectionCopy{copyInput: in, board: newBoard(ctx, searchable{})}
 	c.board.started = in.Started
 	c.board.planned(ctx, &in.Plan)
 	c.board.Child = workflow.GetInfo(ctx).WorkflowExecution.ID
@@ -58,8 +58,12 @@ func CopyCollection(ctx workflow.Context, in copyInput) (*Result, error) {
 	}
 	c.releaseSource(ctx)
 	if err != nil {
-		return nil, c.giveUp(ctx, err)
+		err = c.giveUp(ctx, err)
+		end, phase := endingOf(err)
+		c.board.ended(ctx, phase, end)
+		return nil, err
 	}
+	c.board.ended(ctx, PhaseDone, ending{outcome: c.result.Outcome})
 	return &c.result, nil
 }
 

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +38,8 @@ type jobRun struct {
 
 func runJob(ctx workflow.Context, in Input) (*Result, error) {
 	info := workflow.GetInfo(ctx)
-	r := &jobRun{Input: in, board: newBoard(ctx, in.StateAttribute), owner: info.WorkflowExecution.ID, stage: stage(info.FirstRunID)}
+	r := &jobRun{Input: in, owner: info.WorkflowExecution.ID, stage: stage(info.FirstRunID)}
+	r.board = newBoard(ctx, searchableAs(&in.Job, Attributes{in.StateAttribute, in.OtherAttributes}))
 	if in.Schedule != nil {
 		r.owner = in.Schedule.ID // what a run of the schedule leaves, the next one finds to be its own and drops
 	}
@@ -46,19 +48,20 @@ func runJob(ctx workflow.Context, in Input) (*Result, error) {
 	}
 	result, err := r.run(ctx)
 	r.tellLosses(ctx, result)
-	r.report(ctx, result, err)
-	switch {
-	case err == nil:
-		r.board.phase(ctx, PhaseDone)
-	case temporal.IsCanceledError(err):
-		r.board.phase(ctx, PhaseCancelled)
-	default:
-		r.board.phase(ctx, PhaseFailed)
+	report := r.report(ctx, result, err)
+	if err == nil {
+		r.board.Rows = result.Rows
+		r.board.ended(ctx, PhaseDone, ending{outcome: result.Outcome, report: report})
+		return result, nil
 	}
-	if err != nil {
-		return nil, err
+	end, phase := endingOf(err)
+	end.report, end.next = report, "`milvusdm run` with the job's file begins again"
+	if left := StateOf(err); left != nil {
+		r.board.Rows = left.Rows()
+		end.next = fmt.Sprintf("`milvusdm run` with the job's file resumes it after %s rows", thousands(left.Rows()))
 	}
-	return result, nil
+	r.board.ended(ctx, phase, end)
+	return nil, err
 }
 
 // handle answers queries, and passes pause and resume on to the child.
@@ -181,7 +184,11 @@ func (r *jobRun) copied() *State {
 // copyPart looks at source and target, and has the rows copied.
 func (r *jobRun) copyPart(ctx workflow.Context, p *part) (*Result, error) {
 	ref := r.ref(&p.job)
-	err := workflow.ExecuteActivity(looking(ctx, &p.job, "read metadata of source and target"), acts.ReadMetadata, ref).Get(ctx, &p.plan)
+	if len(r.parts) > 1 {
+		p.status.Phase = PhaseReading
+		r.sum(ctx)
+	}
+	err := workflow.ExecuteActivity(brief(ctx, &p.job, "read metadata of source and target"), acts.ReadMetadata, ref).Get(ctx, &p.plan)
 	if err != nil {
 		return nil, failure(err, p.resume)
 	}
@@ -251,7 +258,7 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 // taken says which job has the lock of a part's target.
 func (r *jobRun) taken(ctx workflow.Context, p *part, lock string) error {
 	var holder string
-	err := workflow.ExecuteActivity(looking(ctx, &p.job, "find the job that holds "+p.plan.Target.Place), acts.HolderOf, lock).Get(ctx, &holder)
+	err := workflow.ExecuteActivity(brief(ctx, &p.job, "find the job that holds "+p.plan.Target.Place), acts.HolderOf, lock).Get(ctx, &holder)
 	if err != nil || holder == "" { // the lock itself says enough
 		return fault.New(fault.Conflict, "another job is writing into %s (workflow %s); wait until it ends, or cancel it", p.plan.Target.Place, lock)
 	}
@@ -265,7 +272,8 @@ func (r *jobRun) planned(ctx workflow.Context, p *part) {
 		r.board.planned(ctx, p.plan)
 		return
 	}
-	p.status.Phase, p.status.TotalRows, p.status.Target = PhaseReading, p.plan.Source.Rows, p.plan.Target.Place
+	p.status.Phase, p.status.TotalRows, p.status.TotalBytes = PhaseReading, p.plan.Source.Rows, p.plan.Source.Bytes
+	p.status.Target = p.plan.Target.Place
 	r.sum(ctx)
 }
 
@@ -286,14 +294,15 @@ func (r *jobRun) follow(ctx workflow.Context, s Status) {
 	for _, p := range r.parts {
 		if p.child != nil && p.status.Child == s.Child {
 			p.status.Phase, p.status.Rows, p.status.TotalRows = s.Phase, s.Rows, s.TotalRows
+			p.status.Bytes, p.status.TotalBytes = s.Bytes, s.TotalBytes
 		}
 	}
 	r.sum(ctx)
 }
 
 // report has report.json written, whatever became of the job. That it could not be written is said, and is no failure of
-// the job.
-func (r *jobRun) report(ctx workflow.Context, result *Result, err error) {
+// the job. The answer is the report's path, or why there is none.
+func (r *jobRun) report(ctx workflow.Context, result *Result, err error) string {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	info := workflow.GetInfo(ctx)
 	rep := activities.Report{Workflow: info.WorkflowExecution.ID, Run: info.WorkflowExecution.RunID, Job: r.Job, JobHash: r.Hash,
@@ -312,6 +321,7 @@ func (r *jobRun) report(ctx workflow.Context, result *Result, err error) {
 	if result != nil {
 		result.Report = path
 	}
+	return path
 }
 
 // writeReport has the report of a workflow that ended with err written, and returns its path, or why there is none.

@@ -33,9 +33,6 @@ const (
 	DropTargetUpdate = "dropTarget"
 )
 
-// StateAttribute is the search attribute that holds a job's Phase.
-const StateAttribute = "MilvusDMState"
-
 // HashMemo is the memo key that holds the job's hash, JobMemo the one that holds the job.
 const (
 	HashMemo = "jobHash"

@@ -48,6 +48,9 @@ func (r *jobRun) list(ctx workflow.Context) error {
 			if left.Name == p.name && r.Resume.Hash == r.Hash {
 				p.resume, p.result = left.State, left.Result
 			}
+			if p.result != nil { // it counts from the beginning
+				p.showResult()
+			}
 		}
 	}
 	r.parts = parts
@@ -61,7 +64,7 @@ func listParts(ctx workflow.Context, ref activities.Ref) (parts []*part, left []
 		return []*part{{job: ref.Job}}, nil, nil
 	}
 	var found activities.Parts
-	if err := workflow.ExecuteActivity(looking(ctx, &ref.Job, "list collections"), acts.ListParts, ref).Get(ctx, &found); err != nil {
+	if err := workflow.ExecuteActivity(brief(ctx, &ref.Job, "list collections"), acts.ListParts, ref).Get(ctx, &found); err != nil {
 		return nil, nil, err
 	}
 	for _, c := range found.Collections {
@@ -84,7 +87,7 @@ func (r *jobRun) gone(ctx workflow.Context, p *part) bool {
 		return false
 	}
 	var found activities.Parts
-	ctx = looking(ctx, &p.job, "look whether "+p.name+" was dropped")
+	ctx = brief(ctx, &p.job, "look whether "+p.name+" was dropped")
 	if err := workflow.ExecuteActivity(ctx, acts.ListParts, r.ref(&p.job)).Get(ctx, &found); err != nil || len(found.Left) == 0 {
 		return false // the part's own failure tells
 	}
@@ -169,16 +172,22 @@ func groups(parts []*part) [][]*part {
 	return out
 }
 
+// showResult makes the status that of a part that is done.
+func (p *part) showResult() {
+	s, r := &p.status, p.result
+	s.Phase, s.Target, s.Rows, s.Bytes = PhaseDone, r.Target, r.Rows, r.Bytes
+	s.TotalRows, s.TotalBytes = max(r.Rows, s.TotalRows), max(r.Bytes, s.TotalBytes)
+}
+
 // ended shows what became of a part.
 func (r *jobRun) ended(ctx workflow.Context, p *part) {
 	switch {
 	case p.result != nil:
-		p.status.Phase, p.status.Rows = PhaseDone, p.result.Rows
-		p.status.TotalRows, p.status.Target = max(p.result.Rows, p.status.TotalRows), p.result.Target
+		p.showResult()
 	case temporal.IsCanceledError(p.err):
 		p.status.Phase = PhaseCancelled
 	case p.left != nil:
-		p.status.Phase, p.status.Error, p.status.TotalRows = PhaseLeftOut, p.left.Why, 0
+		p.status.Phase, p.status.Error, p.status.TotalRows, p.status.TotalBytes = PhaseLeftOut, p.left.Why, 0, 0
 	case p.err != nil:
 		p.status.Phase = PhaseFailed
 		_, p.status.Error = fault.FromTemporal(p.err)
@@ -190,12 +199,14 @@ func (r *jobRun) ended(ctx workflow.Context, p *part) {
 // sum shows how far all parts are together.
 func (r *jobRun) sum(ctx workflow.Context) {
 	b := r.board
-	b.Rows, b.TotalRows, b.RangesDone, b.Ranges = 0, 0, 0, len(r.parts)
+	b.Rows, b.TotalRows, b.Bytes, b.TotalBytes, b.RangesDone, b.Ranges = 0, 0, 0, 0, 0, len(r.parts)
 	b.Collections = b.Collections[:0]
 	for _, p := range r.parts {
 		b.Collections = append(b.Collections, p.status)
 		b.Rows += p.status.Rows
 		b.TotalRows += p.status.TotalRows
+		b.Bytes += p.status.Bytes
+		b.TotalBytes += p.status.TotalBytes
 		if p.status.Phase == PhaseDone {
 			b.RangesDone++
 		}

@@ -32,8 +32,9 @@ type VerifyInput struct {
 	Exact bool `json:"exact,omitempty"`
 	// Against is the run of an export, fixed, where the job's own target is compared and is one.
 	Against *job.ExportSource `json:"against,omitempty"`
-	// StateAttribute is as in Input.
-	StateAttribute bool `json:"stateAttribute,omitempty"`
+	// StateAttribute and OtherAttributes are as in Input.
+	StateAttribute  bool `json:"stateAttribute,omitempty"`
+	OtherAttributes bool `json:"otherAttributes,omitempty"`
 }
 
 // Outcomes of Verify.
@@ -91,7 +92,7 @@ func VerifyResultOf(err error) *VerifyResult {
 // Verify compares a job's source with its target, or with what it names to compare with. It changes neither; what must be
 // loaded for it is released again. It ends in a failure of kind fault.Different if they differ.
 func Verify(ctx workflow.Context, in VerifyInput) (*VerifyResult, error) {
-	board := newBoard(ctx, in.StateAttribute)
+	board := newBoard(ctx, searchableAs(&in.Job, Attributes{in.StateAttribute, in.OtherAttributes}))
 	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (Status, error) { return board.Status, nil }); err != nil {
 		return nil, err
 	}
@@ -100,21 +101,21 @@ func Verify(ctx workflow.Context, in VerifyInput) (*VerifyResult, error) {
 	if result != nil {
 		result.Mode, result.Took = in.Mode, board.took(ctx)
 	}
+	report := ""
 	if workflow.GetInfo(ctx).ParentWorkflowExecution == nil {
-		reportVerify(ctx, &in, board, result, err)
+		report = reportVerify(ctx, &in, board, result, err)
 	}
 	switch {
 	case err == nil && result.Outcome == OutcomeEqual:
-		board.phase(ctx, PhaseDone)
+		board.ended(ctx, PhaseDone, ending{outcome: result.Outcome, report: report})
 		return result, nil
 	case err == nil:
-		board.phase(ctx, PhaseFailed)
+		board.ended(ctx, PhaseFailed, ending{outcome: result.Outcome, reason: result.tell(), kind: string(fault.Different), report: report})
 		return nil, different(result)
-	case temporal.IsCanceledError(err):
-		board.phase(ctx, PhaseCancelled)
-	default:
-		board.phase(ctx, PhaseFailed)
 	}
+	end, phase := endingOf(err)
+	end.report, end.next = report, "`milvusdm verify` with the job's file compares again"
+	board.ended(ctx, phase, end)
 	return nil, failure(err, nil)
 }
 
@@ -202,6 +203,8 @@ func verifyParts(ctx workflow.Context, in *VerifyInput, board *board, parts []*p
 		}
 		one.Name = p.name
 		status.Target, status.Rows, status.TotalRows = one.Target, one.Compared, one.LeftRows
+		board.Rows += status.Rows
+		board.TotalRows += status.TotalRows
 		total.add(one)
 		board.RangesDone++
 	}
@@ -281,8 +284,8 @@ func sameHost(left, right *job.Source) error {
 	return nil
 }
 
-// reportVerify has report.json written. That it could not be written is said, and is no failure.
-func reportVerify(ctx workflow.Context, in *VerifyInput, board *board, result *VerifyResult, err error) {
+// reportVerify has report.json written, and returns its path. That it could not be written is said there, and is no failure.
+func reportVerify(ctx workflow.Context, in *VerifyInput, board *board, result *VerifyResult, err error) string {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	info := workflow.GetInfo(ctx).WorkflowExecution
 	rep := activities.Report{Workflow: info.ID, Run: info.RunID, Job: in.Job, Started: board.started, Ended: workflow.Now(ctx)}
@@ -293,4 +296,5 @@ func reportVerify(ctx workflow.Context, in *VerifyInput, board *board, result *V
 	if result != nil {
 		result.Report = path
 	}
+	return path
 }

@@ -428,7 +428,10 @@ func TestStateAttribute(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := &operatorservice.AddSearchAttributesRequest{Namespace: namespace,
-		SearchAttributes: map[string]enumspb.IndexedValueType{workflows.StateAttribute: enumspb.INDEXED_VALUE_TYPE_KEYWORD}}
+		SearchAttributes: map[string]enumspb.IndexedValueType{}}
+	for _, a := range attributeKinds {
+		request.SearchAttributes[a.name] = a.kind
+	}
 	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) { // until the namespace is known everywhere
 		if _, err = b.OperatorService().AddSearchAttributes(ctx, request); err == nil || time.Now().After(limit) {
 			break

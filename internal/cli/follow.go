@@ -171,7 +171,7 @@ func news(before, now []workflows.PartStatus) []string {
 }
 
 func (f *follower) frame(v view, now time.Time) frame {
-	fr := frame{Phase: v.Phase, Rows: v.Rows, Total: v.TotalRows, Waiting: v.Waiting, Begun: v.Begun}
+	fr := frame{Phase: v.Phase, Rows: v.Rows, Total: v.TotalRows, AtLeast: v.Unplanned() > 0, Waiting: v.Waiting, Begun: v.Begun}
 	if !v.Since.IsZero() {
 		fr.For = now.Sub(v.Since)
 	}

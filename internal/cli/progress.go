@@ -52,6 +52,7 @@ type frame struct {
 	Phase       workflows.Phase
 	For         time.Duration // how long the phase lasts
 	Rows, Total int64
+	AtLeast     bool // there may be more rows than Total: not all collections have been looked at
 	RowRate     float64
 	ByteRate    float64
 	Waiting     string
@@ -96,7 +97,7 @@ func (f frame) counts() bool {
 
 // eta is how long the copy still takes, 0 when that is not known.
 func (f frame) eta() time.Duration {
-	if !moving(f.Phase) || f.RowRate <= 0 || f.Rows >= f.Total {
+	if !moving(f.Phase) || f.RowRate <= 0 || f.Rows >= f.Total || f.AtLeast {
 		return 0
 	}
 	return time.Duration(float64(f.Total-f.Rows) / f.RowRate * float64(time.Second))
@@ -105,6 +106,14 @@ func (f frame) eta() time.Duration {
 func (f frame) percent() string {
 	tenths := f.Rows * 1000 / f.Total // rounded down: 100 % is said of all rows only
 	return fmt.Sprintf("%d.%d%%", tenths/10, tenths%10)
+}
+
+// progress is how far through the rows it is. There is no percentage of a total that grows: it would fall.
+func (f frame) progress() string {
+	if f.AtLeast {
+		return fmt.Sprintf("%s of at least %s rows", count(f.Rows), count(f.Total))
+	}
+	return fmt.Sprintf("%s of %s rows (%s)", count(f.Rows), count(f.Total), f.percent())
 }
 
 // speed is how fast it goes. Of several collections only rows are added up, and only they are known of a verification.
@@ -128,7 +137,7 @@ func (f frame) waiting() string {
 func (f frame) plain() string {
 	parts := []string{}
 	if f.counts() {
-		parts = append(parts, fmt.Sprintf("%s of %s rows (%s)", count(f.Rows), count(f.Total), f.percent()))
+		parts = append(parts, f.progress())
 		if moving(f.Phase) && f.RowRate > 0 {
 			parts = append(parts, f.speed()...)
 		}
@@ -164,9 +173,12 @@ func (f frame) line(width int) string {
 		}
 		return fit(strings.Trim(strings.Join(parts, "  "), " "), room)
 	}
-	line := head + " " + f.percent()
+	line, total := head+" "+f.percent(), count(f.Total)
+	if f.AtLeast {
+		line, total = head, total+"+"
+	}
 	free := room - columns(line) - leastCells - 3
-	parts := []string{count(f.Rows) + "/" + count(f.Total)} // by importance
+	parts := []string{count(f.Rows) + "/" + total} // by importance
 	switch {
 	case f.Waiting != "":
 		parts = append(parts, fit(f.waiting(), max(free-columns(parts[0])-4, 0)))
@@ -180,7 +192,7 @@ func (f frame) line(width int) string {
 		}
 		line += "  " + part
 	}
-	if cells := min(room-columns(line)-3, barCells); cells >= leastCells {
+	if cells := min(room-columns(line)-3, barCells); cells >= leastCells && !f.AtLeast {
 		line = head + " " + bar(f.Rows, f.Total, cells) + strings.TrimPrefix(line, head)
 	}
 	return fit(line, room)

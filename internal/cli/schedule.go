@@ -191,8 +191,9 @@ func (a *app) scheduleCreate(ctx context.Context, path string, w *wish) error {
 	if !w.keep.All() {
 		in.Schedule.Keep.TimeZone = w.TimeZone
 	}
-	var advice string
-	if in.StateAttribute, advice = s.stateAttribute(ctx); advice != "" {
+	attributes, advice := s.attributes(ctx)
+	in.StateAttribute, in.OtherAttributes = attributes.State, attributes.Others
+	if advice != "" {
 		a.say("%s", advice)
 	}
 	if err := s.createSchedule(ctx, in, w); err != nil {

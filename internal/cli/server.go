@@ -190,22 +190,49 @@ func (s *server) listening(ctx context.Context, queue string, kind enumspb.TaskQ
 	return len(d.GetPollers()) > 0, nil
 }
 
-// stateAttribute reports whether the search attribute for a job's state is registered, and if not, what to do about it.
-func (s *server) stateAttribute(ctx context.Context) (registered bool, advice string) {
+// attributeKinds are the search attributes, in the order in which they are shown.
+var attributeKinds = []struct {
+	name string
+	kind enumspb.IndexedValueType
+}{
+	{workflows.StateAttribute, enumspb.INDEXED_VALUE_TYPE_KEYWORD},
+	{workflows.DirectionAttribute, enumspb.INDEXED_VALUE_TYPE_KEYWORD},
+	{workflows.TargetAttribute, enumspb.INDEXED_VALUE_TYPE_KEYWORD},
+	{workflows.RowsAttribute, enumspb.INDEXED_VALUE_TYPE_INT},
+	{workflows.ErrorAttribute, enumspb.INDEXED_VALUE_TYPE_KEYWORD},
+}
+
+// attributes reports which search attributes are registered, and what to do about those that are not.
+func (s *server) attributes(ctx context.Context) (registered workflows.Attributes, advice string) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	list, err := s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
 	if err != nil {
-		return false, fmt.Sprintf("goes without search attribute %s, since Temporal does not list what is registered: %s", workflows.StateAttribute, cause(err))
+		return registered, "goes without search attributes, since Temporal does not list what is registered: " + cause(err)
 	}
-	switch kind := list.GetCustomAttributes()[workflows.StateAttribute]; kind {
-	case enumspb.INDEXED_VALUE_TYPE_KEYWORD:
-		return true, ""
-	case enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
-		return false, fmt.Sprintf("goes without search attribute %s, which is not registered; to have it from the next job on:\n"+
-			"  temporal operator search-attribute create --address %s --namespace %s --name %[1]s --type Keyword",
-			workflows.StateAttribute, s.address, s.namespace)
-	default:
-		return false, fmt.Sprintf("goes without search attribute %s, which is registered as %s and has to be Keyword", workflows.StateAttribute, kind)
+	registered = workflows.Attributes{State: true, Others: true}
+	var missing, wrong, flags []string
+	for _, a := range attributeKinds {
+		kind := list.GetCustomAttributes()[a.name]
+		switch {
+		case kind == a.kind:
+			continue
+		case kind == enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
+			missing = append(missing, a.name)
+			flags = append(flags, fmt.Sprintf("--name %s --type %s", a.name, a.kind))
+		default:
+			wrong = append(wrong, fmt.Sprintf("%s is registered as %s and has to be %s", a.name, kind, a.kind))
+		}
+		if a.name == workflows.StateAttribute {
+			registered.State = false
+		} else {
+			registered.Others = false
+		}
 	}
+	if len(missing) > 0 {
+		advice = fmt.Sprintf("these search attributes are not registered: %s; to have them from the next job on:\n"+
+			"  temporal operator search-attribute create --address %s --namespace %s %s",
+			strings.Join(missing, ", "), s.address, s.namespace, strings.Join(flags, " "))
+	}
+	return registered, strings.TrimPrefix(strings.Join(append([]string{advice}, wrong...), "\n"), "\n")
 }

@@ -59,8 +59,9 @@ func (a *app) launch(ctx context.Context, s *server, j *job.Job, fresh bool) (r 
 			return nil, false, err
 		}
 	}
-	var advice string
-	if in.StateAttribute, advice = s.stateAttribute(ctx); advice != "" {
+	attributes, advice := s.attributes(ctx)
+	in.StateAttribute, in.OtherAttributes = attributes.State, attributes.Others
+	if advice != "" {
 		a.say("%s", advice)
 	}
 	if ctx.Err() != nil {

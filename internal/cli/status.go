@@ -95,12 +95,19 @@ func (st *standing) text(now time.Time) string {
 	if v.Paused && v.Phase != workflows.PhasePaused {
 		s.row("paused", "as soon as what is under way is done; milvusdm resume "+st.Name)
 	}
-	f := frame{Waiting: oneLine(v.Waiting), Begun: v.Begun, Rows: v.Rows, Total: v.TotalRows}
+	f := frame{Waiting: oneLine(v.Waiting), Begun: v.Begun, Rows: v.Rows, Total: v.TotalRows, AtLeast: v.Unplanned() > 0}
 	s.row("waiting", f.waiting())
 	s.row("source", v.Source)
 	s.row("target", v.Target)
 	if v.TotalRows > 0 {
-		s.row("rows", fmt.Sprintf("%s of %s (%s), %s of %s", count(v.Rows), count(v.TotalRows), f.percent(), size(v.Bytes), size(v.TotalBytes)))
+		rows := strings.Replace(f.progress(), " rows", "", 1)
+		switch {
+		case v.TotalBytes > 0 && !f.AtLeast:
+			rows += fmt.Sprintf(", %s of %s", size(v.Bytes), size(v.TotalBytes))
+		case v.Bytes > 0:
+			rows += ", " + size(v.Bytes)
+		}
+		s.row("rows", rows)
 	}
 	switch {
 	case len(v.Collections) > 0:

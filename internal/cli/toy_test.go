@@ -196,7 +196,7 @@ func (t *toy) done() *workflows.Result {
 	if t.in.Resume != nil {
 		r.Resumed = t.in.Resume.Rows()
 	}
-	if t.in.StateAttribute {
+	if t.in.StateAttribute && t.in.OtherAttributes {
 		r.Notes = append(r.Notes, "state attribute")
 	}
 	return r

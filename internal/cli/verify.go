@@ -95,7 +95,9 @@ func (a *app) launchVerify(ctx context.Context, s *server, in *workflows.VerifyI
 	if err := s.needWorker(ctx, hosts(&in.Job)...); err != nil {
 		return nil, false, err
 	}
-	if in.StateAttribute, _ = s.stateAttribute(ctx); ctx.Err() != nil {
+	attributes, _ := s.attributes(ctx)
+	in.StateAttribute, in.OtherAttributes = attributes.State, attributes.Others
+	if ctx.Err() != nil {
 		return nil, false, s.explain(ctx.Err())
 	}
 	runID, err := s.startVerify(ctx, id, hash, in)

@@ -12,14 +12,16 @@ import (
 	"milvusdm/tests/stack"
 )
 
-// TestPlanNeedsNoSlotOfARange: the ranges of one job hold all slots of a worker and wait; the plan of another job is answered at once.
+// TestPlanNeedsNoSlotOfARange: the ranges of one job hold all slots of a worker and wait; the plan of another job is
+// answered at once.
 func TestPlanNeedsNoSlotOfARange(t *testing.T) {
 	t.Parallel()
 	m := theMilvus(t)
 	proxy, collection := faultproxy.Start(t, m.address), m.collection(t)
 	queue, name := "queue-"+collection, "job-"+collection
 	stack.StartWorkerWith(t, "--task-queue", queue, "--activities", "2")
-	job := own(t, name, source.hdf5File(t), proxy.Addr(), collection, nil, []string{"batch_rows: 50", "range_rows: 200", "parallel: 8"})
+	job := own(t, name, source.hdf5File(t), proxy.Addr(), collection, nil,
+		[]string{"batch_rows: 50", "range_rows: 200", "parallel: 8"})
 	cleanUp(t, name)
 	waits := slow(proxy, 20*time.Second)
 	milvusdm(t, "start", "--task-queue", queue, job).exits(fault.ExitOK)
@@ -35,7 +37,8 @@ func TestPlanNeedsNoSlotOfARange(t *testing.T) {
 		for _, a := range child.GetPendingActivities() {
 			states[a.GetState()]++
 		}
-		return err == nil && states[enums.PENDING_ACTIVITY_STATE_STARTED] == 2 && states[enums.PENDING_ACTIVITY_STATE_SCHEDULED] > 0
+		return err == nil && states[enums.PENDING_ACTIVITY_STATE_STARTED] == 2 &&
+			states[enums.PENDING_ACTIVITY_STATE_SCHEDULED] > 0
 	})
 	begun := time.Now()
 	milvusdm(t, "plan", "--task-queue", queue, job).exits(fault.ExitOK).says("nothing was written")
