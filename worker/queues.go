@@ -14,11 +14,13 @@ import (
 	"milvusdm/workflows"
 )
 
-// briefActivities is how many brief activities of a queue run at once. They read metadata or wait for a server, and hold no batches.
+// briefActivities is how many brief activities of a queue run at once. They read metadata or wait for a server, and
+// hold no batches.
 const briefActivities = 8
 
-// startWorkers polls the workers' queue and this machine's, each with slots of its own for brief activities: those that copy can
-// hold all others for hours. stop ends all of them at once, so that none takes up work while another ends its own.
+// startWorkers polls the workers' queue and this machine's, each with slots of its own for brief activities: those that
+// copy can hold all others for hours. stop ends all of them at once, so that none takes up work while another ends its
+// own.
 func startWorkers(c client.Client, s *settings) (stop func(), err error) {
 	var started []worker.Worker
 	stop = func() {

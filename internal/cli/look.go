@@ -97,17 +97,20 @@ func (s *server) lookAtPart(ctx context.Context, p *partView) {
 		v.addPending(s, d.GetPendingActivities(), time.Now())
 	}
 	p.Phase, p.Rows, p.TotalRows = v.Phase, max(v.Rows, p.Rows), max(v.TotalRows, p.TotalRows)
+	p.Bytes, p.TotalBytes = max(v.Bytes, p.Bytes), max(v.TotalBytes, p.TotalBytes)
 	p.Waiting, p.Begun = v.Waiting, v.Begun
 }
 
 // addParts makes the job's numbers the sums of its collections'. The job waits when all do that are under way.
 func (v *view) addParts() {
-	v.Collections, v.Rows, v.TotalRows = nil, 0, 0
+	v.Collections, v.Rows, v.TotalRows, v.Bytes, v.TotalBytes = nil, 0, 0, 0, 0
 	busy := false
 	for _, p := range v.Parts {
 		v.Collections = append(v.Collections, p.PartStatus)
 		v.Rows += p.Rows
 		v.TotalRows += p.TotalRows
+		v.Bytes += p.Bytes
+		v.TotalBytes += p.TotalBytes
 		busy = busy || p.Child != "" && p.Waiting == ""
 	}
 	for _, p := range v.Parts {
@@ -179,6 +182,8 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 			!when(a.GetLastHeartbeatTime()).Before(when(a.GetLastStartedTime()))
 		started = started || a.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 		switch {
+		case a.GetPaused():
+			v.wait(when(a.GetPauseInfo().GetPauseTime()), "%s", rests(a))
 		case silent(a, now):
 			v.wait(when(a.GetLastHeartbeatTime()), "no word from the worker at %s", a.GetActivityType().GetName())
 		case a.GetLastFailure() != nil && !alive:
@@ -193,6 +198,21 @@ func (v *view) addPending(s *server, pending []*workflowpb.PendingActivityInfo, 
 	if len(pending) > 0 && !started && v.Waiting == "" && now.Sub(when(pending[0].GetScheduledTime())) > takeUp {
 		v.wait(when(pending[0].GetScheduledTime()), "waiting for a worker that takes %s up", pending[0].GetActivityType().GetName())
 	}
+}
+
+// rests says who paused an activity in Temporal. Nothing else of the job matters until it is unpaused.
+func rests(a *workflowpb.PendingActivityInfo) string {
+	text := fmt.Sprintf("%s (activity %s) rests until it is unpaused in Temporal; ",
+		a.GetActivityType().GetName(), a.GetActivityId())
+	by, reason := a.GetPauseInfo().GetManual().GetIdentity(), a.GetPauseInfo().GetManual().GetReason()
+	if rule := a.GetPauseInfo().GetRule().GetRuleId(); rule != "" {
+		by = "rule " + rule
+	}
+	text += "paused by " + first(by, "somebody")
+	if reason != "" {
+		text += ": " + reason
+	}
+	return oneLine(text)
 }
 
 // silent reports whether a running activity has not been heard of for half the time after which another worker gets it.

@@ -379,6 +379,12 @@ func TestWaitingOfActivities(t *testing.T) {
 		"failing": {[]*workflowpb.PendingActivityInfo{fine, activity(func(a *workflowpb.PendingActivityInfo) {
 			a.State, a.LastFailure = enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, &failurepb.Failure{Message: "dial:\n refused"}
 		})}, 0, "CopyRange (attempt 2): dial: refused"},
+		"resting": {[]*workflowpb.PendingActivityInfo{activity(func(a *workflowpb.PendingActivityInfo) {
+			a.ActivityId, a.State, a.Paused = "17", enumspb.PENDING_ACTIVITY_STATE_PAUSED, true
+			a.LastFailure = &failurepb.Failure{Message: "activity paused"}
+			a.PauseInfo = &workflowpb.PendingActivityInfo_PauseInfo{PauseTime: timestamppb.New(noon), PausedBy: &workflowpb.PendingActivityInfo_PauseInfo_Manual_{
+				Manual: &workflowpb.PendingActivityInfo_PauseInfo_Manual{Identity: "ann@ops", Reason: "disk\nswap"}}}
+		})}, time.Minute, "CopyRange (activity 17) rests until it is unpaused in Temporal; paused by ann@ops: disk swap (since 12:00:00)"},
 		"not taken up": {[]*workflowpb.PendingActivityInfo{activity(func(a *workflowpb.PendingActivityInfo) {
 			a.State = enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 		})}, 6 * time.Second, "waiting for a worker that takes CopyRange up (since 12:00:00)"},
