@@ -214,10 +214,10 @@ func (s *server) attributes(ctx context.Context) (registered workflows.Attribute
 	var missing, wrong, flags []string
 	for _, a := range attributeKinds {
 		kind := list.GetCustomAttributes()[a.name]
-		switch {
-		case kind == a.kind:
+		switch kind {
+		case a.kind:
 			continue
-		case kind == enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
+		case enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
 			missing = append(missing, a.name)
 			flags = append(flags, fmt.Sprintf("--name %s --type %s", a.name, a.kind))
 		default:

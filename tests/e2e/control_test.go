@@ -13,6 +13,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/tests/faultproxy"
+	"milvusdm/tests/stack"
 	"milvusdm/workflows"
 )
 
@@ -228,6 +229,8 @@ func TestOperatorPausesARange(t *testing.T) {
 func TestNoWorker(t *testing.T) {
 	t.Parallel()
 	j := newSlowJob(t)
+	stack.SharedWorker(t) // that they are built takes no time of the command's
+	stack.BuildStarter(t)
 	begin := time.Now()
 	milvusdm(t, "run", j.path, "--task-queue", "nobody").fails(fault.Unavailable).says("no worker is listening on task queue nobody", "milvusdm-worker")
 	if took := time.Since(begin); took > 30*time.Second {
