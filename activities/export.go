@@ -22,7 +22,7 @@ type FixInput struct {
 
 // FixRun chooses the run of an export that the job reads, once for all that follows: the newest, where it names none.
 func (a *Activities) FixRun(ctx context.Context, in FixInput) (*job.ExportSource, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	fixed, err := a.ChooseRun(&in.Export)
 	return fixed, pulse.end(err)
@@ -30,7 +30,7 @@ func (a *Activities) FixRun(ctx context.Context, in FixInput) (*job.ExportSource
 
 // FinishExport writes the manifest of a run all of whose parts are in place, and returns the run's directory.
 func (a *Activities) FinishExport(ctx context.Context, in ExportInput) (string, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	if err := a.Allowed(&in.Job); err != nil {
 		return "", pulse.end(err)
@@ -64,7 +64,7 @@ type PruneInput struct {
 
 // SweepExports removes what runs of a schedule have left unfinished, unless they are still under way.
 func (a *Activities) SweepExports(ctx context.Context, in PruneInput) (*export.Pruned, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	if in.Job.Target.HDF5 == nil {
 		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
@@ -98,7 +98,7 @@ func hasEnded(ctx context.Context, workflow string) (bool, error) {
 
 // PruneExports deletes the runs of a schedule that it keeps no longer.
 func (a *Activities) PruneExports(ctx context.Context, in PruneInput) (*export.Pruned, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	if in.Job.Target.HDF5 == nil {
 		return nil, pulse.end(fault.New(fault.Internal, "the job exports nothing"))
@@ -112,7 +112,7 @@ func (a *Activities) PruneExports(ctx context.Context, in PruneInput) (*export.P
 
 // DiscardExport removes what a run wrote that was cancelled and is not to be gone on with.
 func (a *Activities) DiscardExport(ctx context.Context, ref Ref) error {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &ref.Job, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	if err := a.Allowed(&ref.Job); err != nil {
 		return pulse.end(err)
