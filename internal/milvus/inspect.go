@@ -207,6 +207,9 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 
 // planExisting fills in a collection that is there and is written into.
 func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, there *collection, from *transfer.Description) error {
+	if err := s.survives(plan, there); err != nil {
+		return err
+	}
 	if from.Settings != nil {
 		if err := equals(newSchema(from.Schema, plan.NewIDs), there); err != nil {
 			return err

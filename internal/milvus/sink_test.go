@@ -490,7 +490,7 @@ func TestServerMakesNewKeys(t *testing.T) {
 	plain := newMigration(t, "plain_keys")
 	plain.make(t, "plain_keys", from.Schema.CollectionSchema)
 	plain.target.IDs, plain.target.AcceptRepeats = "new", true
-	plain.refuses(from, fault.Conflict, "ids: new can't be had")
+	plain.refuses(from, fault.Conflict, "target.milvus.ids: new is not available")
 }
 
 func TestServersKeysAreKept(t *testing.T) {
