@@ -11,8 +11,8 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// CountReplaced counts the rows of the target that the range's rows will replace though they have another value of the partition
-// key: a primary key has one row after an upsert, whatever the values.
+// CountReplaced counts the rows of the target that the range's rows will replace though they have another value of the
+// partition key: a primary key has one row after an upsert, whatever the values.
 func (a *Activities) CountReplaced(ctx context.Context, in RangeInput) (*CheckResult, error) {
 	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
@@ -84,7 +84,8 @@ func valuesOf(b *transfer.Batch, plan *transfer.TargetPlan) (map[string]string, 
 	}
 	texts, numbers := s.GetStringData().GetData(), s.GetLongData().GetData()
 	if len(texts)+len(numbers) != keys.Len() {
-		return nil, fault.New(fault.Internal, "%d rows have %d values of %q", keys.Len(), len(texts)+len(numbers), plan.PartitionKey)
+		return nil, fault.New(fault.Internal, "%d rows have %d values of %q", keys.Len(), len(texts)+len(numbers),
+			plan.PartitionKey)
 	}
 	out := map[string]string{}
 	for i := range keys.Len() {

@@ -15,7 +15,8 @@ const MilvusDM2 = "MilvusDM2"
 // NoKey, as a source's key, numbers the rows.
 const NoKey = "none"
 
-// renamed are keys of our own form, or beginnings of them, that MilvusDM 2.0's form has elsewhere. The first that fits counts.
+// renamed are keys of our own form, or beginnings of them, that MilvusDM 2.0's form has elsewhere. The first that fits
+// counts.
 var renamed = []struct{ own, name string }{
 	{"source.faiss.paths", "data_path"}, {"source.hdf5.paths", "data_path"},
 	{"target.milvus.index.metric", "collection_parameter.metric_type"},
@@ -31,8 +32,8 @@ var renamed = []struct{ own, name string }{
 // collectionsKey is where MilvusDM 2.0's form lists collections, whose keys are those of our own form.
 const collectionsKey = "source_collection"
 
-// Key is what the key at a path of our own form is called in the form that the user wrote: for messages. Of a key that MilvusDM 2.0's
-// form lacks it says so.
+// Key is what the key at a path of our own form is called in the form that the user wrote: for messages. Of a key that
+// MilvusDM 2.0's form lacks it says so.
 func (j *Job) Key(path string) string {
 	if j.Form != MilvusDM2 {
 		return path
@@ -54,7 +55,8 @@ func (j *Job) Key(path string) string {
 // keyPaths finds keys of our own form, by their paths, in a text.
 var keyPaths = regexp.MustCompile(`(^|[\s("'` + "`" + `])((?:copy|source\.(?:hdf5|faiss|milvus1?|export)|target\.(?:milvus|hdf5))(?:\.[A-Za-z0-9_$]+)+)`)
 
-// Say is a text in which keys of our own form are named by their paths, as the user who wrote the job is told it; see Key.
+// Say is a text in which keys of our own form are named by their paths, as the user who wrote the job is told it; see
+// Key.
 func (j *Job) Say(text string) string {
 	if j.Form != MilvusDM2 {
 		return text

@@ -25,7 +25,8 @@ var oldJobs = map[string]*Job{
 // TestSayNamesKeysAsWritten: a text names keys as the form of the job has them, and says of those that the form lacks.
 func TestSayNamesKeysAsWritten(t *testing.T) {
 	for _, x := range []struct{ task, text, want string }{
-		{"F2M", "write copy.on_existing: replace, or target.milvus.mode: overwrite", "write on_existing: replace, or mode: overwrite"},
+		{"F2M", "write copy.on_existing: replace, or target.milvus.mode: overwrite",
+			"write on_existing: replace, or mode: overwrite"},
 		{"F2M", "target.milvus.index.metric: is L2", "collection_parameter.metric_type: is L2"},
 		{"F2M", "add source.faiss.key: none", "add key: none"},
 		{"H2M", "write source.hdf5.paths (source.hdf5.vector_columns)", "write data_path (vector_columns)"},
@@ -33,7 +34,8 @@ func TestSayNamesKeysAsWritten(t *testing.T) {
 		{"M2M", "source.milvus.collections: no x", "source_collection: no x"},
 		{"M2M", "source.milvus.collections.books.filter: wrong", "source_collection.books.filter: wrong"},
 		{"M2M", "source.milvus.password and target.milvus.password", "source.password and password"},
-		{"M2M", "choose another target.milvus.index", "choose another target.milvus.index (a key of jobs with version: 1)"},
+		{"M2M", "choose another target.milvus.index",
+			"choose another target.milvus.index (a key of jobs with version: 1)"},
 		{"M2M", "write source.milvus1.mysql", "write mysql_parameter"},
 		{"M2H", "target.hdf5.directory: full; target.hdf5.split_rows", "data_dir: full; split_rows"},
 		{"M2H", "/data/source.hdf5.old and a.copy.b stay", "/data/source.hdf5.old and a.copy.b stay"},
@@ -79,8 +81,9 @@ func literals(t *testing.T, dir string, visit func(at, text string)) {
 	}
 }
 
-// TestKeysOfMessages goes through all texts of the program that may reach a user. A key that a text names by its path is one of our own
-// form, and stands where Say finds it. A key that a text names without a path is a key of MilvusDM 2.0's form too.
+// TestKeysOfMessages goes through all texts of the program that may reach a user. A key that a text names by its path
+// is one of our own form, and stands where Say finds it. A key that a text names without a path is a key of MilvusDM
+// 2.0's form too.
 func TestKeysOfMessages(t *testing.T) {
 	own, old := map[string]bool{}, map[string]bool{}
 	addKeys(own, "", strict.Schema(reflect.TypeFor[ownFile](), rules("/"), nil))
@@ -98,7 +101,8 @@ func TestKeysOfMessages(t *testing.T) {
 	dotted := regexp.MustCompile(`\b(?:copy|source\.(?:hdf5|faiss|milvus1?|export)|target\.(?:milvus|hdf5))(?:\.[A-Za-z0-9_$]+)+`)
 	words := regexp.MustCompile(`[a-z]+(?:_[a-z]+)+|\b(?:shards|ids|index|params): `)
 	found := map[string]int{}
-	for _, dir := range []string{"activities", "workflows", "worker", "internal/milvus", "internal/milvus1", "internal/hdf5", "internal/hdf5run", "internal/faiss",
+	for _, dir := range []string{"activities", "workflows", "worker", "internal/milvus", "internal/milvus1",
+		"internal/hdf5", "internal/hdf5run", "internal/faiss",
 		"internal/gofaiss", "internal/export", "internal/transfer"} {
 		literals(t, "../../"+dir, func(at, text string) {
 			said := keyPaths.FindAllStringSubmatch(text, -1)

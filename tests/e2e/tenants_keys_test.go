@@ -33,7 +33,8 @@ func insertTenants(t *testing.T, m *milvus, name string, keys rows, tenants ...s
 		for _, k := range keys.keys() {
 			column, vectors = append(column, tenant), append(vectors, vectorOf(k, version))
 		}
-		if _, err := m.Insert(t.Context(), name, "", entity.NewColumnInt64("id", keys.keys()), entity.NewColumnVarChar("tenant", column),
+		if _, err := m.Insert(t.Context(), name, "", entity.NewColumnInt64("id", keys.keys()),
+			entity.NewColumnVarChar("tenant", column),
 			entity.NewColumnFloatVector("embedding", dim, vectors)); err != nil {
 			t.Fatal(err)
 		}
@@ -41,17 +42,19 @@ func insertTenants(t *testing.T, m *milvus, name string, keys rows, tenants ...s
 	m.load(t, name)
 }
 
-// TestOneKeyOfTwoTenants: each primary key has a row under two values of the partition key. A copy of all is refused with that
-// cause, and so is a second tenant's append; one that replaces says how many rows of whom it replaces.
+// TestOneKeyOfTwoTenants: each primary key has a row under two values of the partition key. A copy of all is refused
+// with that cause, and so is a second tenant's append; one that replaces says how many rows of whom it replaces.
 func TestOneKeyOfTwoTenants(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
 	name := collectionOf(t, from, to)
 	insertTenants(t, from, name, rows{0, 1000, 0}, "a", "b")
 	job := func(choice string, copy ...string) string {
-		return migrate(t, fmt.Sprintf("job%d-%s", names.Add(1), name), from.address, fmt.Sprintf("[{name: %s%s}]", name, choice), to.address, nil, copy)
+		return migrate(t, fmt.Sprintf("job%d-%s", names.Add(1), name), from.address, fmt.Sprintf("[{name: %s%s}]",
+			name, choice), to.address, nil, copy)
 	}
-	milvusdm(t, "run", job("")).fails(fault.Config).says("1000 rows more than primary keys", `several values of the partition key "tenant"`,
+	milvusdm(t, "run", job("")).fails(fault.Config).says("1000 rows more than primary keys",
+		`several values of the partition key "tenant"`,
 		"which leaves out 1000 rows")
 	to.only(t, name, false)
 	verified(t, "run", job(", filter: \"tenant == 'a'\""))
@@ -69,12 +72,14 @@ func TestOneKeyOfTwoTenants(t *testing.T) {
 	// into collections of their own, both tenants keep all rows
 	for i, tenant := range []string{"a", "b"} {
 		as := name + "_" + tenant
-		verified(t, "run", job(fmt.Sprintf(", as: %s, filter: \"tenant == '%s'\", fields: [id, tenant, embedding]", as, tenant)))
+		verified(t, "run", job(fmt.Sprintf(", as: %s, filter: \"tenant == '%s'\", fields: [id, tenant, embedding]", as,
+			tenant)))
 		found, err := to.Query(t.Context(), as, nil, fmt.Sprintf("tenant == '%s'", tenant), []string{"count(*)"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := found.GetColumn("count(*)").FieldData().GetScalars().GetLongData().GetData(); len(n) != 1 || n[0] != 1000 {
+		if n := found.GetColumn("count(*)").FieldData().GetScalars().GetLongData().GetData(); len(n) != 1 ||
+			n[0] != 1000 {
 			t.Errorf("tenant %d has %v rows", i, n)
 		}
 	}

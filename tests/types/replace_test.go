@@ -12,8 +12,8 @@ import (
 	"milvusdm/tests/stack"
 )
 
-// Rows of every type that Milvus 2.3.5 holds, upserted over rows of the same keys and other contents, are those that were written: as
-// the tests' own client reads them, and as pymilvus does.
+// Rows of every type that Milvus 2.3.5 holds, upserted over rows of the same keys and other contents, are those that
+// were written: as the tests' own client reads them, and as pymilvus does.
 func TestReplacedRowsOfEveryType(t *testing.T) {
 	stack.Dir(t) // skips where it must
 	before, after, to := start(t, wire), start(t, wire), start(t, standalone)
@@ -40,12 +40,15 @@ func TestReplacedRowsOfEveryType(t *testing.T) {
 		}
 		as := "replaced_" + sp.name
 		copyCollection(t, before, old[i].collection, to, as)
-		if slices.ContainsFunc(sp.fields, func(f *field) bool { return f.kind.schema.DataType == schemapb.DataType_Float16Vector }) {
+		if slices.ContainsFunc(sp.fields,
+			func(f *field) bool { return f.kind.schema.DataType == schemapb.DataType_Float16Vector }) {
 			err := runCopy(t, after, sp.collection, to, as, "replace")
-			if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "panics when rows are written into a loaded collection") {
+			if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(),
+				"panics when rows are written into a loaded collection") {
 				t.Errorf("%s: %v", as, err)
 			}
-			if err := failure(to.ReleaseCollection(t.Context(), &milvuspb.ReleaseCollectionRequest{CollectionName: as})); err != nil {
+			if err := failure(to.ReleaseCollection(t.Context(),
+				&milvuspb.ReleaseCollectionRequest{CollectionName: as})); err != nil {
 				t.Fatal(err)
 			}
 		}
