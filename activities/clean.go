@@ -21,7 +21,7 @@ type CleanInput struct {
 
 // Clean drops what runs of a job have made and not put in its place. It refuses while the job runs.
 func (a *Activities) Clean(ctx context.Context, in CleanInput) (*transfer.Cleaned, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	over, err := hasEnded(ctx, in.Owner, "")
 	if err == nil && !over {

@@ -29,7 +29,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 		}
 		from, insert = last.Reached, false
 	}
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref)+targetPatience(&in.Ref), in.From, from)
+	pulse, stop := startPulse(ctx, &in.Job, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref)+targetPatience(&in.Ref), in.From, from)
 	defer stop()
 	out := &CopyResult{Reached: from, Lost: int(info.Attempt) - 1}
 	begun := false
@@ -87,7 +87,7 @@ func limit(ref *Ref) transfer.BatchLimit {
 
 // ScanRange reads and checks a range without writing it.
 func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
 		if !in.Job.Copy.AllowNaN {

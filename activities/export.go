@@ -22,7 +22,7 @@ type FixInput struct {
 
 // FixRun chooses the run of an export that the job reads, once for all that follows: the newest, where it names none.
 func (a *Activities) FixRun(ctx context.Context, in FixInput) (*job.ExportSource, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	fixed, err := a.ChooseRun(&in.Export)
 	return fixed, pulse.end(err)
@@ -113,7 +113,7 @@ func (a *Activities) DiscardExport(ctx context.Context, ref Ref) error {
 
 // inExports does something with the directory that the job exports to, if the worker allows the job.
 func (a *Activities) inExports(ctx context.Context, j *job.Job, do func(*pulse, *job.HDF5Target) error) error {
-	pulse, stop := startPulse(ctx, &j.Copy, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, j, partPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	if j.Target.HDF5 == nil {
 		return pulse.end(fault.New(fault.Internal, "the job exports nothing"))

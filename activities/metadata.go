@@ -30,7 +30,7 @@ const maxSkips = 512 << 10
 // ReadMetadata reads what the source says of itself and looks at the target. It changes nothing, and refuses what can be
 // known to fail.
 func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref)+targetPatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &ref.Job, sourcePatience(&ref)+targetPatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	p := &Plan{Host: a.Host}
 	src, err := a.open(ctx, &ref.Job.Source, pulse)
@@ -99,6 +99,9 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 	}
 	p.Notes = slices.Concat(p.Notes, d.Notes, p.Target.Notes, metricNotes(&ref.Job, d, p.Target.Index.Metric),
 		numberNotes(&ref.Job, &p.Target))
+	for i, note := range p.Notes {
+		p.Notes[i] = ref.Job.Say(note)
+	}
 	return p, nil
 }
 
@@ -124,7 +127,7 @@ func workerMemory(c *job.Copy, d *transfer.Description, rowBytes int64) int64 {
 
 // PlanRanges cuts the source into ranges, and finds keys that stand more than once before anything is written.
 func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Ranges, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &Ranges{}
 	err := a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
@@ -132,7 +135,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		if out.Ranges, err = src.Plan(ctx, in.RangeRows, pulse.waiting); err != nil {
 			return err
 		}
-		if err := repeated(out, &in.Job); err != nil {
+		if err := repeated(ctx, out, &in.Job, src); err != nil {
 			return err
 		}
 		scanner, scans := src.(transfer.KeyScanner)
@@ -189,7 +192,7 @@ func parts(ranges []transfer.Range, d *transfer.Description) []transfer.Range {
 }
 
 // repeated decides about rows of a server that stand under a key of another row, which only a count shows.
-func repeated(out *Ranges, j *job.Job) error {
+func repeated(ctx context.Context, out *Ranges, j *job.Job, src transfer.Source) error {
 	where := ""
 	for _, r := range out.Ranges {
 		if r.Repeated > 0 && where == "" && r.Partition != "" {
@@ -200,8 +203,18 @@ func repeated(out *Ranges, j *job.Job) error {
 	if out.Superseded == 0 || j.Copy.OnDuplicate == "one" {
 		return nil
 	}
-	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; nothing was written; write %s: one to take one row of each key",
-		out.Superseded, where, j.Key("copy.on_duplicate"))
+	d, err := src.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	advice := fmt.Sprintf("write %s: one to take one row of each key, which leaves out %d rows", j.Key("copy.on_duplicate"), out.Superseded)
+	for _, f := range d.Schema.GetFields() {
+		if f.GetIsPartitionKey() {
+			advice = fmt.Sprintf("keys may have a row under each of several values of the partition key %q, and a server answers with one of them. "+
+				"To keep all rows, copy each value into a collection of its own (filter: '%[1]s == ...'); or %s", f.GetName(), advice)
+		}
+	}
+	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; nothing was written; %s", out.Superseded, where, advice)
 }
 
 // repeatedKeys refuses a source whose keys stand more than once. What keeps all rows is told first, and what the

@@ -19,7 +19,7 @@ const partPatience = 10 * time.Minute
 // copyPart writes a range whole: an attempt begins at its beginning, and what one that ended early wrote is dropped.
 func (a *Activities) copyPart(ctx context.Context, in *RangeInput) (*CopyResult, error) {
 	info := activity.GetInfo(ctx)
-	pulse, stop := startPulse(ctx, &in.Job.Copy, partPatience+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, partPatience+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &CopyResult{Lost: int(info.Attempt) - 1}
 	// a range that was drained by a pause is begun again by another activity, whose attempts count from 1

@@ -15,7 +15,7 @@ const maxParts = 500
 // ListParts resolves the collections that a job names into those that are there, one by one, and each partition that was
 // chosen into a choice of its own, where the target is a server.
 func (a *Activities) ListParts(ctx context.Context, ref Ref) (*Parts, error) {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &ref.Job, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	chosen, left, err := a.ListCollections(ctx, &ref.Job.Source)
 	if err != nil {
@@ -45,7 +45,7 @@ func (a *Activities) ListParts(ctx context.Context, ref Ref) (*Parts, error) {
 
 // CheckSource compares what the job will read with its checksums, where there are any.
 func (a *Activities) CheckSource(ctx context.Context, ref Ref) error {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &ref.Job, sourcePatience(&ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	src, err := a.open(ctx, &ref.Job.Source, pulse)
 	if err != nil {

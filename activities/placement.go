@@ -27,7 +27,7 @@ func (a *Activities) FindMisplaced(ctx context.Context, in PlacementInput) (tran
 		found = *last.Placement
 	}
 	sides := Sides{Ref: in.Ref, Right: in.Rows}
-	pulse, stop := startPulse(ctx, &in.Job.Copy, sides.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, sides.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	pulse.placed(found)
 	src, err := a.open(ctx, &in.Rows, pulse)

@@ -21,6 +21,7 @@ type pulse struct {
 	ctx      context.Context
 	timeout  time.Duration // the heartbeat timeout
 	giveUp   time.Duration // the job's give_up_after
+	job      *job.Job
 	patience time.Duration // how long a single call may take
 	base     transfer.Checkpoint
 
@@ -34,9 +35,9 @@ type pulse struct {
 
 // startPulse beats until stop is called. patience is how long a single call may take. base is where the activity began,
 // reached where this attempt goes on from.
-func startPulse(ctx context.Context, c *job.Copy, patience time.Duration, base, reached transfer.Checkpoint) (p *pulse, stop func()) {
+func startPulse(ctx context.Context, j *job.Job, patience time.Duration, base, reached transfer.Checkpoint) (p *pulse, stop func()) {
 	now := time.Now()
-	p = &pulse{ctx: ctx, timeout: activity.GetInfo(ctx).HeartbeatTimeout, giveUp: c.GiveUpAfter, patience: patience, base: base, sign: now, tick: now}
+	p = &pulse{ctx: ctx, timeout: activity.GetInfo(ctx).HeartbeatTimeout, giveUp: j.Copy.GiveUpAfter, job: j, patience: patience, base: base, sign: now, tick: now}
 	var last Heartbeat
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil {
 		p.beat.Waiting, p.beat.Since, p.beat.Away = last.Waiting, last.Since, last.Away // the wait goes on
@@ -70,8 +71,8 @@ func startPulse(ctx context.Context, c *job.Copy, patience time.Duration, base, 
 	return p, func() { close(done); wg.Wait() }
 }
 
-// end turns the activity's error into Temporal's: one of a cancelled activity is its cancellation, and a server that has been
-// away for the job's give_up_after ends the job.
+// end turns the activity's error into Temporal's, with keys named as the user wrote them: one of a cancelled activity is its
+// cancellation, and a server that has been away for the job's give_up_after ends the job.
 func (p *pulse) end(err error, details ...any) error {
 	if err == nil {
 		return nil
@@ -82,6 +83,7 @@ func (p *pulse) end(err error, details ...any) error {
 	if p.ctx.Err() != nil {
 		return temporal.NewCanceledError(details...)
 	}
+	err = fault.Rephrase(err, p.job.Say)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if fault.KindOf(err) == fault.Unavailable {

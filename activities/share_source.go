@@ -178,7 +178,7 @@ func (a *Activities) EndedReaders(ctx context.Context, readers []Reader) (ended 
 }
 
 func (a *Activities) whileLoading(ctx context.Context, ref *Ref, f func(*pulse) error) error {
-	pulse, stop := startPulse(ctx, &ref.Job.Copy, sourcePatience(ref)+stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &ref.Job, sourcePatience(ref)+stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(f(pulse))
 }

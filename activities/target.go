@@ -24,7 +24,7 @@ const stepPatience = 2 * time.Minute
 
 // PrepareTarget makes the collection and the partition that rows are written into.
 func (a *Activities) PrepareTarget(ctx context.Context, in PrepareInput) (*transfer.Target, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	var t *transfer.Target
 	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) (err error) {
@@ -76,7 +76,7 @@ func (a *Activities) CountTarget(ctx context.Context, in TargetInput) (int64, er
 
 // CountRepeated counts the rows of the target beyond one for each primary key, by reading all keys.
 func (a *Activities) CountRepeated(ctx context.Context, in TargetInput) (int64, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	src, err := a.open(ctx, &job.Source{Milvus: &job.MilvusSource{MilvusServer: in.Job.Target.Milvus.MilvusServer,
 		Collections: []job.Collection{{Name: in.Target.Name}}}}, pulse)
@@ -103,7 +103,7 @@ func (a *Activities) DiscardTarget(ctx context.Context, in TargetInput) error {
 }
 
 func (a *Activities) onTarget(ctx context.Context, in *TargetInput, f func(transfer.Sink, *pulse) error) error {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error { return f(sink, pulse) }))
 }
@@ -111,7 +111,7 @@ func (a *Activities) onTarget(ctx context.Context, in *TargetInput, f func(trans
 // CheckExisting refuses keys of the range that stand where they would be in the way: anywhere in the collection, or, where
 // those in the rows' own partition are replaced or kept, in another partition, which an upsert does not see.
 func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 		return a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
@@ -132,20 +132,33 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 				return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in other partitions of %s; delete them there, or write into those partitions",
 					n-own, keys.Len(), b.Place(0), plan.Collection)
 			}
-			if plan.RowNumbers {
-				return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already: the source has no keys, and its rows are numbered; "+
-					"write %s: auto to number them behind those that are there", n, keys.Len(), b.Place(0), plan.Place, keyOffset(&in.Job))
-			}
-			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write %s: replace or keep, or %s: overwrite",
-				n, keys.Len(), b.Place(0), plan.Place, in.Job.Key("copy.on_existing"), in.Job.Key("target.milvus.mode"))
+			return existing(&in, n, keys.Len(), b)
 		})
 	}))
+}
+
+// existing is the error of keys that stand in the target already.
+func existing(in *RangeInput, n int64, keys int, b *transfer.Batch) error {
+	plan := &in.Target.Plan
+	if plan.RowNumbers {
+		return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already: the source has no keys, and its rows are numbered; "+
+			"write %s: auto to number them behind those that are there", n, keys, b.Place(0), plan.Place, keyOffset(&in.Job))
+	}
+	for _, f := range plan.Schema.GetFields() {
+		if f.GetIsPartitionKey() {
+			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already, perhaps with other values of the partition key %q: "+
+				"a key has one row there. Write into another collection to keep both rows, or %s: replace or keep to have one of them",
+				n, keys, b.Place(0), plan.Place, f.GetName(), in.Job.Key("copy.on_existing"))
+		}
+	}
+	return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write %s: replace or keep, or %s: overwrite",
+		n, keys, b.Place(0), plan.Place, in.Job.Key("copy.on_existing"), in.Job.Key("target.milvus.mode"))
 }
 
 // CheckRange counts the keys of the range in the target, batch by batch, and writes again those batches that do not stand
 // exactly once: an upsert leaves one row of each key.
 func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResult, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	out := &CheckResult{}
 	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {

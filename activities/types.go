@@ -131,6 +131,8 @@ type ExportInput struct {
 type CheckResult struct {
 	// Wrong is how many rows were in batches whose keys did not stand exactly once; they were written again.
 	Wrong int64 `json:"wrong,string"`
+	// Values are how many rows with which other values of the partition key are replaced; those of "" have further values.
+	Values map[string]int64 `json:"values,omitempty"`
 }
 
 // Heartbeat is what a running activity tells of itself. It is also what the next attempt goes on from.

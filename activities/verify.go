@@ -79,7 +79,7 @@ const (
 
 // DescribeSides reads what both sides say of themselves.
 func (a *Activities) DescribeSides(ctx context.Context, in Sides) (*SidesFound, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	text, err := json.Marshal(in)
 	if err != nil {
@@ -180,7 +180,7 @@ func (a *Activities) onSide(ctx context.Context, in *Sides, right bool, identity
 
 // atSide is onSide for an activity that has nothing else to do.
 func (a *Activities) atSide(ctx context.Context, in *SideInput, f func(transfer.Source, *pulse) error) error {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(a.onSide(ctx, &in.Sides, in.OnRight, in.Identity, pulse, func(src transfer.Source) error { return f(src, pulse) }))
 }

@@ -88,7 +88,7 @@ type NameInput struct {
 
 // NameDifferences reads both sides again to find the rows that make their buckets differ.
 func (a *Activities) NameDifferences(ctx context.Context, in NameInput) (*transfer.Difference, error) {
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
+	pulse, stop := startPulse(ctx, &in.Job, in.patience(), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	var out transfer.Difference
 	err := a.onSide(ctx, &in.Sides, false, in.LeftIdentity, pulse, func(left transfer.Source) error {

@@ -57,7 +57,7 @@ func (a *Activities) CompareRange(ctx context.Context, in CompareInput) (*Compar
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil && last.Compared != nil {
 		from = *last.Compared
 	}
-	pulse, stop := startPulse(ctx, &in.Job.Copy, in.patience(), transfer.Checkpoint{}, last.Reached)
+	pulse, stop := startPulse(ctx, &in.Job, in.patience(), transfer.Checkpoint{}, last.Reached)
 	defer stop()
 	out, err := a.compareRange(transfer.Together(ctx), &in, pulse, from)
 	return out, pulse.end(err)

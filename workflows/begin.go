@@ -2,6 +2,10 @@ package workflows
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -49,7 +53,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	c.board.Ranges = len(state.Ranges)
 	if c.Job.Copy.Prescan {
 		c.phase(ctx, PhaseScanning)
-		if err := c.eachRange(ctx, &transfer.Target{}, state.Ranges, "scan", acts.ScanRange, activities.RangeInput{}, nil); err != nil {
+		if err := c.eachRange(ctx, &transfer.Target{Plan: c.Plan.Target}, state.Ranges, "scan", acts.ScanRange, activities.RangeInput{}, nil); err != nil {
 			return err
 		}
 	}
@@ -120,7 +124,7 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error {
 	plan := &c.Plan.Target
 	free := plan.StagingName != "" || plan.WholeRanges || plan.Action == transfer.ActionAppend && plan.Rows == 0
-	if free || plan.OnExisting == "replace" && !plan.OtherPartitions {
+	if free || plan.OnExisting == "replace" && !plan.OtherPartitions && plan.PartitionKey == "" {
 		return nil
 	}
 	if !plan.WhollyLoaded() {
@@ -128,12 +132,36 @@ func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error
 			return err
 		}
 	}
+	if plan.PartitionKey != "" {
+		return c.tellReplaced(ctx, state)
+	}
 	if plan.OnExisting == "keep" && !plan.OtherPartitions {
 		return nil // each batch is looked up when it is copied
 	}
 	c.phase(ctx, PhaseLooking)
 	target := c.final()
 	return c.eachRange(ctx, &target, state.Ranges, "look for existing keys", acts.CheckExisting, activities.RangeInput{}, nil)
+}
+
+// tellReplaced says how many rows of other values of the partition key will be replaced, and of which values.
+func (c *collectionCopy) tellReplaced(ctx workflow.Context, state *State) error {
+	c.phase(ctx, PhaseLooking)
+	target := c.final()
+	field := target.Plan.PartitionKey
+	var all activities.CheckResult
+	err := c.eachRange(ctx, &target, state.Ranges, "look for rows with another "+field, acts.CountReplaced, activities.RangeInput{}, all.Add)
+	if err != nil || len(all.Values) == 0 {
+		return err
+	}
+	var total int64
+	var texts []string
+	for _, value := range slices.Sorted(maps.Keys(all.Values)) {
+		total += all.Values[value]
+		texts = append(texts, fmt.Sprintf("%d of %s", all.Values[value], cmp.Or(value, "other values")))
+	}
+	c.note(ctx, "%d rows with another value of the partition key %q have the same primary keys and are replaced: %s",
+		total, field, strings.Join(texts, ", "))
+	return nil
 }
 
 // loadToLook loads the collection that is there: keys can be looked up in a loaded one only.

@@ -89,8 +89,8 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 		cause = fault.New(kind, "%s (%s is kept to be looked at; run the job again with --fresh to drop it and copy anew)", text, c.State.Target.Name)
 	}
 	if kind == fault.Corrupt && !made && c.State.Rows() > 0 && !c.Plan.Target.WholeRanges {
-		cause = fault.New(kind, "%s (%d rows of this job are in %s; write on_existing: replace under copy to replace them from a sound source)",
-			text, c.State.Rows(), c.State.Target.Plan.Place)
+		cause = fault.New(kind, "%s (%d rows of this job are in %s; write %s: replace to replace them from a sound source)",
+			text, c.State.Rows(), c.State.Target.Plan.Place, c.Job.Key("copy.on_existing"))
 	} else if kind != "" && !made && c.State.Rows() > 0 {
 		cause = fault.New(kind, "%s (%d rows of this job stand in %s; run the job again to go on)", text, c.State.Rows(), c.State.Target.Plan.Place)
 	}

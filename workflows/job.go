@@ -132,7 +132,7 @@ func (r *jobRun) ref(j *job.Job) activities.Ref {
 func (r *jobRun) run(ctx workflow.Context) (*Result, error) {
 	r.board.phase(ctx, PhaseReading)
 	if clash := r.Job.HostClash(); clash != "" { // of a job that an older program started
-		return nil, failure(fault.New(fault.Config, "target.hdf5.host %s", clash), r.Resume)
+		return nil, failure(fault.New(fault.Config, "%s %s", r.Job.Key("target.hdf5.host"), clash), r.Resume)
 	}
 	r.beginExport(ctx)
 	if err := r.sweepExports(ctx); err != nil {

@@ -65,3 +65,19 @@ func KindOf(err error) Kind {
 	}
 	return Internal
 }
+
+// Rephrase is err with another text. Its kind, and what it wraps, stay. Rephrase(nil, ...) is nil.
+func Rephrase(err error, text func(string) string) error {
+	if err == nil {
+		return nil
+	}
+	return &fault{KindOf(err), &rephrased{text(err.Error()), err}}
+}
+
+type rephrased struct {
+	text string
+	err  error
+}
+
+func (r *rephrased) Error() string { return r.text }
+func (r *rephrased) Unwrap() error { return r.err }

@@ -26,9 +26,12 @@ const stage = "stage"
 
 // description is of a collection with two partitions.
 func description() *transfer.Description {
-	schema := &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}
-	return &transfer.Description{Schema: transfer.Schema{CollectionSchema: schema}, Rows: 60, Bytes: 60 * 16, Partitions: []string{"_default", "p"},
-		Settings: &transfer.Settings{Partitions: []string{"p"}, Aliases: []string{"also"}, Shards: 2}}
+	schema := &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"),
+		transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}
+	return &transfer.Description{Schema: transfer.Schema{CollectionSchema: schema}, Rows: 60, Bytes: 60 * 16,
+		Partitions: []string{"_default", "p"},
+		Settings: &transfer.Settings{Partitions: []string{"p"}, Loaded: true, LoadedPartitions: []string{"p"},
+			Aliases: []string{"also"}, Shards: 2}}
 }
 
 func batch(first, rows int64) *transfer.Batch {
@@ -37,7 +40,8 @@ func batch(first, rows int64) *transfer.Batch {
 	for k := first; k < first+rows; k++ {
 		keys, vectors = append(keys, k), append(vectors, float32(k), -1)
 	}
-	return &transfer.Batch{Rows: int(rows), Fields: []*schemapb.FieldData{transfer.Int64Column("id", keys), transfer.FloatVectorColumn("v", 2, vectors)}}
+	return &transfer.Batch{Rows: int(rows), Fields: []*schemapb.FieldData{transfer.Int64Column("id", keys),
+		transfer.FloatVectorColumn("v", 2, vectors)}}
 }
 
 func must[T any](v T, err error) func(t *testing.T) T {
@@ -57,7 +61,8 @@ func write(t *testing.T, dir, run string, collections ...string) {
 	t.Helper()
 	m := export.Manifest{Run: run, Job: "j", Stage: stage, Started: time.Now()}
 	for _, name := range collections {
-		sink := must(hdf5run.OpenSink(&job.HDF5Target{Directory: dir, Run: run}, name, "j", stage))(t).(transfer.PartSink)
+		sink := must(hdf5run.OpenSink(&job.HDF5Target{Directory: dir, Run: run}, name, "j",
+			stage))(t).(transfer.PartSink)
 		plan := must(sink.Inspect(t.Context(), description()))(t)
 		target := must(sink.Prepare(t.Context(), plan))(t)
 		for i, r := range []transfer.Range{{Partition: "_default", Rows: 40}, {ID: 1, Partition: "p", Rows: 20}} {
@@ -89,7 +94,8 @@ func writePart(t *testing.T, sink transfer.PartSink, target *transfer.Target, r 
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, again, err := sink.OpenPart(t.Context(), target, r, "2", quiet); err != nil || again == nil || again.SHA256 != part.SHA256 {
+	if _, again, err := sink.OpenPart(t.Context(), target, r, "2", quiet); err != nil || again == nil ||
+		again.SHA256 != part.SHA256 {
 		t.Errorf("the part that is there: %+v, %v", again, err)
 	}
 	return part
@@ -127,10 +133,12 @@ func TestSource(t *testing.T) {
 func TestRenamed(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "one", "a")
-	src := must(open(t, source(filepath.Join(dir, "one"), job.Collection{Name: "a", RenamePartitions: map[string]string{"p": "q", "_default": "p"}})))(t)
+	src := must(open(t, source(filepath.Join(dir, "one"), job.Collection{Name: "a",
+		RenamePartitions: map[string]string{"p": "q", "_default": "p"}})))(t)
 	for range 2 {
 		d := must(src.Describe(t.Context()))(t)
-		if !slices.Equal(d.Partitions, []string{"p", "q"}) || !slices.Equal(d.Settings.Partitions, []string{"q"}) || d.Rows != 60 || d.Settings.Shards != 2 {
+		if !slices.Equal(d.Partitions, []string{"p", "q"}) || !slices.Equal(d.Settings.Partitions, []string{"q"}) ||
+			!slices.Equal(d.Settings.LoadedPartitions, []string{"q"}) || d.Rows != 60 || d.Settings.Shards != 2 {
 			t.Errorf("%+v %+v", d, d.Settings)
 		}
 	}
@@ -156,7 +164,8 @@ func TestList(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "one", "a", "b", "c")
 	write(t, dir, "two", "b", "d")
-	for path, want := range map[string]string{"one": "b as x, a, c", "two": "b as x, d", ".": "b as x, d"} { // of all runs the newest
+	for path, want := range map[string]string{"one": "b as x, a, c", "two": "b as x, d",
+		".": "b as x, d"} { // of all runs the newest
 		got := must(hdf5run.List(must(hdf5run.Fix(&job.ExportSource{Path: filepath.Join(dir, path),
 			Collections: []job.Collection{{Name: "b", As: "x"}, {Name: "*"}}}))(t)))(t)
 		var names []string
@@ -170,7 +179,8 @@ func TestList(t *testing.T) {
 			t.Errorf("%s: %q, want %s", path, names, want)
 		}
 	}
-	most := must(hdf5run.List(must(hdf5run.Fix(source(filepath.Join(dir, "one"), job.Collection{Name: "*", As: "{name}_x", Except: []string{"b"}})))(t)))(t)
+	most := must(hdf5run.List(must(hdf5run.Fix(source(filepath.Join(dir, "one"), job.Collection{Name: "*",
+		As: "{name}_x", Except: []string{"b"}})))(t)))(t)
 	if len(most) != 2 || most[0].Target() != "a_x" || most[1].Target() != "c_x" {
 		t.Errorf("all but b: %+v", most)
 	}
@@ -234,7 +244,8 @@ func TestFixedRun(t *testing.T) {
 	fixed := must(hdf5run.Fix(source(dir, job.Collection{Name: "a"})))(t)
 	first := must(must(hdf5run.OpenSource(t.Context(), fixed))(t).Describe(t.Context()))(t)
 	write(t, dir, "two", "a", "b")
-	if d := must(must(hdf5run.OpenSource(t.Context(), fixed))(t).Describe(t.Context()))(t); d.Identity != first.Identity {
+	if d := must(must(hdf5run.OpenSource(t.Context(),
+		fixed))(t).Describe(t.Context()))(t); d.Identity != first.Identity {
 		t.Error("the newer run is read")
 	}
 	if got := must(hdf5run.List(fixed))(t); len(got) != 1 {
@@ -259,7 +270,8 @@ func TestFixedRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone("another export is there")
-	if _, err := hdf5run.OpenSource(t.Context(), source(dir, job.Collection{Name: "a"})); fault.KindOf(err) != fault.Internal {
+	if _, err := hdf5run.OpenSource(t.Context(), source(dir,
+		job.Collection{Name: "a"})); fault.KindOf(err) != fault.Internal {
 		t.Errorf("a run that was not chosen: %v", err)
 	}
 }
@@ -286,7 +298,8 @@ func TestReadIsComparedWithTheManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 		src = must(open(t, source(dir, job.Collection{Name: "a", RenamePartitions: rename})))(t)
-		if err := checkRead(t, src); fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(), "p.h5: was edited while it was read") {
+		if err := checkRead(t, src); fault.KindOf(err) != fault.Corrupt || !strings.Contains(err.Error(),
+			"p.h5: was edited while it was read") {
 			t.Errorf("an edited vector: %v", err)
 		}
 	}
@@ -300,8 +313,9 @@ func checkRead(t *testing.T, src transfer.Source) error {
 	var sums []transfer.Sum
 	for _, r := range ranges {
 		reader := must(src.Open(t.Context(), r, transfer.Cursor{}, transfer.BatchLimit{Rows: 3, Bytes: 1 << 20}))(t)
-		c := transfer.Copier{Reader: reader, Writer: nowhere{}, Writers: 2, Range: r, Written: transfer.InputOf(d.Inputs, &r).Written,
-			Check: func(b *transfer.Batch) error { return b.Keep(func(i int) bool { return i%2 == 0 }) }}
+		c := transfer.Copier{Reader: reader, Writer: nowhere{}, Writers: 2, Range: r,
+			Written: transfer.InputOf(d.Inputs, &r).Written,
+			Check:   func(b *transfer.Batch) error { return b.Keep(func(i int) bool { return i%2 == 0 }) }}
 		reached, done, err := c.Run(t.Context(), transfer.Checkpoint{})
 		if err != nil || !done || reached.Read == nil {
 			t.Fatal(reached, done, err)

@@ -231,6 +231,7 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	if d.Settings != nil {
 		settings := *d.Settings // the source's own stays as it is
 		settings.Partitions = s.renamed(settings.Partitions)
+		settings.LoadedPartitions = s.renamed(settings.LoadedPartitions)
 		d.Settings = &settings
 	}
 	return d, distinct(d.Partitions)

@@ -25,7 +25,8 @@ func TestChooseByPattern(t *testing.T) {
 		var names []string
 		for _, c := range chosen {
 			names = append(names, c.Name)
-			if c.Pattern == slices.ContainsFunc(x.choices, func(o Collection) bool { return o.Name == c.Name }) || c.Except != nil {
+			if c.Pattern == slices.ContainsFunc(x.choices, func(o Collection) bool { return o.Name == c.Name }) ||
+				c.Except != nil {
 				t.Errorf("%+v of %+v", c, x.choices)
 			}
 		}

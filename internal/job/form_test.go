@@ -1,70 +1,145 @@
 package job
 
 import (
-	"os"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"milvusdm/internal/job/strict"
 )
 
-// keysOf lists the paths of all keys of a schema, as "copy.batch_rows".
-func keysOf(t *testing.T, schema map[string]any) map[string]bool {
-	keys := map[string]bool{}
-	documented(t, schema, "", func(path, _ string) { keys[path] = true })
-	return keys
+// oldJobs is a job of each task of MilvusDM 2.0's form.
+var oldJobs = map[string]*Job{
+	"F2M": {Form: MilvusDM2, Source: Source{Faiss: &FaissSource{}}, Target: Target{Milvus: &MilvusTarget{}}},
+	"H2M": {Form: MilvusDM2, Source: Source{HDF5: &HDF5Source{}}, Target: Target{Milvus: &MilvusTarget{}}},
+	"M2M": {Form: MilvusDM2, Source: Source{Milvus: &MilvusSource{}}, Target: Target{Milvus: &MilvusTarget{}}},
+	"M2H": {Form: MilvusDM2, Source: Source{Milvus: &MilvusSource{}}, Target: Target{HDF5: &HDF5Target{}}},
 }
 
-// Whatever key a message about files names exists in the form that the user wrote: both those that go through Key
-// and those that the Faiss connector, which does not know the form, spells out.
+// TestSayNamesKeysAsWritten: a text names keys as the form of the job has them, and says of those that the form lacks.
+func TestSayNamesKeysAsWritten(t *testing.T) {
+	for _, x := range []struct{ task, text, want string }{
+		{"F2M", "write copy.on_existing: replace, or target.milvus.mode: overwrite",
+			"write on_existing: replace, or mode: overwrite"},
+		{"F2M", "target.milvus.index.metric: is L2", "collection_parameter.metric_type: is L2"},
+		{"F2M", "add source.faiss.key: none", "add key: none"},
+		{"H2M", "write source.hdf5.paths (source.hdf5.vector_columns)", "write data_path (vector_columns)"},
+		{"H2M", "raise target.milvus.shards", "raise target.milvus.shards (a key of jobs with version: 1)"},
+		{"M2M", "source.milvus.collections: no x", "source_collection: no x"},
+		{"M2M", "source.milvus.collections.books.filter: wrong", "source_collection.books.filter: wrong"},
+		{"M2M", "source.milvus.password and target.milvus.password", "source.password and password"},
+		{"M2M", "choose another target.milvus.index",
+			"choose another target.milvus.index (a key of jobs with version: 1)"},
+		{"M2M", "write source.milvus1.mysql", "write mysql_parameter"},
+		{"M2H", "target.hdf5.directory: full; target.hdf5.split_rows", "data_dir: full; split_rows"},
+		{"M2H", "/data/source.hdf5.old and a.copy.b stay", "/data/source.hdf5.old and a.copy.b stay"},
+	} {
+		if got := oldJobs[x.task].Say(x.text); got != x.want {
+			t.Errorf("%s: %q becomes %q, want %q", x.task, x.text, got, x.want)
+		}
+		if got := (&Job{}).Say(x.text); got != x.text {
+			t.Errorf("our own form's %q becomes %q", x.text, got)
+		}
+	}
+}
+
+// literals calls visit with each string literal of the program's sources in a directory, but for imports and tags.
+func literals(t *testing.T, dir string, visit func(at, text string)) {
+	t.Helper()
+	paths, err := filepath.Glob(dir + "/*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s: %v", dir, err)
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ImportSpec:
+				return false
+			case *ast.Field:
+				return n.Tag == nil
+			case *ast.BasicLit:
+				if n.Kind == token.STRING {
+					visit(set.Position(n.Pos()).String(), n.Value)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestKeysOfMessages goes through all texts of the program that may reach a user. A key that a text names by its path
+// is one of our own form, and stands where Say finds it. A key that a text names without a path is a key of MilvusDM
+// 2.0's form too.
 func TestKeysOfMessages(t *testing.T) {
-	own := keysOf(t, strict.Schema(reflect.TypeFor[ownFile](), rules("/"), nil))
-	tasks := strict.Schema(reflect.TypeFor[milvusDM2File](), rules("/"), nil)["properties"].(map[string]any)
-	f2m := keysOf(t, tasks["F2M"].(map[string]any))
-	old := &Job{Form: MilvusDM2}
-	through := regexp.MustCompile(`\.Key\("([a-z0-9_.]+)"\)`)
-	spelled := regexp.MustCompile(`(?:[Ww]rite|set|under|by) ([a-z_]+(?:\.[a-z_]+)*): [a-z%]`)
+	own, old := map[string]bool{}, map[string]bool{}
+	addKeys(own, "", strict.Schema(reflect.TypeFor[ownFile](), rules("/"), nil))
+	for _, keys := range taskKeys() {
+		for key := range keys {
+			old[key[strings.LastIndex(key, ".")+1:]] = true
+		}
+	}
+	bare := map[string]bool{} // keys by their last part, where that is no everyday word
+	for path := range own {
+		if key := path[strings.LastIndex(path, ".")+1:]; strings.Contains(key, "_") || key == "shards" || key == "ids" {
+			bare[key] = true
+		}
+	}
+	dotted := regexp.MustCompile(`\b(?:copy|source\.(?:hdf5|faiss|milvus1?|export)|target\.(?:milvus|hdf5))(?:\.[A-Za-z0-9_$]+)+`)
+	words := regexp.MustCompile(`[a-z]+(?:_[a-z]+)+|\b(?:shards|ids|index|params): `)
 	found := map[string]int{}
-	for _, dir := range []string{"../../activities", "../faiss", "../gofaiss"} {
-		paths, err := filepath.Glob(dir + "/*.go")
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("%s: %v", dir, err)
-		}
-		for _, path := range paths {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
+	for _, dir := range []string{"activities", "workflows", "worker", "internal/milvus", "internal/milvus1",
+		"internal/hdf5", "internal/hdf5run", "internal/faiss",
+		"internal/gofaiss", "internal/export", "internal/transfer"} {
+		literals(t, "../../"+dir, func(at, text string) {
+			said := keyPaths.FindAllStringSubmatch(text, -1)
+			var paths []string
+			for _, m := range said {
+				paths = append(paths, m[2])
 			}
-			if strings.HasSuffix(path, "_test.go") {
-				continue
+			if all := dotted.FindAllString(text, -1); !slices.Equal(all, paths) {
+				t.Errorf("%s: %s names %q, and Say finds %q", at, text, all, paths)
 			}
-			for _, m := range through.FindAllStringSubmatch(string(text), -1) {
-				found["through"]++
-				server := strings.HasPrefix(m[1], "source.milvus.") || strings.HasPrefix(m[1], "source.export.") // a job of another task, or form
-				if key := old.Key(m[1]); !own[m[1]] || !server && !f2m[key] {
-					t.Errorf("%s: %s, in MilvusDM 2.0's form %s, is not a key of the form", path, m[1], key)
+			for _, path := range paths {
+				found["path"]++
+				if !own[path] {
+					t.Errorf("%s: %s is no key", at, path)
 				}
 			}
-			if dir == "../../activities" {
-				continue
+			if section := regexp.MustCompile(`\bunder (copy|source|target)\b`).FindString(text); section != "" {
+				t.Errorf("%s: %s: MilvusDM 2.0's form has no such section", at, text)
 			}
-			for _, m := range spelled.FindAllStringSubmatch(string(text), -1) {
-				found["spelled"]++
-				if !own["source.faiss."+m[1]] || !f2m[m[1]] {
-					t.Errorf("%s: %s is not a key of both forms", path, m[1])
+			for _, word := range words.FindAllString(dotted.ReplaceAllString(text, ""), -1) {
+				key := strings.TrimSuffix(word, ": ")
+				if bare[key] || strings.HasSuffix(word, ": ") {
+					found["bare"]++
+					if !old[key] {
+						t.Errorf("%s: %s: MilvusDM 2.0's form has no key %s; name it by its path", at, text, key)
+					}
 				}
 			}
-		}
+		})
 	}
-	if found["through"] < 4 || found["spelled"] < 1 {
-		t.Errorf("found %v", found)
+	if found["path"] < 20 || found["bare"] < 20 {
+		t.Errorf("found only %v", found)
 	}
-	for path, name := range renamed {
-		if _, h2m := strings.CutPrefix(path, "source.hdf5."); !own[path] || !h2m && !f2m[name] {
-			t.Errorf("%s as %s", path, name)
+	for _, r := range renamed {
+		known := own[r.own] || own[r.own+".milvus"] || r.own == "copy"
+		if !known {
+			t.Errorf("%s is no key", r.own)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // morePartitions is what to do where a server has no room for the partitions of a collection.
-const morePartitions = "choose fewer partitions (num_partitions with a partition key), or raise the server's rootCoord.maxPartitionNum"
+const morePartitions = "choose fewer partitions (target.milvus.num_partitions with a partition key), or raise the server's rootCoord.maxPartitionNum"
 
 // refusals are the answers of Milvus that the same call meets again, with what to do about them. The first that fits
 // counts: by Milvus's own code, or by words where a server has no code for them (2.3 answers most of these with 65535).
@@ -37,17 +37,17 @@ var refusals = []struct {
 	{0, "partition number", fault.Conflict, morePartitions},
 	{0, "maximum partition's number", fault.Conflict, morePartitions},
 	{0, "maximum shards's number", fault.Config,
-		"write a smaller number of shards, or raise the server's proxy.maxShardNum"},
+		"write a smaller target.milvus.shards, or raise the server's proxy.maxShardNum"},
 	{0, "maximum field's number", fault.Unsupported,
 		"choose fewer fields with fields, or raise the server's proxy.maxFieldNum"},
 	{0, "multiple vector fields", fault.Unsupported, "choose one vector field with fields"},
 	{0, "maximum vector field's number", fault.Unsupported,
 		"choose fewer vector fields with fields, or raise the server's proxy.maxVectorFieldNum"},
 	{0, "invalid dimension", fault.Unsupported, ""},
-	{0, "invalid index type", fault.Config, "choose another type with index"},
-	{0, "index type not supported", fault.Config, "choose another type with index"},
-	{0, "out of range: [", fault.Config, "write the parameter under index.params as it is spelled here"},
-	{0, "metric type not found", fault.Config, "choose another metric with index"},
+	{0, "invalid index type", fault.Config, "choose another type with target.milvus.index"},
+	{0, "index type not supported", fault.Config, "choose another type with target.milvus.index"},
+	{0, "out of range: [", fault.Config, "write the parameter as it is spelled here, below target.milvus.index.params"},
+	{0, "metric type not found", fault.Config, "choose another metric with target.milvus.index"},
 	{0, "nodes not enough", fault.Conflict, "add query nodes to the server, or load the collection with fewer replicas"},
 	{0, "create duplicate collection", fault.Conflict, ""},
 	{0, "duplicated new collection name", fault.Conflict, ""},
@@ -137,7 +137,7 @@ var httpAdvice = map[int]string{
 	401: "a server in front of Milvus asks for other credentials",
 	403: "a server in front of Milvus forbids it",
 	404: "the address is that of a web server, not of Milvus or of an ingress that passes gRPC on",
-	413: "a server in front of Milvus limits the size of requests; write a smaller batch_bytes, " +
+	413: "a server in front of Milvus limits the size of requests; write a smaller copy.batch_bytes, " +
 		"or raise its limit (nginx: client_max_body_size)",
 }
 

@@ -269,9 +269,21 @@ func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
 
 func TestACollectionWithoutAnIndexCantBeLoaded(t *testing.T) {
 	c := testServer(t)
-	src := opened(t, job.Collection{Name: c.make(t, "no_index", readSchema(transfer.KeyField("id")))})
+	name := c.make(t, "no_index", readSchema(transfer.KeyField("id")))
+	void := opened(t, job.Collection{Name: name})
+	if _, err := load(void); err != nil {
+		t.Errorf("an empty one is there to be read: %v", err)
+	}
+	if ranges, err := void.Plan(t.Context(), 100, func(string) {}); err != nil || len(ranges) != 0 {
+		t.Errorf("%v, %v", ranges, err)
+	}
+	c.insertInts(t, name, "", []int64{1, 2, 3}) // not flushed, so that the server counts none
+	src := opened(t, job.Collection{Name: name})
 	if _, err := load(src); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "without an index") {
 		t.Error(err)
+	}
+	if _, err := src.Plan(t.Context(), 100, func(string) {}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("rows that can't be read are taken for none: %v", err)
 	}
 }
 

@@ -72,7 +72,7 @@ func (c *conn) partitionID(ctx context.Context, collection, partition string) (i
 		return 0, nil
 	}
 	if i >= len(resp.GetPartitionIDs()) {
-		return 0, fault.New(fault.Unsupported, "the server does not number its partitions, so %s can't be told from another of its name; leave partition out", partition)
+		return 0, fault.New(fault.Unsupported, "the server does not number its partitions, so %s can't be told from another of its name; leave the partition out", partition)
 	}
 	return resp.GetPartitionIDs()[i], nil
 }

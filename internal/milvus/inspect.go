@@ -42,10 +42,10 @@ func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transf
 		return plan, s.planNew(ctx, plan, transfer.ActionCreate, from)
 	}
 	if from.Settings != nil && there.incarnation() == from.Settings.Collection {
-		return nil, fault.New(fault.Config, "the target %s is the source itself; name another collection under source.milvus.collections: as, or another server or database", plan.Place)
+		return nil, fault.New(fault.Config, "the target %s is the source itself; name another collection with source.milvus.collections.as, or another server or database", plan.Place)
 	}
 	if there.Name != s.job.Collection {
-		return nil, fault.New(fault.Config, "target.milvus.collection: %s is an alias of collection %s; write %s", s.job.Collection, there.Name, there.Name)
+		return nil, fault.New(fault.Config, "%s is an alias of collection %s in the target; name %s instead", s.job.Collection, there.Name, there.Name)
 	}
 	plan.CollectionID = there.ID
 	if there.ID != 0 { // whatever the address is that each job reaches the server by
@@ -89,7 +89,7 @@ func (s *sink) planVectors(plan *transfer.TargetPlan, from *transfer.Description
 		return fault.New(fault.Unsupported, "the source has no vector field, and a Milvus collection needs one")
 	}
 	if d := s.job.Dimension; d != 0 && len(vectors) > 0 && transfer.TypeParam(vectors[0], "dim") != fmt.Sprint(d) {
-		return fault.New(fault.Config, "dimension: the job says %d, the data has %s", d, transfer.TypeParam(vectors[0], "dim"))
+		return fault.New(fault.Config, "target.milvus.dimension: is %d, and the data has %s", d, transfer.TypeParam(vectors[0], "dim"))
 	}
 	if from.Settings != nil {
 		return nil
@@ -187,7 +187,7 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 		}
 	case s.job.Mode == job.Overwrite && partition != 0:
 		if s.job.Partition == defaultPartition {
-			return fault.New(fault.Unsupported, "target.milvus.partition: Milvus can't drop the partition %s; overwrite the whole collection (no partition), or another partition", defaultPartition)
+			return fault.New(fault.Unsupported, "Milvus can't drop the partition %s; overwrite the whole collection, without a partition, or another partition", defaultPartition)
 		}
 		plan.Action, plan.OldID = transfer.ActionRefill, partition
 	case s.job.Partition != "" && partition == 0:
@@ -207,6 +207,9 @@ func (s *sink) decide(ctx context.Context, plan *transfer.TargetPlan, there *col
 
 // planExisting fills in a collection that is there and is written into.
 func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, there *collection, from *transfer.Description) error {
+	if err := s.survives(plan, there); err != nil {
+		return err
+	}
 	if from.Settings != nil {
 		if err := equals(newSchema(from.Schema, plan.NewIDs), there); err != nil {
 			return err
@@ -231,8 +234,9 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 		return err
 	}
 	if key := there.Schema.PartitionKey(); key != nil && plan.OnExisting == "replace" && !plan.NewIDs {
+		plan.PartitionKey = key.GetName()
 		plan.Notes = append(plan.Notes, fmt.Sprintf("a row replaces every row of its primary key, also one with another value of the partition key %q; "+
-			"on_existing: fail under copy refuses keys that exist", key.GetName()))
+			"copy.on_existing: fail refuses keys that exist", key.GetName()))
 	}
 	if plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there); err != nil || !from.KeysBehind {
 		return err

@@ -14,8 +14,8 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// load loads the collection, or those of its partitions that are not loaded, and waits for it. A server without the memory for
-// it is an outcome, not an error: the rows are there all the same.
+// load loads the collection, or those of its partitions that are not loaded, and waits for it. A server without the
+// memory for it is an outcome, not an error: the rows are there all the same.
 func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report func(string)) (transfer.Outcome, error) {
 	progress := &milvuspb.GetLoadingProgressRequest{CollectionName: name}
 	err := s.startLoading(ctx, name, t, progress)
@@ -29,7 +29,8 @@ func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report
 			return p.GetProgress() == 100, check(p.GetStatus(), err)
 		})
 	}
-	if err != nil && (errors.Is(err, merr.ErrServiceMemoryLimitExceeded) || strings.Contains(err.Error(), "insufficient memory") ||
+	if err != nil && (errors.Is(err, merr.ErrServiceMemoryLimitExceeded) || strings.Contains(err.Error(),
+		"insufficient memory") ||
 		strings.Contains(err.Error(), "OOM")) {
 		return transfer.Outcome{Missing: "the server has not the memory to load it: " + err.Error()}, nil
 	}
@@ -68,7 +69,8 @@ func (s *sink) loadOthers(ctx context.Context, name string, progress *milvuspb.G
 		return err
 	}
 	progress.PartitionNames = slices.DeleteFunc(all, func(p string) bool { return slices.Contains(in, p) })
-	st, err := s.raw.LoadPartitions(ctx, &milvuspb.LoadPartitionsRequest{CollectionName: name, PartitionNames: progress.PartitionNames, ReplicaNumber: 1})
+	st, err := s.raw.LoadPartitions(ctx, &milvuspb.LoadPartitionsRequest{CollectionName: name,
+		PartitionNames: progress.PartitionNames, ReplicaNumber: 1})
 	return check(st, err)
 }
 
@@ -91,8 +93,8 @@ func (s *sink) releaseWhole(ctx context.Context, name string, t *transfer.Target
 	return out, nil
 }
 
-// releaseOthers releases the partitions that are not to be left loaded. Where none of those that are exists, nothing is released:
-// a collection that is to be loaded in part is better loaded than not.
+// releaseOthers releases the partitions that are not to be left loaded. Where none of those that are exists, nothing is
+// released: a collection that is to be loaded in part is better loaded than not.
 func (s *sink) releaseOthers(ctx context.Context, name string, plan *transfer.TargetPlan) error {
 	keep := plan.KeepPartitions
 	if len(keep) == 0 {
@@ -107,7 +109,8 @@ func (s *sink) releaseOthers(ctx context.Context, name string, plan *transfer.Ta
 	if len(others) == 0 || len(others) == n {
 		return nil
 	}
-	st, err := s.raw.ReleasePartitions(ctx, &milvuspb.ReleasePartitionsRequest{CollectionName: name, PartitionNames: others})
+	st, err := s.raw.ReleasePartitions(ctx, &milvuspb.ReleasePartitionsRequest{CollectionName: name,
+		PartitionNames: others})
 	return wrap(check(st, err), "release partitions %s of %s", shortList(others), name)
 }
 

@@ -95,7 +95,7 @@ func (s *sink) otherPartitions(ctx context.Context, plan *transfer.TargetPlan, t
 	}
 	if key := there.Schema.PartitionKey(); key != nil {
 		if plan.Partition != "" {
-			return false, fault.New(fault.Config, "target.milvus.partition: collection %s chooses partitions by its field %q; leave partition out", there.Name, key.GetName())
+			return false, fault.New(fault.Config, "collection %s chooses partitions by its field %q; leave the partition out", there.Name, key.GetName())
 		}
 		return false, nil
 	}

@@ -143,9 +143,9 @@ func compareFields(want, is []*schemapb.FieldSchema, prefix string, say func(str
 		}
 		switch {
 		case t.GetAutoID() && !f.GetAutoID():
-			say("primary key %q is made by the server (autoID), so the source's keys can't be kept; ids: new under target makes new ones", t.GetName())
+			say("primary key %q is made by the server (autoID), so the source's keys can't be kept; target.milvus.ids: new makes new ones", t.GetName())
 		case f.GetAutoID() && !t.GetAutoID():
-			say("primary key %q is not made by the server (no autoID), so ids: new can't be had", t.GetName())
+			say("primary key %q is not made by the server (no autoID), so target.milvus.ids: new is not available", t.GetName())
 		}
 	}
 	for _, t := range is {

@@ -486,11 +486,11 @@ func TestServerMakesNewKeys(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 	m.target.IDs = "keep"
-	m.refuses(from, fault.Conflict, "ids: new under target makes new ones")
+	m.refuses(from, fault.Conflict, "target.milvus.ids: new makes new ones")
 	plain := newMigration(t, "plain_keys")
 	plain.make(t, "plain_keys", from.Schema.CollectionSchema)
 	plain.target.IDs, plain.target.AcceptRepeats = "new", true
-	plain.refuses(from, fault.Conflict, "ids: new can't be had")
+	plain.refuses(from, fault.Conflict, "target.milvus.ids: new is not available")
 }
 
 func TestServersKeysAreKept(t *testing.T) {

@@ -70,6 +70,27 @@ func takesType(f *schemapb.FieldSchema, bad func(string, ...any)) {
 	}
 }
 
+// flushesLoadedFloat16Since is the first release that survives a flush of a loaded collection with a Float16Vector field into
+// which two batches were written. 2.3.5 ends with "panic: unsupported data type: Float16Vector", for every client.
+var flushesLoadedFloat16Since = release{2, 4, 0}
+
+// survives refuses rows for a collection that is there where they would end the server. A job that looks for existing keys
+// loads the collection itself.
+func (s *sink) survives(plan *transfer.TargetPlan, there *collection) error {
+	is, known := releaseOf(s.version)
+	loaded := plan.Loaded || plan.OnExisting != "replace"
+	if !known || !is.before(flushesLoadedFloat16Since) || !loaded {
+		return nil
+	}
+	for _, f := range there.Schema.GetFields() {
+		if f.GetDataType() == schemapb.DataType_Float16Vector {
+			return fault.New(fault.Unsupported, "Milvus %s panics when rows are written into a loaded collection with a Float16Vector field (%q of %s); "+
+				"release the collection and write copy.on_existing: replace, or copy into another collection", s.version, f.GetName(), there.Name)
+		}
+	}
+	return nil
+}
+
 // manyFields notes where there are more fields than a server takes unless it is set up for it, which it does not tell.
 func manyFields(s transfer.Schema) (notes []string) {
 	if n := len(s.GetFields()); n > transfer.MaxFields {

@@ -69,7 +69,7 @@ func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 func (w *writer) writeHalves(ctx context.Context, b *transfer.Batch) error {
 	parts, err := halves(b)
 	if err != nil {
-		return fault.New(fault.Config, "%d rows (%s) are too large for one message to the server and can't be cut: %w; write a smaller batch_bytes under copy", b.Rows, b.Place(0), err)
+		return fault.New(fault.Config, "%d rows (%s) are too large for one message to the server and can't be cut: %w; write a smaller copy.batch_bytes", b.Rows, b.Place(0), err)
 	}
 	err = w.Write(ctx, parts[0])
 	if errors.Is(err, transfer.ErrNotSent) && !w.insert {

@@ -62,7 +62,7 @@ func sqliteKind(err error) fault.Kind {
 func checkSQLite(path string) error {
 	info, err := os.Stat(path)
 	if missing(err) {
-		return fault.New(fault.NotFound, "%s is not there; if the server kept its metadata in MySQL, write mysql: under source.milvus1", path)
+		return fault.New(fault.NotFound, "%s is not there; if the server kept its metadata in MySQL, write source.milvus1.mysql", path)
 	}
 	if err != nil {
 		return access.Failed(err, "open the metadata")

@@ -12,9 +12,9 @@ import (
 	"milvusdm/internal/fault"
 )
 
-// CheckLengths refuses a batch with a value that is longer than the schema's field takes (max_length, max_capacity), naming
-// its row. A server may hold such values, imported past its checks, and refuses the whole batch that brings them back. widen is
-// what the job's key that widens a field is called, "" where there is none.
+// CheckLengths refuses a batch with a value that is longer than the schema's field takes (max_length, max_capacity),
+// naming its row. A server may hold such values, imported past its checks, and refuses the whole batch that brings them
+// back. widen is what the job's key that widens a field is called, "" where there is none.
 func CheckLengths(b *Batch, s Schema, widen string) error {
 	for _, column := range b.Fields {
 		f := s.Field(column.GetFieldName())
@@ -47,12 +47,14 @@ func Widen(s Schema, lengths map[string]string, place string) error {
 		}
 		at := slices.IndexFunc(f.TypeParams, func(kv *commonpb.KeyValuePair) bool { return kv.GetKey() == lengthParam })
 		if at < 0 {
-			return fault.New(fault.Config, "%s.%s: the field is %v and has no %s; leave it out", place, name, f.GetDataType(), lengthParam)
+			return fault.New(fault.Config, "%s.%s: the field is %v and has no %s; leave it out", place, name,
+				f.GetDataType(), lengthParam)
 		}
 		is, err := strconv.Atoi(f.TypeParams[at].GetValue())
 		wanted, wrong := strconv.Atoi(lengths[name])
 		if err != nil || wrong != nil || wanted < is {
-			return fault.New(fault.Config, "%s.%s: is %s, and the source's field takes %s; write a larger number", place, name, lengths[name], f.TypeParams[at].GetValue())
+			return fault.New(fault.Config, "%s.%s: is %s, and the source's field takes %s; write a larger number",
+				place, name, lengths[name], f.TypeParams[at].GetValue())
 		}
 		f.TypeParams[at].Value = lengths[name]
 	}
@@ -65,8 +67,8 @@ const (
 	capacityParam = "max_capacity"
 )
 
-// tooLong finds the first value of a column that is longer than its field takes: in which row, which parameter bounds it, and its
-// length, 0 if there is none.
+// tooLong finds the first value of a column that is longer than its field takes: in which row, which parameter bounds
+// it, and its length, 0 if there is none.
 func tooLong(f *schemapb.FieldSchema, column *schemapb.FieldData) (row int, what string, length, limit int) {
 	bound := func(param string) (int, bool) {
 		n, err := strconv.Atoi(TypeParam(f, param))
@@ -94,6 +96,7 @@ func tooLong(f *schemapb.FieldSchema, column *schemapb.FieldData) (row int, what
 
 // arrayItems is how many items an array has.
 func arrayItems(a *schemapb.ScalarField) int {
-	return max(len(a.GetBoolData().GetData()), len(a.GetIntData().GetData()), len(a.GetLongData().GetData()), len(a.GetFloatData().GetData()),
+	return max(len(a.GetBoolData().GetData()), len(a.GetIntData().GetData()), len(a.GetLongData().GetData()),
+		len(a.GetFloatData().GetData()),
 		len(a.GetDoubleData().GetData()), len(a.GetStringData().GetData()))
 }

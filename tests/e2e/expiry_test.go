@@ -10,8 +10,9 @@ import (
 	"milvusdm/tests/faultproxy"
 )
 
-// TestRowsThatExpire: the source's rows live for some seconds. Some have expired before the copy begins and were not compacted,
-// others expire while it runs. The job ends with what the server answered, and says that the copies' time begins anew.
+// TestRowsThatExpire: the source's rows live for some seconds. Some have expired before the copy begins and were not
+// compacted, others expire while it runs. The job ends with what the server answered, and says that the copies' time
+// begins anew.
 func TestRowsThatExpire(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
@@ -27,9 +28,11 @@ func TestRowsThatExpire(t *testing.T) {
 	proxy := faultproxy.Start(t, to.address)
 	hook := slow(proxy, 2*time.Second)
 	defer hook.Remove()
-	path := migrate(t, "job-"+name, from.address, "["+name+"]", proxy.Addr(), nil, []string{"verify: full", "writers: 1"})
+	path := migrate(t, "job-"+name, from.address, "["+name+"]", proxy.Addr(), nil, []string{"verify: full",
+		"writers: 1"})
 	result := verified(t, "run", path)
-	if notes := strings.Join(result.Notes, "\n"); !strings.Contains(notes, "rows expire 5 seconds after they were written") {
+	if notes := strings.Join(result.Notes, "\n"); !strings.Contains(notes,
+		"rows expire 5 seconds after they were written") {
 		t.Errorf("notes %q", notes)
 	}
 	// one that was compacted away is missing on both sides

@@ -28,7 +28,8 @@ func (m *milvus) createBare(t *testing.T, name string) {
 // indexCount is how many indexes a collection has.
 func (m *milvus) indexCount(t *testing.T, name string) int {
 	t.Helper()
-	resp, err := m.Client.(*client.GrpcClient).Service.DescribeIndex(t.Context(), &milvuspb.DescribeIndexRequest{CollectionName: name})
+	resp, err := m.Client.(*client.GrpcClient).Service.DescribeIndex(t.Context(),
+		&milvuspb.DescribeIndexRequest{CollectionName: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,8 +47,9 @@ func (m *milvus) loadedPartitions(t *testing.T, name string) []string {
 	return slices.Sorted(slices.Values(resp.GetPartitionNames()))
 }
 
-// TestAllWithUnreadableCollections: '*' where a collection is empty and has no index, one has an index and is not loaded, and
-// one has rows and no index. Milvus can't read the last one: it is refused by name, and the others arrive as they are.
+// TestAllWithUnreadableCollections: '*' where a collection is empty and has no index, one has an index and is not
+// loaded, and one has rows and no index. Milvus can't read the last one: it is refused by name, and the others arrive
+// as they are.
 func TestAllWithUnreadableCollections(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
@@ -68,12 +70,14 @@ func TestAllWithUnreadableCollections(t *testing.T) {
 		migrate(t, "m2m-"+name, from.address, "['*']\n    "+in, to.address, []string{in}, []string{"verify: full"}),
 		exportJob(t, "m2h-"+name, from.address, "['*']\n    "+in, dir, nil, nil),
 	} {
-		milvusdm(t, "run", path).fails(fault.Conflict).says("1 of 4 collections", "bare is not loaded", "without an index")
+		milvusdm(t, "run", path).fails(fault.Conflict).says("1 of 4 collections", "bare is not loaded",
+			"without an index")
 	}
 	if got, want := target.collections(t, ""), []string{"idle", "void", "whole"}; !slices.Equal(got, want) {
 		t.Errorf("the target has %q, want %q", got, want)
 	}
-	if target.isLoaded(t, "idle") || target.isLoaded(t, "void") || source.isLoaded(t, "idle") || source.isLoaded(t, "void") {
+	if target.isLoaded(t, "idle") || target.isLoaded(t, "void") || source.isLoaded(t, "idle") || source.isLoaded(t,
+		"void") {
 		t.Error("what was not loaded is loaded")
 	}
 	if n := target.indexCount(t, "void"); n != 0 {
@@ -87,7 +91,8 @@ func TestAllWithUnreadableCollections(t *testing.T) {
 	if err := source.DropCollection(t.Context(), "bare"); err != nil {
 		t.Fatal(err)
 	}
-	verified(t, "run", exportJob(t, "again-"+name, from.address, "['*']\n    "+in, filepath.Join(dir, "again"), nil, nil))
+	verified(t, "run", exportJob(t, "again-"+name, from.address, "['*']\n    "+in, filepath.Join(dir, "again"), nil,
+		nil))
 	man, err := export.Check(t.Context(), filepath.Join(dir, "again", "one"), export.Checksums, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -97,8 +102,8 @@ func TestAllWithUnreadableCollections(t *testing.T) {
 	}
 }
 
-// TestLoadedInPart: of a collection's three partitions one is loaded. The same one is loaded in the copy, and rows are appended
-// to a collection that is loaded so without a change of what is loaded.
+// TestLoadedInPart: of a collection's three partitions one is loaded. The same one is loaded in the copy, and rows are
+// appended to a collection that is loaded so without a change of what is loaded.
 func TestLoadedInPart(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
@@ -121,11 +126,13 @@ func TestLoadedInPart(t *testing.T) {
 	more := rows{20_000, 20_300, 1}
 	verified(t, "run", own(t, "more-"+name, more.hdf5File(t), to.address, name, nil, []string{"verify: full"}))
 	// keys that exist are found in partitions that are not loaded, too
-	milvusdm(t, "run", own(t, "twice-"+name, more.hdf5File(t), to.address, name, nil, nil)).fails(fault.Conflict).says("already")
+	milvusdm(t, "run", own(t, "twice-"+name, more.hdf5File(t), to.address, name, nil,
+		nil)).fails(fault.Conflict).says("already")
 	if got := to.loadedPartitions(t, name); !slices.Equal(got, north) {
 		t.Errorf("after rows were appended %q are loaded, want %q", got, north)
 	}
-	if err := to.ReleaseCollection(t.Context(), name); err != nil { // 2.3.5 does not load the rest of what is loaded in part
+	if err := to.ReleaseCollection(t.Context(),
+		name); err != nil { // 2.3.5 does not load the rest of what is loaded in part
 		t.Fatal(err)
 	}
 	to.load(t, name)

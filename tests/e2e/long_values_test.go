@@ -15,8 +15,8 @@ import (
 	"milvusdm/tests/content"
 )
 
-// importTitles imports rows into a new collection with titles of at most 16 bytes, one of them of 40: Milvus 2.3.5 does not check
-// what it imports.
+// importTitles imports rows into a new collection with titles of at most 16 bytes, one of them of 40: Milvus 2.3.5 does
+// not check what it imports.
 func importTitles(t *testing.T, m *milvus, name string, rows int) {
 	t.Helper()
 	schema := entity.NewSchema().WithName(name).
@@ -59,8 +59,8 @@ func importTitles(t *testing.T, m *milvus, name string, rows int) {
 	m.load(t, name)
 }
 
-// TestRowsThatBreakTheirSchema: an imported row is longer than its field allows. It is named, before anything is written with
-// prescan; a wider field takes it, from the server and from an export.
+// TestRowsThatBreakTheirSchema: an imported row is longer than its field allows. It is named, before anything is
+// written with prescan; a wider field takes it, from the server and from an export.
 func TestRowsThatBreakTheirSchema(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
@@ -69,12 +69,15 @@ func TestRowsThatBreakTheirSchema(t *testing.T) {
 	importTitles(t, from, name, rows)
 	says := []string{"key 4321 of " + name, `the value of "title" has 40 bytes, and the field takes 16 (max_length)`}
 	job := func(what, choice string, copy ...string) string {
-		return migrate(t, what+"-"+name, from.address, fmt.Sprintf("[{name: %s%s}]", name, choice), to.address, nil, append(copy, "batch_rows: 1000"))
+		return migrate(t, what+"-"+name, from.address, fmt.Sprintf("[{name: %s%s}]", name, choice), to.address, nil,
+			append(copy, "batch_rows: 1000"))
 	}
-	milvusdm(t, "run", job("plain", "")).fails(fault.Corrupt).says(append(says, "source.milvus.collections.max_length: {FIELD: 40}")...)
+	milvusdm(t, "run", job("plain", "")).fails(fault.Corrupt).says(append(says,
+		"source.milvus.collections.max_length: {FIELD: 40}")...)
 	milvusdm(t, "run", job("scan", "", "prescan: true")).fails(fault.Corrupt).says(says...).lacks("of 5,000 rows")
 	to.only(t, name, false)
-	milvusdm(t, "plan", job("short", ", max_length: {title: 10}")).fails(fault.Config).says("max_length.title: is 10, and the source's field takes 16")
+	milvusdm(t, "plan", job("short",
+		", max_length: {title: 10}")).fails(fault.Config).says("max_length.title: is 10, and the source's field takes 16")
 	verified(t, "run", job("wide", ", max_length: {title: 40}", "verify: full", "prescan: true"))
 	if got := to.describe(t, name).GetSchema().GetFields()[1].GetTypeParams(); sorted(got) != "max_length=40" {
 		t.Errorf("the field has %v", got)
@@ -88,7 +91,8 @@ func TestRowsThatBreakTheirSchema(t *testing.T) {
 	dir := t.TempDir()
 	verified(t, "run", exportJob(t, "out-"+name, from.address, "["+name+"]", dir, nil, []string{"batch_rows: 1000"}))
 	back := func(choice string) string {
-		return loadJob(t, "back-"+name, filepath.Join(dir, "one"), fmt.Sprintf("[{name: %s, as: %[1]s_back%s}]", name, choice), to.address, nil, nil)
+		return loadJob(t, "back-"+name, filepath.Join(dir, "one"), fmt.Sprintf("[{name: %s, as: %[1]s_back%s}]", name,
+			choice), to.address, nil, nil)
 	}
 	milvusdm(t, "run", back("")).fails(fault.Corrupt).says(says[1], "source.export.collections.max_length: {FIELD: 40}")
 	verified(t, "run", back(", max_length: {title: 64}"))

@@ -11,8 +11,8 @@ import (
 	"milvusdm/tests/content"
 )
 
-// TestCollectionsByPattern: all collections of a database but some beside the originals, and those of a pattern into an export
-// and back.
+// TestCollectionsByPattern: all collections of a database but some beside the originals, and those of a pattern into an
+// export and back.
 func TestCollectionsByPattern(t *testing.T) {
 	t.Parallel()
 	server := theSource(t)
@@ -20,7 +20,8 @@ func TestCollectionsByPattern(t *testing.T) {
 	database := "d" + name
 	m := server.inDatabase(t, database)
 	in := "database: " + database
-	made := map[string]rows{"books": {0, 300, 1}, "log_2024": {0, 200, 2}, "log_2025": {0, 100, 3}, "tmp_1": {0, 50, 4}, "tmp_2": {0, 50, 5}}
+	made := map[string]rows{"books": {0, 300, 1}, "log_2024": {0, 200, 2}, "log_2025": {0, 100, 3}, "tmp_1": {0, 50,
+		4}, "tmp_2": {0, 50, 5}}
 	for c, r := range made {
 		partly{"_default": r}.make(t, m, c)
 	}
@@ -32,7 +33,8 @@ func TestCollectionsByPattern(t *testing.T) {
 		return migrate(t, "beside-"+name, server.address, collections+"\n    "+in, server.address, []string{in}, nil)
 	}
 	milvusdm(t, "run", beside("['*']")).fails(fault.Config).says("would be copied onto itself", "as: '{name}_restored'")
-	milvusdm(t, "run", beside("[{name: 'nothing_*', as: '{name}_restored'}]")).fails(fault.NotFound).says("matches nothing_*", "books")
+	milvusdm(t, "run",
+		beside("[{name: 'nothing_*', as: '{name}_restored'}]")).fails(fault.NotFound).says("matches nothing_*", "books")
 	milvusdm(t, "run", beside("[{name: 'log_*', as: '{name}_restored'}, {name: books, as: log_2024_restored}]")).
 		fails(fault.Config).says("would both become log_2024_restored")
 
@@ -47,7 +49,8 @@ func TestCollectionsByPattern(t *testing.T) {
 	holds("log_2025_restored", made["log_2025"])
 
 	dir := t.TempDir()
-	verified(t, "run", exportJob(t, "logs-"+name, server.address, "['log_????', {name: 'tmp_*', except: tmp_2}]\n    "+in, dir, nil, nil))
+	verified(t, "run", exportJob(t, "logs-"+name, server.address,
+		"['log_????', {name: 'tmp_*', except: tmp_2}]\n    "+in, dir, nil, nil))
 	man, err := export.Check(t.Context(), filepath.Join(dir, "one"), export.Checksums, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +62,8 @@ func TestCollectionsByPattern(t *testing.T) {
 	if want := []string{"log_2024", "log_2025", "tmp_1"}; !slices.Equal(exported, want) {
 		t.Errorf("the export holds %q, want %q", exported, want)
 	}
-	verified(t, "run", loadJob(t, "back-"+name, filepath.Join(dir, "one"), "[{name: '*', except: 'tmp_*', as: 'of_{name}'}]", server.address, []string{in}, nil))
+	verified(t, "run", loadJob(t, "back-"+name, filepath.Join(dir, "one"),
+		"[{name: '*', except: 'tmp_*', as: 'of_{name}'}]", server.address, []string{in}, nil))
 	for _, year := range []string{"2024", "2025"} {
 		holds(fmt.Sprint("of_log_", year), made["log_"+year])
 	}
