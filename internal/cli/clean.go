@@ -22,12 +22,15 @@ func (a *app) cleanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean NAME",
 		Short: "Drop what a failed or cancelled job left",
-		Long: `Drops what runs of a job, or of a schedule, have made and not finished: staging collections, new partitions, unfinished exports.
-Only what carries the job's mark is dropped, never anything by its name alone; rows that the job wrote into a collection of others stay.
-It refuses while the job runs. The next run begins from the beginning. --dry-run says what would be dropped.`,
+		Long: `Drops what runs of a job, or of a schedule, have made and not finished: staging collections, new partitions, unfinished
+exports. Only what carries the job's mark is dropped, never anything by its name alone; rows that the job wrote into a
+collection of others stay. It refuses while the job runs. The next run begins from the beginning. --dry-run says what
+would be dropped.`,
 		Args:              one("the name of a job or a schedule"),
 		ValidArgsFunction: a.completeNames,
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.clean(cmd.Context(), args[0], dry) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.clean(cmd.Context(), args[0], dry)
+		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be dropped, and drop nothing")
 	return cmd
@@ -51,8 +54,9 @@ func (a *app) clean(ctx context.Context, name string, dry bool) error {
 	if dry {
 		id = workflows.CleanDryID(name)
 	}
-	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: s.queue, WorkflowExecutionTimeout: planLimit,
-		StaticSummary: "drop what " + name + " left"}, workflows.CleanJobName, *in)
+	run, err := s.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: s.queue,
+		WorkflowExecutionTimeout: planLimit,
+		StaticSummary:            "drop what " + name + " left"}, workflows.CleanJobName, *in)
 	if err != nil {
 		return s.explain(err)
 	}
@@ -85,8 +89,8 @@ func cleanedText(c *transfer.Cleaned, dry bool) string {
 	return s.String()
 }
 
-// toClean finds the job, or the schedule, and what is known of what it left. rows are what its last run wrote into a place of others,
-// "" for none.
+// toClean finds the job, or the schedule, and what is known of what it left. rows are what its last run wrote into a
+// place of others, "" for none.
 func (a *app) toClean(ctx context.Context, s *server, name string) (in *activities.CleanInput, rows string, err error) {
 	last, err := s.last(ctx, name)
 	if err != nil {
@@ -98,11 +102,13 @@ func (a *app) toClean(ctx context.Context, s *server, name string) (in *activiti
 	}
 	switch {
 	case last.running():
-		return nil, "", fault.New(fault.Conflict, "job %s is running; wait until it ends, or cancel it (milvusdm cancel %[1]s)", name)
+		return nil, "", fault.New(fault.Conflict, "job %s is running; wait until it ends, or cancel it "+
+			"(milvusdm cancel %[1]s)", name)
 	case last.Direction == workflows.VerifyName:
 		return nil, "", fault.New(fault.Unsupported, "%s is a verification, which makes nothing", name)
 	case last.schedule != "":
-		return nil, "", fault.New(fault.Config, "%s is a run of schedule %s; write milvusdm clean %[2]s", name, last.schedule)
+		return nil, "", fault.New(fault.Config, "%s is a run of schedule %s; write milvusdm clean %[2]s", name,
+			last.schedule)
 	case last.job == nil:
 		return nil, "", fault.New(fault.Unsupported, "the last run of job %s does not say where it wrote", name)
 	}
@@ -124,14 +130,16 @@ func (a *app) toClean(ctx context.Context, s *server, name string) (in *activiti
 func (s *server) scheduleToClean(ctx context.Context, name string) (*activities.CleanInput, error) {
 	d, err := s.schedule(ctx, name)
 	if fault.KindOf(err) == fault.NotFound {
-		return nil, fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job and no schedule %q; milvusdm list and milvusdm schedule list show those it knows",
+		return nil, fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job and no schedule %q; "+
+			"milvusdm list and milvusdm schedule list show those it knows",
 			s.address, s.namespace, name)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if len(d.Running) > 0 {
-		return nil, fault.New(fault.Conflict, "schedule %s is running %s; wait until it ends, or cancel it (milvusdm cancel %s)",
+		return nil, fault.New(fault.Conflict, "schedule %s is running %s; wait until it ends, or cancel it "+
+			"(milvusdm cancel %s)",
 			name, strings.Join(d.Running, ", "), d.Running[0])
 	}
 	if d.job == nil {
@@ -154,9 +162,11 @@ func (s *server) cleaned(ctx context.Context, r *record) (bool, error) {
 	}
 	info := d.GetWorkflowExecutionInfo()
 	if info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return false, fault.New(fault.Conflict, "what job %s left is being dropped (workflow %s); wait until that is done", r.Name, workflows.CleanID(r.Name))
+		return false, fault.New(fault.Conflict, "what job %s left is being dropped (workflow %s); wait until "+
+			"that is done", r.Name, workflows.CleanID(r.Name))
 	}
-	return info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED && when(info.GetStartTime()).After(r.Ended), nil
+	done := info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	return done && when(info.GetStartTime()).After(r.Ended), nil
 }
 
 // forgets takes what was dropped off the report of a run.
