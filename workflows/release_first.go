@@ -48,13 +48,13 @@ func (c *collectionCopy) loadOldAgain(ctx workflow.Context, cause error) error {
 	old := c.final()
 	old.Replicas = c.oldReplicas
 	var out transfer.Outcome
-	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "release "+c.State.Target.Name), acts.FinalizeTarget,
-		c.target(transfer.StepRelease)).Get(ctx, nil)
-	if err == nil {
-		err = workflow.ExecuteActivity(working(ctx, &c.Job,
-			"load "+c.Plan.Target.Place+" again, which is not replaced"), acts.FinalizeTarget,
-			activities.TargetInput{Ref: c.Ref, Target: old, Step: string(PhaseLoad)}).Get(ctx, &out)
+	staged := workflow.ExecuteActivity(looking(ctx, &c.Job, "release "+c.State.Target.Name), acts.FinalizeTarget,
+		c.target(transfer.StepRelease))
+	if err := staged.Get(ctx, nil); err != nil { // the old one may fit all the same
+		workflow.GetLogger(ctx).Warn("not released", "collection", c.State.Target.Name, "error", err)
 	}
+	err := workflow.ExecuteActivity(working(ctx, &c.Job, "load "+c.Plan.Target.Place+" again, which is not replaced"),
+		acts.FinalizeTarget, activities.TargetInput{Ref: c.Ref, Target: old, Step: string(PhaseLoad)}).Get(ctx, &out)
 	if err == nil && out.Missing == "" {
 		c.note(ctx, "%s is loaded again", c.Plan.Target.Place)
 		return cause
