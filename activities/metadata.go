@@ -208,11 +208,9 @@ func repeated(ctx context.Context, out *Ranges, j *job.Job, src transfer.Source)
 		return err
 	}
 	advice := fmt.Sprintf("write %s: one to take one row of each key, which leaves out %d rows", j.Key("copy.on_duplicate"), out.Superseded)
-	for _, f := range d.Schema.GetFields() {
-		if f.GetIsPartitionKey() {
-			advice = fmt.Sprintf("keys may have a row under each of several values of the partition key %q, and a server answers with one of them. "+
-				"To keep all rows, copy each value into a collection of its own (filter: '%[1]s == ...'); or %s", f.GetName(), advice)
-		}
+	if f := d.Schema.PartitionKey(); f != nil {
+		advice = fmt.Sprintf("keys may have a row under each of several values of the partition key %q, and a server answers with one of them. "+
+			"To keep all rows, copy each value into a collection of its own (filter: '%[1]s == ...'); or %s", f.GetName(), advice)
 	}
 	return fault.New(fault.Config, "the source holds %d rows more than primary keys%s; nothing was written; %s", out.Superseded, where, advice)
 }

@@ -15,7 +15,8 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// The workflow that has a collection loaded for all that read it (workflows.ShareSource), and its updates, which take a Reading.
+// The workflow that has a collection loaded for all that read it (workflows.ShareSource), and its updates, which take a
+// Reading.
 const (
 	ShareSourceName = "ShareSource"
 	EnterUpdate     = "enter" // done when the collection is loaded
@@ -25,8 +26,8 @@ const (
 // SharedID is the workflow ID of ShareSource for a collection of this identity (transfer.Settings.Collection).
 func SharedID(collection string) string { return "loaded/" + collection }
 
-// Sharing says who reads a collection that is to be loaded. Collection is its identity, "" where it has none: then nobody else can
-// know of it, and it is loaded and released without asking. Queue is the task queue of workflows.
+// Sharing says who reads a collection that is to be loaded. Collection is its identity, "" where it has none: then
+// nobody else can know of it, and it is loaded and released without asking. Queue is the task queue of workflows.
 type Sharing struct {
 	Collection string `json:"collection,omitempty"`
 	Queue      string `json:"queue,omitempty"`
@@ -96,10 +97,12 @@ func shareOnce(ctx context.Context, ref Ref, s *Sharing, update string) error {
 	var handle client.WorkflowUpdateHandle
 	var err error
 	if update == EnterUpdate {
-		start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{ID: SharedID(s.Collection), TaskQueue: s.Queue,
+		start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{ID: SharedID(s.Collection),
+			TaskQueue:                s.Queue,
 			WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 			StaticSummary:            "keeps a source loaded until its last reader is done"}, ShareSourceName, nil)
-		handle, err = c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{StartWorkflowOperation: start, UpdateOptions: options})
+		handle, err = c.UpdateWithStartWorkflow(ctx,
+			client.UpdateWithStartWorkflowOptions{StartWorkflowOperation: start, UpdateOptions: options})
 	} else {
 		handle, err = c.UpdateWorkflow(ctx, options)
 	}
@@ -119,7 +122,8 @@ func leftBefore(ctx context.Context, s *Sharing) error {
 	if d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {
 		return nil
 	}
-	return fault.New(fault.Conflict, "workflow %s, which was to release it after its last reader, was ended by somebody else", id)
+	return fault.New(fault.Conflict, "workflow %s, which was to release it after its last reader, was ended by "+
+		"somebody else", id)
 }
 
 // shared reports whether another job has had the collection loaded, and will release it.

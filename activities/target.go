@@ -144,12 +144,10 @@ func existing(in *RangeInput, n int64, keys int, b *transfer.Batch) error {
 		return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already: the source has no keys, and its rows are numbered; "+
 			"write %s: auto to number them behind those that are there", n, keys, b.Place(0), plan.Place, keyOffset(&in.Job))
 	}
-	for _, f := range plan.Schema.GetFields() {
-		if f.GetIsPartitionKey() {
-			return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already, perhaps with other values of the partition key %q: "+
-				"a key has one row there. Write into another collection to keep both rows, or %s: replace or keep to have one of them",
-				n, keys, b.Place(0), plan.Place, f.GetName(), in.Job.Key("copy.on_existing"))
-		}
+	if f := plan.Schema.PartitionKey(); f != nil {
+		return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already, perhaps with other values of the partition key %q: "+
+			"a key has one row there. Write into another collection to keep both rows, or %s: replace or keep to have one of them",
+			n, keys, b.Place(0), plan.Place, f.GetName(), in.Job.Key("copy.on_existing"))
 	}
 	return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already; write %s: replace or keep, or %s: overwrite",
 		n, keys, b.Place(0), plan.Place, in.Job.Key("copy.on_existing"), in.Job.Key("target.milvus.mode"))

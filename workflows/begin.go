@@ -23,7 +23,8 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	if what := c.Plan.Source.Unloaded; len(what) > 0 || c.Plan.SourceShared {
 		c.phase(ctx, PhaseLoadSource)
 		c.SourceLoaded = what
-		if err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, c.loading(ctx)).Get(ctx, nil); err != nil {
+		err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, c.loading(ctx)).Get(ctx, nil)
+		if err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,8 @@ import (
 // CleanJob drops what runs of a job that does not run have left: what carries the job's mark, and nothing else.
 func CleanJob(ctx workflow.Context, in activities.CleanInput) (*transfer.Cleaned, error) {
 	var out transfer.Cleaned
-	if err := workflow.ExecuteActivity(looking(ctx, &in.Job, "drop what the job left"), acts.Clean, in).Get(ctx, &out); err != nil {
+	ctx = looking(ctx, &in.Job, "drop what the job left")
+	if err := workflow.ExecuteActivity(ctx, acts.Clean, in).Get(ctx, &out); err != nil {
 		return nil, failure(err, nil)
 	}
 	return &out, nil

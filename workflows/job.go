@@ -268,8 +268,8 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 	}
 	p.child = nil
 	if endedByTemporal(err) {
-		return nil, failure(fault.New(fault.Internal, "Temporal ended the copy into %s (workflow %s) before it was done: %s; run the job again to resume it",
-			p.plan.Target.Place, lock, rootText(err)), nil)
+		return nil, failure(fault.New(fault.Internal, "Temporal ended the copy into %s (workflow %s) before it was done: "+
+			"%s; run the job again to resume it", p.plan.Target.Place, lock, rootText(err)), nil)
 	}
 	p.copy = nil
 	// what the run before left is not true any more once the child has written

@@ -10,7 +10,8 @@ import (
 	"milvusdm/internal/fault"
 )
 
-// lookAfterReaders is how often ShareSource looks for readers that ended without leaving, as a job does that is terminated.
+// lookAfterReaders is how often ShareSource looks for readers that ended without leaving, as a job does that is
+// terminated.
 const lookAfterReaders = 10 * time.Minute
 
 // shareInput is what ShareSource continues as new with; it starts with none.
@@ -31,9 +32,9 @@ type sharedSource struct {
 	entered bool
 }
 
-// ShareSource keeps one collection loaded for all jobs that read it, and releases it when the last of them has left. Its ID is made
-// of the collection's identity. What was loaded before the first reader came stays loaded. It takes the updates
-// activities.EnterUpdate and activities.LeaveUpdate.
+// ShareSource keeps one collection loaded for all jobs that read it, and releases it when the last of them has left.
+// Its ID is made of the collection's identity. What was loaded before the first reader came stays loaded. It takes the
+// updates activities.EnterUpdate and activities.LeaveUpdate.
 func ShareSource(ctx workflow.Context, in *shareInput) error {
 	s := &sharedSource{turn: workflow.NewMutex(ctx)}
 	if in != nil {
@@ -99,7 +100,8 @@ func (s *sharedSource) load(ctx workflow.Context) error {
 	defer func() { s.stop = nil }()
 	defer stop()
 	var what []string
-	err := workflow.ExecuteActivity(looking(loading, &s.Ref.Job, "find what is not loaded"), acts.FindUnloaded, s.Ref).Get(loading, &what)
+	err := workflow.ExecuteActivity(looking(loading, &s.Ref.Job, "find what is not loaded"), acts.FindUnloaded,
+		s.Ref).Get(loading, &what)
 	if err != nil || len(what) == 0 {
 		return err
 	}
@@ -108,7 +110,8 @@ func (s *sharedSource) load(ctx workflow.Context) error {
 			s.Loaded = append(s.Loaded, name)
 		}
 	}
-	return workflow.ExecuteActivity(looking(loading, &s.Ref.Job, "load"), acts.LoadSource, activities.LoadInput{Ref: s.Ref, What: what}).Get(loading, nil)
+	return workflow.ExecuteActivity(looking(loading, &s.Ref.Job, "load"), acts.LoadSource,
+		activities.LoadInput{Ref: s.Ref, What: what}).Get(loading, nil)
 }
 
 // leave releases what was loaded, if nobody reads it any more.
@@ -172,7 +175,8 @@ func (s *sharedSource) removeEnded(ctx workflow.Context) error {
 		return nil
 	}
 	var ended []activities.Reader
-	err := workflow.ExecuteActivity(looking(ctx, &s.Ref.Job, "look for readers that have ended"), acts.EndedReaders, s.Readers).Get(ctx, &ended)
+	err := workflow.ExecuteActivity(looking(ctx, &s.Ref.Job, "look for readers that have ended"), acts.EndedReaders,
+		s.Readers).Get(ctx, &ended)
 	for _, r := range ended {
 		s.remove(r)
 	}

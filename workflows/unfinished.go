@@ -20,8 +20,8 @@ func (c *collectionCopy) left() *State {
 	return c.State
 }
 
-// unfinished is what a job's run leaves if Temporal ends it now; nil if there is nothing to go on from. What a CopyCollection has
-// done whose end was not seen is to be asked of that one.
+// unfinished is what a job's run leaves if Temporal ends it now; nil if there is nothing to go on from. What a
+// CopyCollection has done whose end was not seen is to be asked of that one.
 func (r *jobRun) unfinished() *State {
 	if len(r.parts) == 0 {
 		return r.Resume
@@ -43,8 +43,8 @@ func (r *jobRun) unfinished() *State {
 	return state
 }
 
-// Interrupted is the state of a CopyCollection that Temporal ended at a time: what its last activities sent is not known, and may
-// still arrive.
+// Interrupted is the state of a CopyCollection that Temporal ended at a time: what its last activities sent is not
+// known, and may still arrive.
 func (s *State) Interrupted(at time.Time, options *job.Copy) *State {
 	out := *s
 	out.Ranges = append([]RangeState(nil), s.Ranges...)

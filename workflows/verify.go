@@ -255,7 +255,8 @@ func targetAsSource(t *job.MilvusTarget, name string) *job.Source {
 	if t.Partition != "" {
 		c.Partitions = []string{t.Partition}
 	}
-	return &job.Source{Milvus: &job.MilvusSource{MilvusServer: t.MilvusServer, Collections: []job.Collection{c}, Side: job.SideTarget}}
+	return &job.Source{Milvus: &job.MilvusSource{MilvusServer: t.MilvusServer, Collections: []job.Collection{c},
+		Side: job.SideTarget}}
 }
 
 // comparedWith picks the collection to compare with: the one of the same name in the target.

@@ -22,12 +22,15 @@ func (a *app) cleanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean NAME",
 		Short: "Drop what a failed or cancelled job left",
-		Long: `Drops what runs of a job, or of a schedule, have made and not finished: staging collections, new partitions, unfinished exports.
-Only what carries the job's mark is dropped, never anything by its name alone; rows that the job wrote into a collection of others stay.
-It refuses while the job runs. The next run begins from the beginning. --dry-run says what would be dropped.`,
+		Long: `Drops what runs of a job, or of a schedule, have made and not finished: staging collections, new partitions, unfinished
+exports. Only what carries the job's mark is dropped, never anything by its name alone; rows that the job wrote into a
+collection of others stay. It refuses while the job runs. The next run begins from the beginning. --dry-run says what
+would be dropped.`,
 		Args:              one("the name of a job or a schedule"),
 		ValidArgsFunction: a.completeNames,
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.clean(cmd.Context(), args[0], dry) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.clean(cmd.Context(), args[0], dry)
+		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be dropped, and drop nothing")
 	return cmd
@@ -154,9 +157,11 @@ func (s *server) cleaned(ctx context.Context, r *record) (bool, error) {
 	}
 	info := d.GetWorkflowExecutionInfo()
 	if info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return false, fault.New(fault.Conflict, "what job %s left is being dropped (workflow %s); wait until that is done", r.Name, workflows.CleanID(r.Name))
+		return false, fault.New(fault.Conflict, "what job %s left is being dropped (workflow %s); wait until "+
+			"that is done", r.Name, workflows.CleanID(r.Name))
 	}
-	return info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED && when(info.GetStartTime()).After(r.Ended), nil
+	done := info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	return done && when(info.GetStartTime()).After(r.Ended), nil
 }
 
 // forgets takes what was dropped off the report of a run.

@@ -201,7 +201,8 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.ui, "ui", a.env("TEMPORAL_UI"), "base `address` of Temporal's Web UI (TEMPORAL_UI)")
 	f.StringVar(&a.queue, "task-queue", workflows.TaskQueue, "task queue of the workers")
 	root.AddCommand(a.planCommand(), a.runCommand(), a.startCommand(), a.statusCommand(), a.listCommand(),
-		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.cleanCommand(), a.verifyCommand(), a.scheduleCommand(), a.versionCommand(), exitCodesTopic())
+		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.cleanCommand(), a.verifyCommand(), a.scheduleCommand(),
+		a.versionCommand(), exitCodesTopic())
 	must(root.MarkFlagFilename("yaml", "yaml", "yml"))
 	must(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	return root

@@ -161,7 +161,8 @@ func partsStand(parts []workflows.PartState) string {
 		case p.State != nil:
 			begun = append(begun, p.Name+": "+stands(p.State))
 		case p.Copy != nil:
-			begun = append(begun, strings.TrimPrefix(p.Name+": begun; the next run asks workflow "+p.Copy.ID+" what was copied", ": "))
+			text := p.Name + ": begun; the next run asks workflow " + p.Copy.ID + " what was copied"
+			begun = append(begun, strings.TrimPrefix(text, ": "))
 		}
 	}
 	lines := []string{fmt.Sprintf("%d of %s done", done, plural(len(parts), "collection"))}

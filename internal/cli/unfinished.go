@@ -13,8 +13,8 @@ import (
 	"milvusdm/workflows"
 )
 
-// left returns the state that a job's ended run left, nil if there is none: what the run's failure says, or, where Temporal ended it
-// or a part of it, what their histories say. It waits for parts that still end.
+// left returns the state that a job's ended run left, nil if there is none: what the run's failure says, or, where
+// Temporal ended it or a part of it, what their histories say. It waits for parts that still end.
 func (a *app) left(ctx context.Context, s *server, last *record) (*workflows.State, error) {
 	e, err := s.await(ctx, last.Name, last.RunID)
 	if err != nil {
@@ -108,7 +108,8 @@ func (s *server) askState(ctx context.Context, id, runID string) (state *workflo
 	case errors.As(err, &never): // no worker ever took it up
 		return nil, nil
 	case err != nil:
-		return nil, fault.New(fault.Unavailable, "find in the history of workflow %s what it had copied: %s; run the job again, or begin from the beginning with --fresh",
+		return nil, fault.New(fault.Unavailable, "find in the history of workflow %s what it had copied: %s; run "+
+			"the job again, or begin from the beginning with --fresh",
 			id, cause(err))
 	}
 	return state, nil

@@ -11,7 +11,9 @@ import (
 )
 
 // Clean implements transfer.Cleaner. What has the job's property is the job's, and nothing else; a name proves nothing.
-func (s *sink) Clean(ctx context.Context, made []transfer.Target, dry bool, report func(string)) (*transfer.Cleaned, error) {
+func (s *sink) Clean(
+	ctx context.Context, made []transfer.Target, dry bool, report func(string),
+) (*transfer.Cleaned, error) {
 	out := &transfer.Cleaned{}
 	if s.absent != nil {
 		return out, nil // without its database nothing was made
@@ -39,8 +41,8 @@ func (s *sink) Clean(ctx context.Context, made []transfer.Target, dry bool, repo
 	return out, nil
 }
 
-// cleanStaged drops a collection that the job staged. One that is being put in its place stays: the old one, or its aliases, may
-// have been moved away already, and the next run of the job finishes that.
+// cleanStaged drops a collection that the job staged. One that is being put in its place stays: the old one, or its
+// aliases, may have been moved away already, and the next run of the job finishes that.
 func (s *sink) cleanStaged(ctx context.Context, c *collection, dry bool, out *transfer.Cleaned) error {
 	m := stagedName.FindStringSubmatch(c.Name)
 	if m == nil || m[1] != "" || c.Properties[ownerProperty] != s.owner.Job {
@@ -52,7 +54,8 @@ func (s *sink) cleanStaged(ctx context.Context, c *collection, dry bool, out *tr
 		return err
 	}
 	if old != nil || len(c.Aliases) > 0 {
-		out.Kept = append(out.Kept, fmt.Sprintf("collection %s, which the job was putting in its place: run the job again, which finishes that", c.Name))
+		out.Kept = append(out.Kept, fmt.Sprintf("collection %s, which the job was putting in its place: run the "+
+			"job again, which finishes that", c.Name))
 		return nil
 	}
 	if !dry {
@@ -64,19 +67,22 @@ func (s *sink) cleanStaged(ctx context.Context, c *collection, dry bool, out *tr
 	return nil
 }
 
-// cleanPartitions drops the partitions of a collection that the job made and was filling. Where it is not known that it made them,
-// they may hold others' rows, and stay.
-func (s *sink) cleanPartitions(ctx context.Context, c *collection, made []transfer.Target, dry bool, out *transfer.Cleaned) error {
+// cleanPartitions drops the partitions of a collection that the job made and was filling. Where it is not known that it
+// made them, they may hold others' rows, and stay.
+func (s *sink) cleanPartitions(ctx context.Context, c *collection, made []transfer.Target, dry bool,
+	out *transfer.Cleaned) error {
 	for _, key := range slices.Sorted(maps.Keys(c.Properties)) {
 		name, filling := strings.CutPrefix(key, fillingPrefix)
 		if !filling || c.Properties[key] != s.owner.Job {
 			continue
 		}
 		i := slices.IndexFunc(made, func(t transfer.Target) bool {
-			return t.Plan.Action == transfer.ActionPartition && t.CollectionID == c.ID && t.Name == c.Name && t.Plan.Partition == name
+			return t.Plan.Action == transfer.ActionPartition && t.Plan.Partition == name &&
+				t.CollectionID == c.ID && t.Name == c.Name
 		})
 		if i < 0 {
-			out.Kept = append(out.Kept, fmt.Sprintf("partition %s of collection %s, which the job was filling: run the job again to fill it, or drop it", name, c.Name))
+			out.Kept = append(out.Kept, fmt.Sprintf("partition %s of collection %s, which the job was filling: "+
+				"run the job again to fill it, or drop it", name, c.Name))
 			continue
 		}
 		if !dry {

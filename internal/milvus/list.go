@@ -139,10 +139,11 @@ func (c *conn) existing(ctx context.Context, s *job.MilvusSource, name string) (
 		}
 		has := cmp.Or(shortList(names), "none")
 		if s.Side == job.SideTarget {
-			return nil, fault.New(fault.NotFound, "the target collection %q does not exist in database %s, which has %s; the job creates it when it runs",
-				name, c.database, has)
+			return nil, fault.New(fault.NotFound, "the target collection %q does not exist in database %s, which has %s; "+
+				"the job creates it when it runs", name, c.database, has)
 		}
-		return nil, fault.New(fault.NotFound, "%s.collections: there is no collection %q in database %s; it has %s", s.Place(), name, c.database, has)
+		return nil, fault.New(fault.NotFound, "%s.collections: there is no collection %q in database %s; it has %s",
+			s.Place(), name, c.database, has)
 	}
 	if there.Name != name {
 		return nil, fault.New(fault.Config, "%s.collections: %s is an alias of collection %s; write %s, or follow_alias: true beside the alias, "+

@@ -23,7 +23,8 @@ func TestCleanDropsWhatAJobStaged(t *testing.T) {
 		t.Fatalf("the cancelled job left %q", staged)
 	}
 	milvusdm(t, "status", j.name).exits(fault.ExitOK).says("milvusdm clean " + j.name)
-	milvusdm(t, "clean", "--dry-run", j.name).exits(fault.ExitOK).says("would drop", "collection "+staged[0]).lacks(others)
+	milvusdm(t, "clean", "--dry-run", j.name).exits(fault.ExitOK).says("would drop",
+		"collection "+staged[0]).lacks(others)
 	if left := j.collections(t, staged[0]); len(left) != 1 {
 		t.Errorf("--dry-run drops: %q are left", left)
 	}
@@ -48,13 +49,16 @@ func TestCleanStartsFromTheBeginning(t *testing.T) {
 	collection := m.collection(t)
 	m.createAs(t, collection, dim)
 	m.insert(t, collection, "", beyond)
-	path := own(t, "job-"+collection, source.hdf5File(t), proxy.Addr(), collection, []string{"partition: fr"}, []string{"batch_rows: 50"})
+	path := own(t, "job-"+collection, source.hdf5File(t), proxy.Addr(), collection, []string{"partition: fr"},
+		[]string{"batch_rows: 50"})
 	cancelInTheMiddle(t, proxy, path)
-	milvusdm(t, "clean", "job-"+collection).exits(fault.ExitOK).says("dropped", "partition fr of collection "+collection)
+	milvusdm(t, "clean", "job-"+collection).exits(fault.ExitOK).says("dropped",
+		"partition fr of collection "+collection)
 	if left := m.partitions(t, collection); !slices.Equal(left, []string{"_default"}) {
 		t.Errorf("the collection has partitions %q", left)
 	}
-	milvusdm(t, "run", path).exits(fault.ExitOK).says("starts from the beginning", "milvusdm clean", "verified").lacks("resumed")
+	milvusdm(t, "run", path).exits(fault.ExitOK).says("starts from the beginning", "milvusdm clean",
+		"verified").lacks("resumed")
 	m.load(t, collection)
 	m.holds(t, collection, "", beyond, source)
 }
@@ -69,7 +73,8 @@ func TestCleanKeepsRowsAmongOthers(t *testing.T) {
 	m.insert(t, collection, "", beyond)
 	path := own(t, "job-"+collection, source.hdf5File(t), proxy.Addr(), collection, nil, []string{"batch_rows: 50"})
 	kept := cancelInTheMiddle(t, proxy, path)
-	milvusdm(t, "clean", "job-"+collection).exits(fault.ExitOK).says("there is nothing to drop", "rows stand in collection "+collection)
+	milvusdm(t, "clean", "job-"+collection).exits(fault.ExitOK).says("there is nothing to drop",
+		"rows stand in collection "+collection)
 	if r := verified(t, "run", path); r.Resumed != kept {
 		t.Errorf("%d rows were kept: %+v", kept, r)
 	}
@@ -99,8 +104,10 @@ func TestCleanOfASchedule(t *testing.T) {
 	partly{"_default": {0, 2000, 1}}.make(t, from, collection)
 	p := faultproxy.Start(t, to.address)
 	name := "cleaned-" + collection
-	path := write(t, name+".yaml", fmt.Sprintf("version: 1\nname: %s\nsource:\n  milvus: {address: '%s', collections: [%s]}\n"+
-		"target:\n  milvus: {address: '%s', mode: overwrite}\ncopy: {batch_rows: 50, parallel: 1, writers: 1}\n", name, from.address, collection, p.Addr()))
+	path := write(t, name+".yaml", fmt.Sprintf("version: 1\nname: %s\n"+
+		"source:\n  milvus: {address: '%s', collections: [%s]}\n"+
+		"target:\n  milvus: {address: '%s', mode: overwrite}\n"+
+		"copy: {batch_rows: 50, parallel: 1, writers: 1}\n", name, from.address, collection, p.Addr()))
 	milvusdm(t, "schedule", "create", path, "--every", "1h").exits(fault.ExitOK)
 	p.ResetWrites()
 	t.Cleanup(slow(p, 250*time.Millisecond).Remove)

@@ -22,7 +22,8 @@ func newSlowReader(t *testing.T, from *milvus, which, collection string, page ti
 	t.Helper()
 	p := faultproxy.Start(t, from.address)
 	r := &slowReader{name: which + "-" + collection}
-	r.path = exportJob(t, r.name, p.Addr(), "["+collection+"]", t.TempDir(), []string{"split_rows: 100"}, []string{"parallel: 1"})
+	r.path = exportJob(t, r.name, p.Addr(), "["+collection+"]", t.TempDir(), []string{"split_rows: 100"},
+		[]string{"parallel: 1"})
 	r.hook = p.On(faultproxy.Rule{Method: "Query", When: faultproxy.BeforeSend, Match: func(c *faultproxy.Call) bool {
 		q, ok := c.Request.(*milvuspb.QueryRequest)
 		return ok && len(q.GetOutputFields()) > 1 // not the keys alone, of which the ranges are made
@@ -35,7 +36,7 @@ func newSlowReader(t *testing.T, from *milvus, which, collection string, page ti
 func (r *slowReader) begin(t *testing.T) {
 	t.Helper()
 	milvusdm(t, "start", r.path).exits(fault.ExitOK)
-	within(t, time.Minute, "rows are read", func() bool { s := status(t, r.name); return s != nil && s.Phase == workflows.PhaseCopying })
+	within(t, time.Minute, "rows are read", func() bool { return status(t, r.name).Phase == workflows.PhaseCopying })
 }
 
 func (r *slowReader) end(t *testing.T) {
@@ -44,15 +45,16 @@ func (r *slowReader) end(t *testing.T) {
 	milvusdm(t, "status", "--follow", r.name).exits(fault.ExitOK).says("verified")
 }
 
-// TestLastReaderReleasesTheSource: of two jobs that read a collection which was not loaded, the one that had it loaded ends first,
-// and a verification meanwhile.
+// TestLastReaderReleasesTheSource: of two jobs that read a collection which was not loaded, the one that had it loaded
+// ends first, and a verification meanwhile.
 func TestLastReaderReleasesTheSource(t *testing.T) {
 	t.Parallel()
 	from := theSource(t)
 	collection := from.collection(t)
 	from.createAs(t, collection, dim)
 	from.insert(t, collection, "", source)
-	first, last := newSlowReader(t, from, "first", collection, time.Second/3), newSlowReader(t, from, "last", collection, 4*time.Second)
+	first := newSlowReader(t, from, "first", collection, time.Second/3)
+	last := newSlowReader(t, from, "last", collection, 4*time.Second)
 	first.begin(t)
 	last.begin(t)
 	first.end(t)
@@ -70,14 +72,16 @@ func TestLastReaderReleasesTheSource(t *testing.T) {
 	}
 }
 
-// TestTerminatedReaderKeepsNothingLoaded: a job that an operator terminates does not leave; the last of the others releases.
+// TestTerminatedReaderKeepsNothingLoaded: a job that an operator terminates does not leave; the last of the others
+// releases.
 func TestTerminatedReaderKeepsNothingLoaded(t *testing.T) {
 	t.Parallel()
 	from := theSource(t)
 	collection := from.collection(t)
 	from.createAs(t, collection, dim)
 	from.insert(t, collection, "", source)
-	terminated, last := newSlowReader(t, from, "terminated", collection, time.Second), newSlowReader(t, from, "last", collection, time.Second)
+	terminated := newSlowReader(t, from, "terminated", collection, time.Second)
+	last := newSlowReader(t, from, "last", collection, time.Second)
 	terminated.begin(t)
 	last.begin(t)
 	c := temporal(t)

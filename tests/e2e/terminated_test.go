@@ -11,7 +11,8 @@ import (
 func newTerminable(t *testing.T) *slowJob {
 	t.Helper()
 	j := newSlowJob(t)
-	j.path = own(t, j.name, source.hdf5File(t), j.proxy.Addr(), j.collection, nil, []string{"batch_rows: 50", "range_rows: 200", "parallel: 1", "writers: 1"})
+	j.path = own(t, j.name, source.hdf5File(t), j.proxy.Addr(), j.collection, nil,
+		[]string{"batch_rows: 50", "range_rows: 200", "parallel: 1", "writers: 1"})
 	startSlow(t, j.proxy, j.path)
 	written(t, j.proxy, 7)
 	return j
@@ -69,7 +70,8 @@ func TestTerminatedJobOfSeveralIsResumed(t *testing.T) {
 		partly{"_default": {0, 2000, 1}}.make(t, from, collection)
 	}
 	p := faultproxy.Start(t, to.address)
-	path := migrate(t, "job-"+one, from.address, "["+one+", "+two+"]", p.Addr(), nil, []string{"batch_rows: 50", "parallel: 1", "writers: 1", "collections: 2"})
+	path := migrate(t, "job-"+one, from.address, "["+one+", "+two+"]", p.Addr(), nil,
+		[]string{"batch_rows: 50", "parallel: 1", "writers: 1", "collections: 2"})
 	name := startSlow(t, p, path)
 	cleanUp(t, name)
 	c := temporal(t)
