@@ -160,3 +160,12 @@ func plainAddress(address string) string {
 	}
 	return address
 }
+
+// What a MilvusSource is read as, by its place in the job.
+const (
+	SideTarget  = "target"
+	SideCompare = "compare"
+)
+
+// Place is the key of the job that holds s.
+func (s *MilvusSource) Place() string { return cmp.Or(s.Side, "source") + ".milvus" }

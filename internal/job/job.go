@@ -8,7 +8,6 @@
 package job
 
 import (
-	"cmp"
 	"strconv"
 	"time"
 )
@@ -62,15 +61,6 @@ type MilvusSource struct {
 	// Side is what a verification reads here, where it is not the job's source: SideTarget or SideCompare.
 	Side string `json:"side,omitempty" yaml:"-"`
 }
-
-// What a MilvusSource is read as, by its place in the job.
-const (
-	SideTarget  = "target"
-	SideCompare = "compare"
-)
-
-// Place is the key of the job that holds s.
-func (s *MilvusSource) Place() string { return cmp.Or(s.Side, "source") + ".milvus" }
 
 // Collection is what to copy of a source's collection.
 type Collection struct {
