@@ -39,7 +39,8 @@ func TestPrintedCommandsCarryTheFlags(t *testing.T) {
 
 func TestWorkerHintNamesTemporal(t *testing.T) {
 	s := &server{address: "h:1", namespace: "my team"}
-	if got, want := s.startOne(unserved{"q", "gpu7"}), "start one on gpu7 with: TEMPORAL_ADDRESS=h:1 TEMPORAL_NAMESPACE='my team' milvusdm-worker -task-queue q -host gpu7"; got != want {
+	want := "start one on gpu7 with: TEMPORAL_ADDRESS=h:1 TEMPORAL_NAMESPACE='my team' milvusdm-worker -task-queue q -host gpu7"
+	if got := s.startOne(unserved{"q", "gpu7"}); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	s = &server{address: defaultAddress, namespace: "default"}
