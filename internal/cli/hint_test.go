@@ -24,14 +24,14 @@ func TestHintsCarryTheFlagsOfTheCall(t *testing.T) {
 
 func TestPrintedCommandsCarryTheFlags(t *testing.T) {
 	b := newBench(t).work()
-	path, name := b.job("fail")
+	path, _ := b.job("fail")
 	flags := " --address " + b.address + " --namespace default --task-queue " + b.queue
 	with := func(args ...string) *answer {
 		return b.milvusdm(append(args, "--address", b.address, "--namespace", "default")...)
 	}
 	with("run", path).exits(13).has("milvusdm run " + path + flags + "   from 400 rows on")
 	with("status", "nosuch").exits(10).has("milvusdm list" + flags + " shows the jobs")
-	path, name = b.job("wait")
+	path, name := b.job("wait")
 	with("start", path).exits(0).has("milvusdm status --follow "+name+flags+"\n", "milvusdm cancel "+name+flags+"\n")
 	with("run", path, "--fresh").exits(11).has("(milvusdm cancel " + name + flags + ")")
 	b.finish(name)
