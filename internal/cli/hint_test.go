@@ -24,14 +24,14 @@ func TestHintsCarryTheFlagsOfTheCall(t *testing.T) {
 
 func TestPrintedCommandsCarryTheFlags(t *testing.T) {
 	b := newBench(t).work()
-	path, name := b.job("fail")
+	path, _ := b.job("fail")
 	flags := " --address " + b.address + " --namespace default --task-queue " + b.queue
 	with := func(args ...string) *answer {
 		return b.milvusdm(append(args, "--address", b.address, "--namespace", "default")...)
 	}
 	with("run", path).exits(13).has("milvusdm run " + path + flags + "   from 400 rows on")
 	with("status", "nosuch").exits(10).has("milvusdm list" + flags + " shows the jobs")
-	path, name = b.job("wait")
+	path, name := b.job("wait")
 	with("start", path).exits(0).has("milvusdm status --follow "+name+flags+"\n", "milvusdm cancel "+name+flags+"\n")
 	with("run", path, "--fresh").exits(11).has("(milvusdm cancel " + name + flags + ")")
 	b.finish(name)
@@ -39,7 +39,8 @@ func TestPrintedCommandsCarryTheFlags(t *testing.T) {
 
 func TestWorkerHintNamesTemporal(t *testing.T) {
 	s := &server{address: "h:1", namespace: "my team"}
-	if got, want := s.startOne(unserved{"q", "gpu7"}), "start one on gpu7 with: TEMPORAL_ADDRESS=h:1 TEMPORAL_NAMESPACE='my team' milvusdm-worker -task-queue q -host gpu7"; got != want {
+	want := "start one on gpu7 with: TEMPORAL_ADDRESS=h:1 TEMPORAL_NAMESPACE='my team' milvusdm-worker -task-queue q -host gpu7"
+	if got := s.startOne(unserved{"q", "gpu7"}); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	s = &server{address: defaultAddress, namespace: "default"}

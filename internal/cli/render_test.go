@@ -3,10 +3,8 @@ package cli
 import (
 	"bytes"
 	"flag"
-	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -83,23 +81,6 @@ func TestPlanText(t *testing.T) {
 
 	p.Target.Action = transfer.ActionSkip
 	golden(t, "plan_skip.txt", planText(&planned{Plan: &p}))
-}
-
-// What is not known, or has no bound, is not written as if it were a number.
-func TestNoOddNumbers(t *testing.T) {
-	p := goldenPlan()
-	p.Source.Bytes, p.RangeRows, p.Ranges, p.Target.Index.Metric = 0, math.MaxInt64, 3, ""
-	p.Source.Inputs = []transfer.Input{{Path: "a.h5", Rows: 7}}
-	text := planText(&planned{Plan: &p})
-	st := standing{report: report{Name: "a", State: "running"}, Status: &liveStatus{Status: workflows.Status{Phase: workflows.PhaseCopying, TotalRows: 5}}}
-	text += st.text(noon) + report{Name: "a", Result: &workflows.Result{Outcome: workflows.OutcomeVerified, Rows: 5, Copying: time.Second}}.text()
-	text += frame{Phase: workflows.PhaseCopying, Rows: 5, Total: 10, RowRate: 2}.plain() + "\n"
-	if odd := regexp.MustCompile(`9,223,372|\b0 B\b|\b0\.0 |metric ,|metric $|\S  +\S.*\S  +\S`).FindAllString(text, -1); odd != nil {
-		t.Errorf("%q in:\n%s", odd, text)
-	}
-	if got := rate(58_800); got != "58.8 kB/s" {
-		t.Error(got)
-	}
 }
 
 // goldenPlans are those of a job of two collections.
