@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -27,7 +28,7 @@ func (a *Activities) CountReplaced(ctx context.Context, in RangeInput) (*CheckRe
 	if !ok {
 		return nil, pulse.end(fault.New(fault.Internal, "rows of %s can't be looked up", plan.Place))
 	}
-	out := &CheckResult{Values: map[string]int64{}}
+	out := &CheckResult{}
 	return out, pulse.end(a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
 		mine, err := valuesOf(b, plan)
 		if err != nil {
@@ -54,19 +55,23 @@ const maxValues = 20
 
 // count adds rows of a value. Those of further values than maxValues are counted as of none.
 func (r *CheckResult) count(value string, rows int64) {
-	if _, ok := r.Values[value]; !ok && len(r.Values) >= maxValues {
+	of := func(value string) int {
+		return slices.IndexFunc(r.Values, func(v ValueRows) bool { return v.Value == value })
+	}
+	if of(value) < 0 && len(r.Values) >= maxValues {
 		value = ""
 	}
-	r.Values[value] += rows
+	if i := of(value); i >= 0 {
+		r.Values[i].Rows += rows
+		return
+	}
+	r.Values = append(r.Values, ValueRows{value, rows})
 }
 
 // Add takes the values of another range into the result of all.
 func (r *CheckResult) Add(o CheckResult) {
-	if r.Values == nil {
-		r.Values = map[string]int64{}
-	}
-	for value, rows := range o.Values {
-		r.count(value, rows)
+	for _, v := range o.Values {
+		r.count(v.Value, v.Rows)
 	}
 }
 

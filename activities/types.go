@@ -132,7 +132,13 @@ type CheckResult struct {
 	// Wrong is how many rows were in batches whose keys did not stand exactly once; they were written again.
 	Wrong int64 `json:"wrong,string"`
 	// Values are how many rows with which other values of the partition key are replaced; those of "" have further values.
-	Values map[string]int64 `json:"values,omitempty"`
+	Values []ValueRows `json:"values,omitempty"`
+}
+
+// ValueRows is how many rows have a value.
+type ValueRows struct {
+	Value string `json:"value"`
+	Rows  int64  `json:"rows,string"`
 }
 
 // Heartbeat is what a running activity tells of itself. It is also what the next attempt goes on from.

@@ -3,8 +3,6 @@ package workflows
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -156,9 +154,9 @@ func (c *collectionCopy) tellReplaced(ctx workflow.Context, state *State) error 
 	}
 	var total int64
 	var texts []string
-	for _, value := range slices.Sorted(maps.Keys(all.Values)) {
-		total += all.Values[value]
-		texts = append(texts, fmt.Sprintf("%d of %s", all.Values[value], cmp.Or(value, "other values")))
+	for _, v := range all.Values {
+		total += v.Rows
+		texts = append(texts, fmt.Sprintf("%d of %s", v.Rows, cmp.Or(v.Value, "other values")))
 	}
 	c.note(ctx, "%d rows with another value of the partition key %q have the same primary keys and are replaced: %s",
 		total, field, strings.Join(texts, ", "))
