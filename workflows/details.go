@@ -3,7 +3,6 @@ package workflows
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -58,7 +57,7 @@ func (b *board) details(now time.Time) string {
 		row("ranges", fmt.Sprintf("%d of %d", b.RangesDone, b.Ranges))
 	}
 	if b.Resumed > 0 {
-		row("resumed", thousands(b.Resumed)+" rows were copied by an earlier run")
+		row("resumed", human.Count(b.Resumed)+" rows were copied by an earlier run")
 	}
 	if b.Lost > 0 {
 		row("interrupted", fmt.Sprintf("%d attempts; the rest of their ranges is written again", b.Lost))
@@ -79,7 +78,7 @@ func (b *board) headline(now time.Time) []string {
 	if b.end.outcome != "" {
 		line := []string{"**" + markdown(b.end.outcome) + "**"}
 		if b.Rows > 0 {
-			line = append(line, thousands(b.Rows)+" rows")
+			line = append(line, human.Count(b.Rows)+" rows")
 		}
 		return append(line, "took "+human.Duration(took))
 	}
@@ -89,7 +88,7 @@ func (b *board) headline(now time.Time) []string {
 	}
 	if added := b.Rows - b.Resumed; b.Phase == PhaseCopying && added > 0 && took >= time.Second {
 		perSecond := float64(added) / took.Seconds()
-		line = append(line, thousands(int64(perSecond))+" rows/s")
+		line = append(line, human.Count(int64(perSecond))+" rows/s")
 		if left := b.TotalRows - b.Rows; left > 0 && b.Unplanned() == 0 {
 			line = append(line, "about "+human.Duration(time.Duration(float64(left)/perSecond*float64(time.Second)))+" left")
 		}
@@ -100,9 +99,9 @@ func (b *board) headline(now time.Time) []string {
 // progress is a percentage only when all rows are known, so that it never falls.
 func (s *Status) progress() []string {
 	if s.Unplanned() > 0 {
-		return []string{fmt.Sprintf("%s of at least %s rows", thousands(s.Rows), thousands(s.TotalRows))}
+		return []string{fmt.Sprintf("%s of at least %s rows", human.Count(s.Rows), human.Count(s.TotalRows))}
 	}
-	return []string{percent(s.Rows, s.TotalRows), fmt.Sprintf("%s of %s rows", thousands(s.Rows), thousands(s.TotalRows))}
+	return []string{percent(s.Rows, s.TotalRows), fmt.Sprintf("%s of %s rows", human.Count(s.Rows), human.Count(s.TotalRows))}
 }
 
 // collectionRows tells of the collections of a job that copies several: how many are how far, which failed and which
@@ -181,13 +180,4 @@ func brieflySaid(text string) string {
 // percent is rounded down: 100 % is said of all rows only.
 func percent(rows, total int64) string {
 	return fmt.Sprintf("%d %%", int64(float64(min(rows, total))/float64(total)*100))
-}
-
-// thousands is a number as people read it.
-func thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }

@@ -13,6 +13,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
@@ -60,7 +61,7 @@ func runJob(ctx workflow.Context, in Input) (*Result, error) {
 	end.report, end.next = report, "`milvusdm run` with the job's file begins again"
 	if left := StateOf(err); left != nil {
 		r.board.Rows = left.Rows()
-		end.next = fmt.Sprintf("`milvusdm run` with the job's file resumes it after %s rows", thousands(left.Rows()))
+		end.next = fmt.Sprintf("`milvusdm run` with the job's file resumes it after %s rows", human.Count(left.Rows()))
 	}
 	r.board.ended(ctx, phase, end)
 	return nil, err

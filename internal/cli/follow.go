@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/workflows"
 )
 
@@ -194,7 +195,7 @@ func news(before, now []workflows.PartStatus) []string {
 		case p.Phase == workflows.PhaseFailed:
 			lines = append(lines, p.Name+": failed: "+oneLine(p.Error))
 		case p.Phase == workflows.PhaseDone && known:
-			lines = append(lines, fmt.Sprintf("%s: done, %s rows", p.Name, count(p.Rows)))
+			lines = append(lines, fmt.Sprintf("%s: done, %s rows", p.Name, human.Count(p.Rows)))
 		}
 	}
 	return lines

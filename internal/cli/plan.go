@@ -152,7 +152,7 @@ func planText(doc *planned) string {
 	}
 	if n := len(doc.Plans); n > 0 {
 		s.title("all %s", plural(n, "collection"))
-		s.row("rows", sized(count(rows), bytes))
+		s.row("rows", sized(human.Count(rows), bytes))
 	}
 	s.row("Web UI", doc.WebUI)
 	s.title("nothing was written")
@@ -162,7 +162,7 @@ func planText(doc *planned) string {
 // planRows writes the plan of a collection.
 func planRows(s *sheet, p *activities.Plan) {
 	s.title("source: %s", p.Source.Format)
-	s.row("rows", sized(count(p.Source.Rows), p.Source.Bytes))
+	s.row("rows", sized(human.Count(p.Source.Rows), p.Source.Bytes))
 	s.rows("input", inputs(p.Source.Inputs))
 	s.rows("field", fields(p.Source.Schema))
 	if p.Source.Settings == nil {
@@ -205,9 +205,9 @@ func planRows(s *sheet, p *activities.Plan) {
 // ranges is in how many pieces rows are copied. Where they are not split, what a range may have is no number for a person.
 func ranges(p *activities.Plan) string {
 	if p.RangeRows >= p.Source.Rows {
-		return count(int64(p.Ranges))
+		return human.Count(int64(p.Ranges))
 	}
-	return fmt.Sprintf("%s of about %s rows", count(int64(p.Ranges)), count(p.RangeRows))
+	return fmt.Sprintf("%s of about %s rows", human.Count(int64(p.Ranges)), human.Count(p.RangeRows))
 }
 
 // settings writes what a collection is besides its schema; nil is nothing.
@@ -216,7 +216,7 @@ func settings(s *sheet, x *transfer.Settings) {
 		return
 	}
 	if x.KeyPartitions > 0 {
-		s.row("partitions", count(x.KeyPartitions)+", by the partition key")
+		s.row("partitions", human.Count(x.KeyPartitions)+", by the partition key")
 	} else {
 		s.row("partitions", listed(append([]string{"_default"}, x.Partitions...)))
 	}
@@ -251,9 +251,9 @@ func inputs(list []transfer.Input) []string {
 	var out []string
 	for i, in := range list {
 		if i == shown {
-			return append(out, fmt.Sprintf("and %s more", count(int64(len(list)-shown))))
+			return append(out, fmt.Sprintf("and %s more", human.Count(int64(len(list)-shown))))
 		}
-		out = append(out, sized(in.Path+": "+count(in.Rows)+" rows", in.Bytes))
+		out = append(out, sized(in.Path+": "+human.Count(in.Rows)+" rows", in.Bytes))
 	}
 	return out
 }
@@ -282,7 +282,7 @@ func fieldType(f *schemapb.FieldSchema) string {
 func action(t *transfer.TargetPlan) string {
 	there := "rows"
 	if t.Rows >= 0 {
-		there = count(t.Rows) + " rows"
+		there = human.Count(t.Rows) + " rows"
 	}
 	switch t.Action {
 	case transfer.ActionCreate:

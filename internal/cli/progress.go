@@ -113,14 +113,14 @@ func (f frame) percent() string {
 // progress is how far through the rows it is. There is no percentage of a total that grows: it would fall.
 func (f frame) progress(unit string) string {
 	if f.AtLeast {
-		return fmt.Sprintf("%s of at least %s%s", count(f.Rows), count(f.Total), unit)
+		return fmt.Sprintf("%s of at least %s%s", human.Count(f.Rows), human.Count(f.Total), unit)
 	}
-	return fmt.Sprintf("%s of %s%s (%s)", count(f.Rows), count(f.Total), unit, f.percent())
+	return fmt.Sprintf("%s of %s%s (%s)", human.Count(f.Rows), human.Count(f.Total), unit, f.percent())
 }
 
 // speed is how fast it goes. Of several collections only rows are added up, and only they are known of a verification.
 func (f frame) speed() []string {
-	rows := count(int64(f.RowRate)) + " rows/s"
+	rows := human.Count(int64(f.RowRate)) + " rows/s"
 	if len(f.Parts) > 0 || f.Phase == workflows.PhaseVerifying || f.ByteRate == 0 {
 		return []string{rows}
 	}
@@ -178,12 +178,12 @@ func (f frame) line(width int) string {
 		}
 		return fit(strings.Trim(strings.Join(parts, "  "), " "), room)
 	}
-	line, total := head+" "+f.percent(), count(f.Total)
+	line, total := head+" "+f.percent(), human.Count(f.Total)
 	if f.AtLeast {
 		line, total = head, total+"+"
 	}
 	free := room - columns(line) - leastCells - 3
-	parts := []string{count(f.Rows) + "/" + total} // by importance
+	parts := []string{human.Count(f.Rows) + "/" + total} // by importance
 	switch {
 	case f.Waiting != "":
 		parts = append(parts, fit(f.waiting(), max(free-columns(parts[0])-4, 0)))

@@ -24,6 +24,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
@@ -423,8 +424,8 @@ func TestWaitingOfActivities(t *testing.T) {
 
 func TestTexts(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 7: "7", 999: "999", 1000: "1,000", -1234567: "-1,234,567", 1234567: "1,234,567"} {
-		if got := count(n); got != want {
-			t.Errorf("count(%d) = %q, want %q", n, got, want)
+		if got := human.Count(n); got != want {
+			t.Errorf("human.Count(%d) = %q, want %q", n, got, want)
 		}
 	}
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_960: "1.0 MB", 520_000_000: "520.0 MB", 3_200_000_000: "3.2 GB", 5e12: "5.0 TB"} {
@@ -453,7 +454,7 @@ func TestDocumentedExitCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range exitCodes {
-		if row := "| " + count(int64(c.code)) + " | " + c.says + " |"; !strings.Contains(string(doc), row) {
+		if row := "| " + human.Count(int64(c.code)) + " | " + c.says + " |"; !strings.Contains(string(doc), row) {
 			t.Errorf("docs/cli.md lacks %s", row)
 		}
 	}

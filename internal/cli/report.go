@@ -134,7 +134,7 @@ func stands(state *workflows.State) string {
 		return partsStand(state.Parts)
 	}
 	p := state.Target.Plan
-	rows := count(state.Rows()) + " rows stand in "
+	rows := human.Count(state.Rows()) + " rows stand in "
 	name := first(state.Target.Name, p.StagingName, p.Collection)
 	switch {
 	case name != p.Collection && p.Action == transfer.ActionReplace:
@@ -237,7 +237,7 @@ func (r report) goOn(s *sheet) {
 		return
 	}
 	if r.Kept > 0 {
-		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, count(r.Kept)))
+		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, human.Count(r.Kept)))
 		return
 	}
 	if r.Direction != workflows.VerifyName {
@@ -267,13 +267,13 @@ func (r report) result(s *sheet) {
 		s.row("copied", copied(d))
 	}
 	if d.Outcome == workflows.OutcomeVerified {
-		s.row("counted", count(d.Counted)+" rows in the target")
+		s.row("counted", human.Count(d.Counted)+" rows in the target")
 	}
 	if d.Resumed > 0 {
-		s.row("resumed", count(d.Resumed)+" of these rows came from an earlier run")
+		s.row("resumed", human.Count(d.Resumed)+" of these rows came from an earlier run")
 	}
 	if d.Repaired > 0 {
-		s.row("repaired", count(d.Repaired)+" rows were written again, since they counted double or not at all")
+		s.row("repaired", human.Count(d.Repaired)+" rows were written again, since they counted double or not at all")
 	}
 	s.row("lost", lost(d.Lost))
 	if d.Index != "" {
@@ -307,7 +307,7 @@ func verified(d *workflows.Result) string {
 func resultsText(results []workflows.Result) string {
 	rows := [][]string{{"OUTCOME", "COPIED", "COUNTED", "SOURCE", "TARGET"}}
 	for _, r := range results {
-		rows = append(rows, []string{r.Outcome, count(r.Rows), count(r.Counted), r.Source, r.Target})
+		rows = append(rows, []string{r.Outcome, human.Count(r.Rows), human.Count(r.Counted), r.Source, r.Target})
 	}
 	return table(rows)
 }
@@ -322,12 +322,12 @@ func lost(attempts int) string {
 
 // copied is how much was copied how fast. What an earlier run copied took no time of this one.
 func copied(d *workflows.Result) string {
-	text := sized(count(d.Rows)+" rows", d.Bytes)
+	text := sized(human.Count(d.Rows)+" rows", d.Bytes)
 	seconds := d.Copying.Seconds()
 	if seconds <= 0 || d.Rows <= d.Resumed {
 		return text
 	}
-	text += fmt.Sprintf(" in %s: %s rows/s", human.Duration(d.Copying), count(int64(float64(d.Rows-d.Resumed)/seconds)))
+	text += fmt.Sprintf(" in %s: %s rows/s", human.Duration(d.Copying), human.Count(int64(float64(d.Rows-d.Resumed)/seconds)))
 	if d.Resumed == 0 && d.Bytes > 0 {
 		text += ", " + rate(float64(d.Bytes)/seconds)
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 )
 
 func (a *app) scheduleListCommand() *cobra.Command {
@@ -251,7 +252,7 @@ func (a *app) scheduleBackfillCommand() *cobra.Command {
 			case times == 0:
 				return fault.New(fault.NotFound, "schedule %s has no time from %s to %s", d.Name, clock(begin), clock(end))
 			case times > maxBackfill:
-				return fault.New(fault.Config, "schedule %s has %s times from %s to %s; write times that make at most %d runs", d.Name, count(int64(times)), clock(begin), clock(end), maxBackfill)
+				return fault.New(fault.Config, "schedule %s has %s times from %s to %s; write times that make at most %d runs", d.Name, human.Count(int64(times)), clock(begin), clock(end), maxBackfill)
 			case !asNow:
 				return fault.New(fault.Config, "a backfill would read the source as it is now, %s, and file today's data under past dates; "+
 					"where that is meant, --as-now does it, and files them under the time they are read at", plural(times, "time"))

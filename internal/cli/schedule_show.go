@@ -337,7 +337,7 @@ func (d *scheduled) runsText(now time.Time) string {
 			when = clock(r.Scheduled)
 		}
 		if r.Outcome != "" {
-			rows, bytes = count(r.Rows), size(r.Bytes)
+			rows, bytes = human.Count(r.Rows), size(r.Bytes)
 		}
 		lines = append(lines, []string{when, clock(r.Started), human.Duration(of.took(now)), first(r.Outcome, r.State), rows, bytes, first(r.Export, r.Name), oneLine(r.Error)})
 	}

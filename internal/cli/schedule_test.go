@@ -15,6 +15,7 @@ import (
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
@@ -311,7 +312,7 @@ func TestExportsOfASchedule(t *testing.T) {
 	d.addExports(10)
 	var got []string
 	for _, r := range d.Runs {
-		got = append(got, strings.Join([]string{r.Name, r.State, r.Outcome, strings.TrimPrefix(r.Export, dir+"/"), count(r.Rows), count(r.Bytes)}, " "))
+		got = append(got, strings.Join([]string{r.Name, r.State, r.Outcome, strings.TrimPrefix(r.Export, dir+"/"), human.Count(r.Rows), human.Count(r.Bytes)}, " "))
 	}
 	want := []string{"nightly-4 running   0 0", "nightly-3 unfinished  unfinished 0 0", "nightly-2 completed verified known 17 4", "nightly-1 completed full forgotten 17 4",
 		"older-2 unfinished  older-2 0 0", "older-1 unfinished  older-1 0 0"}

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/job"
 	"milvusdm/workflows"
 )
@@ -158,12 +159,12 @@ func (a *app) resume(ctx context.Context, s *server, last *record, j *job.Job, f
 		}
 		a.say("starts anew, since the run that %s was of another job%s", ended, changed)
 	case fresh:
-		a.say("starts anew (--fresh) and leaves the %s rows of the run that %s", count(state.Rows()), ended)
+		a.say("starts anew (--fresh) and leaves the %s rows of the run that %s", human.Count(state.Rows()), ended)
 	case state.Rows() == 0:
 		a.say("the run that %s had copied no rows: starts at the first one", ended)
 		return state, nil
 	default:
-		a.say("goes on from %s rows of the run that %s", count(state.Rows()), ended)
+		a.say("goes on from %s rows of the run that %s", human.Count(state.Rows()), ended)
 		return state, nil
 	}
 	return nil, nil

@@ -136,7 +136,7 @@ func (st *standing) text(now time.Time) string {
 		s.row("ranges", fmt.Sprintf("%d of %d", v.RangesDone, v.Ranges))
 	}
 	if v.Resumed > 0 {
-		s.row("resumed", count(v.Resumed)+" of these rows came from an earlier run")
+		s.row("resumed", human.Count(v.Resumed)+" of these rows came from an earlier run")
 	}
 	s.row("lost", lost(v.Lost))
 	s.rows("note", v.Notes)
@@ -151,7 +151,7 @@ func (st *standing) text(now time.Time) string {
 func partsText(parts []partView) string {
 	rows := [][]string{{"COLLECTION", "PHASE", "ROWS", "OF", "TARGET", ""}}
 	for _, p := range parts {
-		rows = append(rows, []string{p.Name, string(p.Phase), count(p.Rows), count(p.TotalRows), p.Target,
+		rows = append(rows, []string{p.Name, string(p.Phase), human.Count(p.Rows), human.Count(p.TotalRows), p.Target,
 			first(oneLine(p.Error), waits(p.Waiting, p.Begun, human.Time))})
 	}
 	return table(rows)

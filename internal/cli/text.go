@@ -10,23 +10,6 @@ import (
 	"milvusdm/internal/transfer"
 )
 
-// count writes a number with its thousands apart: 1,234,567.
-func count(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return sign + b.String()
-}
-
 // size writes a number of bytes in decimal units: 512.0 MB.
 func size(n int64) string { return units(float64(n)) + "B" }
 
@@ -59,7 +42,7 @@ func plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return count(int64(n)) + " " + thing + "s"
+	return human.Count(int64(n)) + " " + thing + "s"
 }
 
 // clock writes a time in the reader's zone.

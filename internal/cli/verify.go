@@ -176,14 +176,14 @@ func (r report) verification(s *sheet) {
 	}
 	s.row("source", v.Source)
 	s.row("target", v.Target)
-	s.row("rows", fmt.Sprintf("%s in the source, %s in the target", count(v.LeftRows), count(v.RightRows)))
+	s.row("rows", fmt.Sprintf("%s in the source, %s in the target", human.Count(v.LeftRows), human.Count(v.RightRows)))
 	switch v.Mode {
 	case workflows.VerifyCount:
 		s.row("compared", "numbers of rows only")
 	case workflows.VerifySample:
-		s.row("compared", fmt.Sprintf("the contents of %s rows, a batch out of each range", count(v.Compared)))
+		s.row("compared", fmt.Sprintf("the contents of %s rows, a batch out of each range", human.Count(v.Compared)))
 	default:
-		s.row("compared", fmt.Sprintf("the contents of %s rows", count(v.Compared)))
+		s.row("compared", fmt.Sprintf("the contents of %s rows", human.Count(v.Compared)))
 	}
 	s.row("took", human.Duration(v.Took))
 	s.row("report", v.Report)
@@ -196,7 +196,7 @@ func sidesText(v *workflows.VerifyResult) string {
 	rows := [][]string{{"PARTITION", "SOURCE", "TARGET"}}
 	for _, p := range v.Partitions {
 		if p.Left != p.Right {
-			rows = append(rows, []string{p.Name, count(p.Left), count(p.Right)})
+			rows = append(rows, []string{p.Name, human.Count(p.Left), human.Count(p.Right)})
 		}
 	}
 	if len(rows) > 1 {
@@ -204,7 +204,7 @@ func sidesText(v *workflows.VerifyResult) string {
 	}
 	rows = [][]string{{"COLLECTION", "OUTCOME", "SOURCE", "TARGET", "COMPARED"}}
 	for _, c := range v.Collections {
-		rows = append(rows, []string{c.Name, first(c.Outcome, "not compared"), count(c.LeftRows), count(c.RightRows), count(c.Compared)})
+		rows = append(rows, []string{c.Name, first(c.Outcome, "not compared"), human.Count(c.LeftRows), human.Count(c.RightRows), human.Count(c.Compared)})
 	}
 	if len(rows) > 1 {
 		text += "\n" + table(rows)
