@@ -113,7 +113,6 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 		if missing, err = c.loadAlone(ctx, missing); err != nil {
 			return err
 		}
-		c.result.Notes = c.board.Notes
 	}
 	if missing != "" {
 		c.result.Outcome = OutcomeNotCounted
@@ -134,6 +133,7 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 			return err
 		}
 	}
+	c.warnOfRestart(ctx)
 	if err := c.putBack(ctx); err != nil {
 		return err
 	}
@@ -143,8 +143,8 @@ func (c *collectionCopy) run(ctx workflow.Context) error {
 	return nil
 }
 
-// verify checks where the target's rows are, counts them and compares them with what was copied. A write of a lost attempt that arrives between the two makes rows
-// stand twice: they are counted, and so repaired, once more.
+// verify checks where the target's rows are, counts them and compares them with what was copied. A write of a lost attempt
+// that arrives between the two makes rows stand twice: they are counted, and so repaired, once more.
 func (c *collectionCopy) verify(ctx workflow.Context) error {
 	// before the count, which so covers what is written again
 	if err := c.place(ctx); err != nil {

@@ -44,7 +44,6 @@ func (c *collectionCopy) releaseSource(ctx workflow.Context) {
 	if err != nil {
 		_, text := fault.FromTemporal(err)
 		c.note(ctx, "the source is left loaded: %s", text)
-		c.result.Notes = c.board.Notes
 	}
 }
 

@@ -57,13 +57,14 @@ func killMilvusTimes(times int) victim {
 	}}
 }
 
-// checkEndures kills Milvus once more when the job has said "verified", and looks at its rows through another client.
-func (m *migration) checkEndures() {
+// endures kills Milvus once more when the job has said "verified", and looks at its rows through another client.
+func (m *migration) endures() error {
 	m.t.Helper()
 	m.killMilvus9()
 	m.milvus.Start(m.t)
-	m.awaitLoaded()
-	m.checkContent()
+	if err := m.content(); err != nil {
+		return fmt.Errorf("after another restart: %w", err)
+	}
 	args := []string{"contents.py", m.milvus.Address, m.collection}
 	if m.partition != "" {
 		args = append(args, m.partition)
@@ -73,15 +74,16 @@ func (m *migration) checkEndures() {
 	python.Stderr = &said
 	out, err := python.Output()
 	if err != nil {
-		m.t.Errorf("pymilvus: %v\n%s", err, said.String())
+		return fmt.Errorf("pymilvus: %w\n%s", err, said.String())
 	}
 	want := fmt.Sprintf("%d %d %s", rows, rows, m.source.digest())
 	if m.tenants {
 		want += strings.Repeat(fmt.Sprintf(" %d", rows/tenants), tenants)
 	}
 	if got := strings.TrimSpace(string(out)); got != want {
-		m.t.Errorf("after another restart pymilvus finds %s, want %s (count, keys, SHA-256, count of each tenant)", got, want)
+		return fmt.Errorf("after another restart pymilvus finds %s, want %s (count, keys, SHA-256, count of each tenant)", got, want)
 	}
+	return nil
 }
 
 // digest is what contents.py prints of the source's rows.
