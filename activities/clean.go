@@ -1,7 +1,12 @@
 package activities
 
 import (
+	"cmp"
 	"context"
+	"errors"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
@@ -23,11 +28,7 @@ type CleanInput struct {
 func (a *Activities) Clean(ctx context.Context, in CleanInput) (*transfer.Cleaned, error) {
 	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	over, err := hasEnded(ctx, in.Owner, "")
-	if err == nil && !over {
-		err = fault.New(fault.Conflict, "job %s is running; what it makes is in use", in.Owner)
-	}
-	if err != nil {
+	if err := in.idle(ctx); err != nil {
 		return nil, pulse.end(err)
 	}
 	if in.Job.Target.HDF5 != nil {
@@ -35,7 +36,7 @@ func (a *Activities) Clean(ctx context.Context, in CleanInput) (*transfer.Cleane
 		return out, pulse.end(err)
 	}
 	var out *transfer.Cleaned
-	err = a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) (err error) {
+	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) (err error) {
 		c, ok := sink.(transfer.Cleaner)
 		if !ok {
 			return fault.New(fault.Internal, "the target can't be cleaned up")
@@ -44,6 +45,31 @@ func (a *Activities) Clean(ctx context.Context, in CleanInput) (*transfer.Cleane
 		return err
 	})
 	return out, pulse.end(err)
+}
+
+// idle refuses where the job runs, or a run of the schedule of its name: both mark what they make with that name.
+func (in *CleanInput) idle(ctx context.Context) error {
+	over, err := hasEnded(ctx, in.Owner, "")
+	switch {
+	case err != nil:
+		return err
+	case !over:
+		return fault.New(fault.Conflict, "job %s is running; what it makes is in use", in.Owner)
+	}
+	d, err := activity.GetClient(ctx).ScheduleClient().GetHandle(ctx, in.Owner).Describe(ctx)
+	var none *serviceerror.NotFound
+	switch {
+	case errors.As(err, &none):
+		return nil
+	case err != nil:
+		return fault.New(fault.Unavailable, "ask Temporal about schedule %s: %w", in.Owner, err)
+	}
+	for _, run := range d.Info.RunningWorkflows {
+		if over, err := hasEnded(ctx, run.WorkflowID, ""); err != nil || !over {
+			return cmp.Or(err, fault.New(fault.Conflict, "schedule %s is running %s; what it makes is in use", in.Owner, run.WorkflowID))
+		}
+	}
+	return nil
 }
 
 // cleanExports removes the runs that the job has not finished.

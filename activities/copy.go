@@ -56,12 +56,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			c := transfer.Copier{Reader: reader, Writer: guarded{w, pulse}, Writers: in.Job.Copy.Writers, Range: in.Range,
 				Written: in.Written, Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
 			c.Check = func(b *transfer.Batch) error {
-				if !in.Job.Copy.AllowNaN && in.Job.Source.Milvus == nil { // a server took them before
-					if err := transfer.CheckFinite(b); err != nil {
-						return err
-					}
-				}
-				if err := in.checkLengths(b); err != nil {
+				if err := in.check(b); err != nil {
 					return err
 				}
 				return dropExisting(ctx, sink, &in.Target, b)
@@ -89,18 +84,16 @@ func limit(ref *Ref) transfer.BatchLimit {
 func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
 	pulse, stop := startPulse(ctx, &in.Job, in.Job.Copy.WriteTimeout+sourcePatience(&in.Ref), transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	return pulse.end(a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
-		if !in.Job.Copy.AllowNaN {
-			if err := transfer.CheckFinite(b); err != nil {
-				return err
-			}
-		}
-		return in.checkLengths(b)
-	}))
+	return pulse.end(a.eachBatch(ctx, &in, pulse, in.check))
 }
 
-// checkLengths refuses values that the target's fields can't hold.
-func (in *RangeInput) checkLengths(b *transfer.Batch) error {
+// check refuses values that the target does not take.
+func (in *RangeInput) check(b *transfer.Batch) error {
+	if !in.Job.Copy.AllowNaN && in.Job.Source.Milvus == nil { // a server took them before
+		if err := transfer.CheckFinite(b); err != nil {
+			return err
+		}
+	}
 	plan := &in.Target.Plan
 	if plan.WholeRanges {
 		return nil // a file holds them

@@ -38,16 +38,13 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		return nil, pulse.end(err)
 	}
 	defer src.Close()
-	d, err := src.Describe(ctx)
+	d, isShared, err := describeShared(ctx, src, &ref.Job.Source)
 	if err != nil {
 		return nil, pulse.end(err)
 	}
-	p.Source = *d
-	if ref.Job.Source.Milvus != nil {
-		if p.SourceShared, err = shared(ctx, d); err != nil {
-			return nil, pulse.end(err)
-		}
-	}
+	p.Source, p.SourceShared = *d, isShared
+	_, places := src.(transfer.Placer)
+	p.SourcePlaced = places && d.Partitions == nil
 	if d.Lossy != "" && !ref.Job.Copy.AllowLossy {
 		return nil, pulse.end(fault.New(fault.Config,
 			"%s holds only an approximation of the vectors (%s); write %s: true to take it",
@@ -58,6 +55,8 @@ func (a *Activities) ReadMetadata(ctx context.Context, ref Ref) (*Plan, error) {
 		if err == nil {
 			p.Target = *t
 			p.Target.RowNumbers = d.GeneratedKeys && !p.Target.NewIDs
+			_, places := sink.(transfer.PlacedCounter)
+			p.Target.Placed = places && t.Schema.PartitionKey() != nil
 		}
 		return err
 	})

@@ -25,7 +25,7 @@ func (a *Activities) ListParts(ctx context.Context, ref Ref) (*Parts, error) {
 	from := map[string]string{}
 	for _, c := range chosen {
 		if other, ok := from[c.Target()]; ok && other != c.Name {
-			return nil, pulse.end(fault.New(fault.Config, "collections %s and %s would both become %s in the target; write another name as the as of one", other, c.Name, c.Target()))
+			return nil, pulse.end(fault.New(fault.Config, "collections %s and %s would both become %s in the target; give one of them another name with `as`", other, c.Name, c.Target()))
 		}
 		from[c.Target()] = c.Name
 		if ref.Job.Target.HDF5 != nil { // whose partitions are files apart anyway

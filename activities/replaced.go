@@ -2,10 +2,8 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"slices"
-	"strconv"
-
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -19,7 +17,7 @@ func (a *Activities) CountReplaced(ctx context.Context, in RangeInput) (*CheckRe
 	defer stop()
 	plan := &in.Target.Plan
 	there, err := a.open(ctx, &job.Source{Milvus: &job.MilvusSource{MilvusServer: in.Job.Target.Milvus.MilvusServer,
-		Collections: []job.Collection{{Name: plan.Collection, Fields: []string{plan.PartitionKey}}}}}, pulse)
+		Collections: []job.Collection{{Name: plan.Collection, Fields: []string{plan.ReplacedAcross}}}}}, pulse)
 	if err != nil {
 		return nil, pulse.end(err)
 	}
@@ -42,12 +40,20 @@ func (a *Activities) CountReplaced(ctx context.Context, in RangeInput) (*CheckRe
 			theirs, err := valuesOf(found, plan)
 			for key, value := range theirs {
 				if value != mine[key] {
-					out.count(value, 1)
+					out.count(shown(value), 1)
 				}
 			}
 			return err
 		})
 	}))
+}
+
+// shown is a value for a person.
+func shown(value any) string {
+	if text, ok := value.(string); ok {
+		return fmt.Sprintf("%.200q", text)
+	}
+	return fmt.Sprint(value)
 }
 
 // maxValues bounds how many values are told apart.
@@ -75,30 +81,27 @@ func (r *CheckResult) Add(o CheckResult) {
 	}
 }
 
-// valuesOf are the partition key's values of a batch's rows, quoted or as numbers, by primary key.
-func valuesOf(b *transfer.Batch, plan *transfer.TargetPlan) (map[string]string, error) {
+// valuesOf are the partition key's values of a batch's rows by primary key.
+func valuesOf(b *transfer.Batch, plan *transfer.TargetPlan) (map[any]any, error) {
 	keys, err := transfer.KeysOf(b, plan.Schema.PrimaryKey().GetName())
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "find the primary keys")
 	}
-	var s *schemapb.ScalarField
-	for _, f := range b.Fields {
-		if f.GetFieldName() == plan.PartitionKey {
-			s = f.GetScalars()
-		}
+	values, err := transfer.KeysOf(b, plan.ReplacedAcross)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "find the values of the partition key")
 	}
-	texts, numbers := s.GetStringData().GetData(), s.GetLongData().GetData()
-	if len(texts)+len(numbers) != keys.Len() {
-		return nil, fault.New(fault.Internal, "%d rows have %d values of %q", keys.Len(), len(texts)+len(numbers),
-			plan.PartitionKey)
-	}
-	out := map[string]string{}
+	out := map[any]any{}
 	for i := range keys.Len() {
-		if texts != nil {
-			out[keys.At(i)] = strconv.Quote(texts[i])
-		} else {
-			out[keys.At(i)] = strconv.FormatInt(numbers[i], 10)
-		}
+		out[scalar(keys, i)] = scalar(values, i)
 	}
 	return out, nil
+}
+
+// scalar is value i, an int64 or a string.
+func scalar(k *transfer.Keys, i int) any {
+	if k.Strings != nil {
+		return k.Strings[i]
+	}
+	return k.Ints[i]
 }

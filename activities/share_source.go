@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
 )
 
@@ -126,13 +127,26 @@ func leftBefore(ctx context.Context, s *Sharing) error {
 		"somebody else", id)
 }
 
-// shared reports whether another job has had the collection loaded, and will release it.
-func shared(ctx context.Context, d *transfer.Description) (bool, error) {
-	if d.Settings == nil || d.Settings.Collection == "" {
-		return false, nil
+// describeShared describes a source, and reports whether another job has had its collection loaded, and will release it.
+func describeShared(ctx context.Context, src transfer.Source, from *job.Source) (d *transfer.Description, shared bool, err error) {
+	if d, err = src.Describe(ctx); err != nil || from.Milvus == nil || d.Settings == nil || d.Settings.Collection == "" {
+		return d, false, err
 	}
-	ended, err := hasEnded(ctx, SharedID(d.Settings.Collection), "")
-	return !ended, err
+	is, err := activity.GetClient(ctx).DescribeWorkflowExecution(ctx, SharedID(d.Settings.Collection), "")
+	var never *serviceerror.NotFound
+	switch {
+	case errors.As(err, &never):
+		return d, false, nil
+	case err != nil:
+		return nil, false, fault.New(fault.Unavailable, "ask Temporal about workflow %s: %w", SharedID(d.Settings.Collection), err)
+	case is.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return d, true, nil
+	}
+	// what was seen as loaded may have been released since; clocks may differ
+	if ended := is.GetWorkflowExecutionInfo().GetCloseTime().AsTime(); time.Since(ended) < sharePatience && len(d.Unloaded) == 0 {
+		d, err = src.Describe(ctx)
+	}
+	return d, false, err
 }
 
 // LoadSource has the source's server load what is read and was not loaded, or joins those for whom it was loaded.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
 	"milvusdm/internal/transfer"
@@ -158,7 +160,7 @@ func existing(in *RangeInput, n int64, keys int, b *transfer.Batch) error {
 func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResult, error) {
 	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
-	out := &CheckResult{}
+	out := &CheckResult{Lost: activity.GetInfo(ctx).Attempt > 1}
 	err := a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
 		w, err := sink.Open(ctx, &in.Target, in.Range.Partition, false, pulse.waiting)
 		if err != nil {

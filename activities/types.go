@@ -24,6 +24,8 @@ type Plan struct {
 	Target transfer.TargetPlan  `json:"target"`
 	// SourceShared: another job has had the source loaded, and will release it.
 	SourceShared bool `json:"sourceShared,omitempty"`
+	// SourcePlaced: a partition key of its server chooses the source's partitions (see transfer.Placer).
+	SourcePlaced bool `json:"sourcePlaced,omitempty"`
 	// Host is that of the worker that planned.
 	Host string `json:"host,omitempty"`
 	// RangeRows is about how many rows one CopyRange copies; Ranges is how many there will be.
@@ -131,6 +133,8 @@ type ExportInput struct {
 type CheckResult struct {
 	// Wrong is how many rows were in batches whose keys did not stand exactly once; they were written again.
 	Wrong int64 `json:"wrong,string"`
+	// Lost: an attempt before this one was lost, and may have written rows again that count right now.
+	Lost bool `json:"lost,omitempty"`
 	// Values are how many rows with which other values of the partition key are replaced; those of "" have further values.
 	Values []ValueRows `json:"values,omitempty"`
 }

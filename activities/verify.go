@@ -111,7 +111,7 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 		return nil, err
 	}
 	defer src.Close()
-	d, err := src.Describe(ctx)
+	d, isShared, err := describeShared(ctx, src, in.source(right))
 	if err != nil {
 		return nil, err
 	}
@@ -122,10 +122,7 @@ func (a *Activities) describeSide(ctx context.Context, in *Sides, right bool, p 
 	*out = Side{Format: d.Format, Rows: d.Rows, Bytes: d.Bytes, Identity: d.Identity, Partitions: d.Partitions, InKeyOrder: counts,
 		Findable: findable, Placed: places && d.Partitions == nil, Unloaded: d.Unloaded, Notes: d.Notes}
 	if d.Settings != nil && in.source(right).Milvus != nil {
-		out.Collection = d.Settings.Collection
-		if out.Shared, err = shared(ctx, d); err != nil {
-			return nil, err
-		}
+		out.Collection, out.Shared = d.Settings.Collection, isShared
 	}
 	if slices.ContainsFunc(d.Inputs, func(in transfer.Input) bool { return in.Written != nil }) {
 		out.Inputs = d.Inputs

@@ -14,9 +14,8 @@ import (
 	"milvusdm/workflows"
 )
 
-// briefActivities is how many brief activities of a queue run at once. They read metadata or wait for a server, and
-// hold no batches.
-const briefActivities = 8
+// briefActivities is how many brief activities of a queue run at once. They read metadata or wait, and hold no batches.
+const briefActivities = 32
 
 // startWorkers polls the workers' queue and this machine's, each with slots of its own for brief activities: those that
 // copy can hold all others for hours. stop ends all of them at once, so that none takes up work while another ends its
@@ -38,6 +37,7 @@ func startWorkers(c client.Client, s *settings) (stop func(), err error) {
 	}{
 		{s.taskQueue, s.activities, true},
 		{workflows.BriefQueue(s.taskQueue), briefActivities, false},
+		{workflows.ShareQueue(s.taskQueue), briefActivities, false},
 		{host, s.activities, false},
 		{workflows.BriefQueue(host), briefActivities, false},
 	} {

@@ -15,7 +15,7 @@ import (
 type Input struct {
 	Job  job.Job `json:"job"`
 	Hash string  `json:"hash"`
-	// Resume is what the job's last run left behind; nil starts anew.
+	// Resume is what the job's last run left behind; nil starts from the beginning.
 	Resume *State `json:"resume,omitempty"`
 	// Schedule is set where a schedule started the job.
 	Schedule *Schedule `json:"schedule,omitempty"`

@@ -35,23 +35,7 @@ type searchable struct {
 }
 
 func searchableAs(j *job.Job, a Attributes) searchable {
-	return searchable{Attributes: a, direction: j.Direction(), target: targetOf(j)}
-}
-
-// targetOf is the place that a job writes to, "" for one that only compares.
-func targetOf(j *job.Job) string {
-	switch {
-	case j.Target.Milvus != nil:
-		t := j.Target.Milvus
-		place := t.Address + "/" + t.Database
-		if t.Database == "" {
-			place += "default"
-		}
-		return strings.TrimSuffix(place+"/"+t.Collection, "/")
-	case j.Target.HDF5 != nil:
-		return j.Target.HDF5.Directory
-	}
-	return ""
+	return searchable{Attributes: a, direction: j.Direction(), target: j.TargetName()}
 }
 
 // upsert tells the search attributes. What does not change is told once.

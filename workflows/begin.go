@@ -21,7 +21,7 @@ func (c *collectionCopy) begin(ctx workflow.Context) error {
 	if what := c.Plan.Source.Unloaded; len(what) > 0 || c.Plan.SourceShared {
 		c.phase(ctx, PhaseLoadSource)
 		c.SourceLoaded = what
-		err := workflow.ExecuteActivity(looking(ctx, &c.Job, "load the source"), acts.LoadSource, c.loading(ctx)).Get(ctx, nil)
+		err := workflow.ExecuteActivity(brief(ctx, &c.Job, "load the source"), acts.LoadSource, c.loading(ctx)).Get(ctx, nil)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 			return false, fault.New(fault.SourceChanged, "%s changed since the run that failed, whose files stand in %s; start anew (--fresh), which writes another directory",
 				c.Plan.Source.Format, c.Plan.Target.Place)
 		}
-		c.note(ctx, "begun anew: the job or its source changed since the last run")
+		c.note(ctx, "started from the beginning: the job or its source changed since the last run")
 		return false, nil
 	}
 	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "take over "+c.State.Target.Name), acts.AdoptTarget, c.target("")).Get(ctx, &c.State.Target)
@@ -107,10 +107,13 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 		if kind != fault.NotFound && kind != fault.Conflict {
 			return false, err
 		}
-		c.note(ctx, "begun anew: %s", text)
+		c.note(ctx, "started from the beginning: %s", text)
 		return false, nil
 	}
 	c.Plan.Target = c.State.Target.Plan
+	for i := range c.State.Ranges { // rows that the run before repaired may not have been flushed
+		c.State.Ranges[i].Flushed = false
+	}
 	c.Resumed = c.State.Rows()
 	c.board.Resumed, c.board.Ranges = c.Resumed, len(c.State.Ranges)
 	if c.Plan.Target.StagingName == "" && c.Plan.Target.OnExisting == "keep" {
@@ -123,16 +126,16 @@ func (c *collectionCopy) adopt(ctx workflow.Context) (bool, error) {
 func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error {
 	plan := &c.Plan.Target
 	free := plan.StagingName != "" || plan.WholeRanges || plan.Action == transfer.ActionAppend && plan.Rows == 0
-	if free || plan.OnExisting == "replace" && !plan.OtherPartitions && plan.PartitionKey == "" {
+	if free || plan.OnExisting == "replace" && !plan.OtherPartitions && plan.ReplacedAcross == "" {
 		return nil
+	}
+	if plan.ReplacedAcross != "" && !plan.OtherPartitions {
+		return c.tellReplaced(ctx, state)
 	}
 	if !plan.WhollyLoaded() {
 		if err := c.loadToLook(ctx); err != nil {
 			return err
 		}
-	}
-	if plan.PartitionKey != "" {
-		return c.tellReplaced(ctx, state)
 	}
 	if plan.OnExisting == "keep" && !plan.OtherPartitions {
 		return nil // each batch is looked up when it is copied
@@ -144,9 +147,13 @@ func (c *collectionCopy) checkExisting(ctx workflow.Context, state *State) error
 
 // tellReplaced says how many rows of other values of the partition key will be replaced, and of which values.
 func (c *collectionCopy) tellReplaced(ctx workflow.Context, state *State) error {
-	c.phase(ctx, PhaseLooking)
 	target := c.final()
-	field := target.Plan.PartitionKey
+	field := target.Plan.ReplacedAcross
+	if !target.Plan.WhollyLoaded() {
+		c.note(ctx, "%s is not loaded: rows with another value of the partition key %q that are replaced were not counted", target.Plan.Place, field)
+		return nil
+	}
+	c.phase(ctx, PhaseLooking)
 	var all activities.CheckResult
 	err := c.eachRange(ctx, &target, state.Ranges, "look for rows with another "+field, acts.CountReplaced, activities.RangeInput{}, all.Add)
 	if err != nil || len(all.Values) == 0 {

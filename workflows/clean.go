@@ -31,6 +31,7 @@ func (s *State) Made() []transfer.Target {
 	return made
 }
 
+// made reports whether the run made what it wrote into: a staging collection, or a partition.
 func (s *State) made() bool {
 	published := s.Target.Fresh && s.Target.Name == s.Target.Plan.Collection
 	return s.Target.Fresh && !published || s.Target.Plan.Action == transfer.ActionPartition

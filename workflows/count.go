@@ -32,19 +32,24 @@ func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 			return nil
 		}
 		c.phase(ctx, PhaseRepairing)
-		var wrong int64
+		wrong, lost := int64(0), false
 		err := c.eachRange(ctx, t, c.State.Ranges, "count by key", acts.CheckRange, activities.RangeInput{Doubled: published},
-			func(r activities.CheckResult) { wrong += r.Wrong })
+			func(r activities.CheckResult) {
+				wrong, lost = wrong+r.Wrong, lost || r.Lost
+			})
 		if err != nil {
 			return err
 		}
 		c.result.Repaired += wrong
-		if wrong > 0 {
+		if wrong > 0 || lost {
 			// a restart that loses them before they are flushed shows in the next count
 			c.phase(ctx, PhaseFlush)
 			if err := c.flushTarget(ctx).Get(ctx, nil); err != nil {
 				return err
 			}
+		}
+		if lost && wrong == 0 && repairs < maxRepairs {
+			continue // the count was of before that
 		}
 		if wrong == 0 && (published || !t.Fresh) {
 			return nil // every key stands once; what else is there is not ours
@@ -53,7 +58,7 @@ func (c *collectionCopy) count(ctx workflow.Context, published bool) error {
 			return c.countRepeated(ctx, copied)
 		}
 		if repairs == maxRepairs {
-			return fault.New(fault.Conflict, "%s holds %d rows, %d were copied into it, and writing %d of them again did not mend it: does somebody else write there?",
+			return fault.New(fault.Conflict, "%s holds %d rows, %d were copied into it, and rewriting %d of them did not fix the count; is another program writing to it?",
 				t.Plan.Place, c.result.Counted, copied, c.result.Repaired)
 		}
 	}

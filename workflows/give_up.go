@@ -65,10 +65,10 @@ func (c *collectionCopy) giveUp(ctx workflow.Context, cause error) error {
 	if c.State == nil || c.State.Target.Name == "" {
 		return failure(cause, nil)
 	}
-	made := c.State.Target.Fresh || c.State.Target.Plan.Action == transfer.ActionPartition
 	if published := c.State.Target.Fresh && c.State.Target.Name == c.State.Target.Plan.Collection; published {
 		return failure(cause, c.State)
 	}
+	made := c.State.made()
 	drop := kind == "" && (c.Drop || workflow.GetSignalChannel(ctx, dropSignal).ReceiveAsync(nil))
 	if made && (useless || drop || c.State.Rows() == 0) {
 		err := workflow.ExecuteActivity(looking(ctx, &c.Job, "drop "+c.State.Target.Name), acts.DiscardTarget, c.target("")).Get(ctx, nil)

@@ -59,8 +59,14 @@ func runJob(ctx workflow.Context, in Input) (*Result, error) {
 	}
 	end, phase := endingOf(err)
 	end.report, end.next = report, "`milvusdm run` with the job's file begins again"
-	if left := StateOf(err); left != nil {
+	left := StateOf(err)
+	if left != nil {
 		r.board.Rows = left.Rows()
+	}
+	switch {
+	case r.Schedule != nil: // no run of a schedule goes on from another
+		end.next = "`milvusdm schedule trigger` runs it again, from the first row on"
+	case left != nil:
 		end.next = fmt.Sprintf("`milvusdm run` with the job's file resumes it after %s rows", human.Count(left.Rows()))
 	}
 	r.board.ended(ctx, phase, end)

@@ -15,6 +15,9 @@ func HostQueue(taskQueue, host string) string { return taskQueue + "@" + host }
 // they have slots of their own, and don't wait behind ranges that wait for a server.
 func BriefQueue(queue string) string { return queue + "/brief" }
 
+// ShareQueue is the task queue of the same workers for what ShareSource does, for which activities of the others wait.
+func ShareQueue(queue string) string { return queue + "/share" }
+
 // Names of workflow types, as the Web UI shows them. Each direction's is also what job.Direction answers.
 const (
 	FaissToMilvusName  = "FaissToMilvus"

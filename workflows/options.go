@@ -29,8 +29,7 @@ func looking(ctx workflow.Context, j *job.Job, summary string) workflow.Context 
 	return workflow.WithActivityOptions(ctx, o)
 }
 
-// brief is looking for what reads no rows and is over soon, on the slots for that. These are all activities of [BriefQueue]:
-// whatever uses brief or writingReport.
+// brief is looking for what reads no rows: it is over soon, or waits for others. It has slots of its own.
 func brief(ctx workflow.Context, j *job.Job, summary string) workflow.Context {
 	return onBriefQueue(looking(ctx, j, summary))
 }

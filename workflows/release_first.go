@@ -50,10 +50,15 @@ func (c *collectionCopy) loadOldAgain(ctx workflow.Context, cause error) error {
 	var out transfer.Outcome
 	staged := workflow.ExecuteActivity(looking(ctx, &c.Job, "release "+c.State.Target.Name), acts.FinalizeTarget,
 		c.target(transfer.StepRelease))
-	if err := staged.Get(ctx, nil); err != nil { // the old one may fit all the same
+	err := staged.Get(ctx, nil)
+	if kind, text := fault.FromTemporal(err); err != nil && kind == fault.Conflict { // the new one is published, or gone
+		c.note(ctx, "%s was released and is not loaded again: %s", c.Plan.Target.Place, text)
+		return cause
+	}
+	if err != nil { // the old one may fit all the same
 		workflow.GetLogger(ctx).Warn("not released", "collection", c.State.Target.Name, "error", err)
 	}
-	err := workflow.ExecuteActivity(working(ctx, &c.Job, "load "+c.Plan.Target.Place+" again, which is not replaced"),
+	err = workflow.ExecuteActivity(working(ctx, &c.Job, "load "+c.Plan.Target.Place+" again, which is not replaced"),
 		acts.FinalizeTarget, activities.TargetInput{Ref: c.Ref, Target: old, Step: string(PhaseLoad)}).Get(ctx, &out)
 	if err == nil && out.Missing == "" && len(old.Plan.LoadedPartitions) > 0 {
 		err = workflow.ExecuteActivity(working(ctx, &c.Job, "release what was not loaded of "+c.Plan.Target.Place), acts.FinalizeTarget,

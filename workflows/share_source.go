@@ -50,7 +50,7 @@ func ShareSource(ctx workflow.Context, in *shareInput) error {
 	}
 	for {
 		quiet := func() bool { return workflow.AllHandlersFinished(ctx) }
-		idle := func() bool { return quiet() && s.entered && len(s.Readers) == 0 }
+		idle := func() bool { return quiet() && s.entered && len(s.Readers) == 0 && len(s.Loaded) == 0 }
 		long := func() bool { return quiet() && workflow.GetInfo(ctx).GetContinueAsNewSuggested() }
 		ok, err := workflow.AwaitWithTimeout(ctx, lookAfterReaders, func() bool { return idle() || long() })
 		switch {
@@ -100,7 +100,7 @@ func (s *sharedSource) load(ctx workflow.Context) error {
 	defer func() { s.stop = nil }()
 	defer stop()
 	var what []string
-	err := workflow.ExecuteActivity(looking(loading, &s.Ref.Job, "find what is not loaded"), acts.FindUnloaded,
+	err := workflow.ExecuteActivity(s.doing(loading, "find what is not loaded"), acts.FindUnloaded,
 		s.Ref).Get(loading, &what)
 	if err != nil || len(what) == 0 {
 		return err
@@ -110,7 +110,7 @@ func (s *sharedSource) load(ctx workflow.Context) error {
 			s.Loaded = append(s.Loaded, name)
 		}
 	}
-	return workflow.ExecuteActivity(looking(loading, &s.Ref.Job, "load"), acts.LoadSource,
+	return workflow.ExecuteActivity(s.doing(loading, "load"), acts.LoadSource,
 		activities.LoadInput{Ref: s.Ref, What: what}).Get(loading, nil)
 }
 
@@ -145,9 +145,18 @@ func (s *sharedSource) release(ctx workflow.Context) error {
 	if i := slices.Index(what, wholeSource); i >= 0 {
 		what = what[i : i+1]
 	}
-	s.Loaded = nil
-	return workflow.ExecuteActivity(looking(ctx, &s.Ref.Job, "release: it was not loaded before"), acts.ReleaseSource,
+	err := workflow.ExecuteActivity(s.doing(ctx, "release: it was not loaded before"), acts.ReleaseSource,
 		activities.LoadInput{Ref: s.Ref, What: what}).Get(ctx, nil)
+	if kind, _ := fault.FromTemporal(err); err != nil && kind != fault.NotFound && kind != fault.SourceChanged {
+		return err // it is tried again
+	}
+	s.Loaded = nil // it is released, or gone
+	return nil
+}
+
+// doing is for an activity of its own. Readers wait for it in slots of other queues, and no reader's machine is asked for it.
+func (s *sharedSource) doing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithTaskQueue(looking(ctx, &s.Ref.Job, summary), ShareQueue(workflow.GetInfo(ctx).TaskQueueName))
 }
 
 // wholeSource is a whole collection in transfer.Description.Unloaded.
@@ -175,7 +184,7 @@ func (s *sharedSource) removeEnded(ctx workflow.Context) error {
 		return nil
 	}
 	var ended []activities.Reader
-	err := workflow.ExecuteActivity(looking(ctx, &s.Ref.Job, "look for readers that have ended"), acts.EndedReaders,
+	err := workflow.ExecuteActivity(s.doing(ctx, "look for readers that have ended"), acts.EndedReaders,
 		s.Readers).Get(ctx, &ended)
 	for _, r := range ended {
 		s.remove(r)

@@ -122,7 +122,7 @@ func (v *verification) load(ctx workflow.Context) (release func(), err error) {
 		in.Loaded = what
 		in.Sharing = sharing(ctx, v.side(right).Collection)
 		loaded = append(loaded, in)
-		if err := workflow.ExecuteActivity(v.looking(ctx, "load "+v.side(right).Format), acts.LoadSide, in).Get(ctx, nil); err != nil {
+		if err := workflow.ExecuteActivity(onBriefQueue(v.looking(ctx, "load "+v.side(right).Format)), acts.LoadSide, in).Get(ctx, nil); err != nil {
 			return release, err
 		}
 	}

@@ -166,7 +166,7 @@ func (s *server) cleaned(ctx context.Context, r *record) (bool, error) {
 
 // forgets takes what was dropped off the report of a run.
 func (r *report) forgets(state *workflows.State) {
-	r.Kept, r.Stands, r.drops = 0, "what the run left was dropped (milvusdm clean)", false
+	r.Kept, r.Stands, r.drops, r.resumed = 0, "what the run left was dropped (milvusdm clean)", false, false
 	if state != nil && state.Rows() > 0 {
 		r.Kept, r.Stands = state.Rows(), fmt.Sprintf("%s\n%s", stands(state), r.Stands)
 	}

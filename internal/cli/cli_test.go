@@ -87,7 +87,7 @@ func TestAttach(t *testing.T) {
 	p.says("attached to job " + name)
 	p.says("copying: 400 of 1,000 rows")
 
-	b.milvusdm("run", path, "--fresh").exits(11).has("--fresh starts it anew once it has ended")
+	b.milvusdm("run", path, "--fresh").exits(11).has("--fresh starts it from the beginning once it has ended")
 	b.job("wait", "copy:", "  parallel: 3")
 	q := b.start(context.Background(), "run", path)
 	q.says("is running with other settings, which stay:\n  copy.parallel: 2 -> 3")

@@ -112,7 +112,7 @@ func (s *server) record(info *workflowpb.WorkflowExecutionInfo) *record {
 	var j job.Job
 	if s.decode(memo[workflows.JobMemo], &j) {
 		r.job = &j
-		r.Target = targetName(&j)
+		r.Target = j.TargetName()
 	}
 	if r.running() {
 		s.decode(info.GetSearchAttributes().GetIndexedFields()[workflows.StateAttribute], &r.Phase)

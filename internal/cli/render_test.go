@@ -115,7 +115,7 @@ func TestPlaces(t *testing.T) {
 		{job.Job{Source: old, Target: job.Target{HDF5: &job.HDF5Target{Directory: "/out", Host: "z"}}}, "/milvus/a", "/out", []string{"y", "z"}},
 		{job.Job{Source: files, Compare: &files}, "/a.h5 and 1 more", "/a.h5 and 1 more", []string{"x"}},
 	} {
-		if s, t2, h := sourceName(&c.job), targetName(&c.job), hosts(&c.job); s != c.source || t2 != c.target || !slices.Equal(h, c.hosts) {
+		if s, t2, h := c.job.SourceName(), c.job.TargetName(), hosts(&c.job); s != c.source || t2 != c.target || !slices.Equal(h, c.hosts) {
 			t.Errorf("%q, %q, %q, want %q, %q, %q", s, t2, h, c.source, c.target, c.hosts)
 		}
 	}

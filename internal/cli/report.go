@@ -43,6 +43,8 @@ type report struct {
 	again string // the command that goes on
 	place string // the Temporal that is not the usual one
 	drops bool   // milvusdm clean would drop what it left
+	// resumed: Temporal ended the run, and the next one asks its workflows what they copied.
+	resumed bool
 }
 
 // end prints a report. What failed goes to standard error.
@@ -91,8 +93,9 @@ func (s *server) ended(r *record, e ending, again string) report {
 		d.Kept, d.Stands = state.Rows(), stands(state)
 		d.drops = r.schedule() == "" && (state.Run != "" || len(state.Made()) > 0)
 	}
+	d.resumed = d.State == "terminated" || d.State == "timed out"
 	if schedule := r.schedule(); schedule != "" { // no run of a schedule goes on from another
-		d.Kept, d.again = 0, s.command("schedule", "trigger", schedule)
+		d.Kept, d.resumed, d.again = 0, false, s.command("schedule", "trigger", schedule)
 	}
 	return d
 }
@@ -231,19 +234,19 @@ func (r report) text() string {
 
 // goOn says how to go on after a run that did not complete.
 func (r report) goOn(s *sheet) {
+	if r.Direction == workflows.VerifyName {
+		s.row("again", first(r.again, r.command("verify", "JOB.yaml")))
+		return
+	}
 	again := first(r.again, r.command("run", "JOB.yaml"))
-	if r.State == "terminated" || r.State == "timed out" {
+	switch {
+	case r.resumed:
 		s.row("go on", again+"   from what was copied; with --fresh from the beginning")
-		return
-	}
-	if r.Kept > 0 {
+	case r.Kept > 0:
 		s.row("go on", fmt.Sprintf("%s   from %s rows on; with --fresh from the beginning", again, human.Count(r.Kept)))
-		return
+	default:
+		s.row("again", again+"   from the first row on")
 	}
-	if r.Direction != workflows.VerifyName {
-		again += "   from the first row on"
-	}
-	s.row("again", again)
 }
 
 // result tells a job that is done.

@@ -12,7 +12,7 @@ func TestResume(t *testing.T) {
 	b.milvusdm("run", path).exits(13).has("job "+name+" failed: toy.h5: row 417 is cut off", "Corrupt (exit code 13)",
 		"400 rows stand in c__mdm_toy; there is no collection c yet", "milvusdm run "+path+" --task-queue "+b.queue+"   from 400 rows on")
 	b.milvusdm("status", name).exits(0).has("failed: toy.h5", "ended")
-	b.milvusdm("run", path, "--fresh").exits(13).has("starts anew (--fresh) and leaves the 400 rows of the run that failed at")
+	b.milvusdm("run", path, "--fresh").exits(13).has("starts from the beginning (--fresh) and leaves the 400 rows of the run that failed at")
 	b.milvusdm("run", path).exits(0).has("goes on from 400 rows of the run that failed at", "400 of these rows came from an earlier run")
 }
 
@@ -22,7 +22,7 @@ func TestStatusTellsWhereTheNextRunBegins(t *testing.T) {
 	for collection, says := range map[string][2]string{
 		"fail":    {"from 400 rows on; with --fresh", "goes on from 400 rows"},
 		"nothing": {"from the first row on", "had copied no rows: starts at the first one"},
-		"denied":  {"from the first row on", "left nothing to go on from: starts anew"},
+		"denied":  {"from the first row on", "left nothing to go on from: starts from the beginning"},
 	} {
 		path, name := b.job(collection)
 		b.milvusdm("run", path).has(says[0])
@@ -57,7 +57,7 @@ func TestResumeOfAnotherJob(t *testing.T) {
 	path, _ := b.job("fail")
 	b.milvusdm("run", path).exits(13)
 	b.job("fail", "    mode: overwrite")
-	b.milvusdm("run", path).exits(13).has("starts anew, since the run that failed at", "target.milvus.mode: \"append\" -> \"overwrite\"")
+	b.milvusdm("run", path).exits(13).has("starts from the beginning, since the run that failed at", "target.milvus.mode: \"append\" -> \"overwrite\"")
 	b.job("fail", "    mode: overwrite", "copy:", "  parallel: 3") // which may change between runs
 	b.milvusdm("run", path).exits(0).has("goes on from 400 rows")
 }

@@ -16,7 +16,7 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Starts the job as a Temporal workflow and shows its progress until it ends. Ctrl-C detaches: the job goes on.
 
 A job that runs already is attached to, if it is the same job; else the keys that differ are shown. A job that failed or was
-cancelled goes on from what it had copied; --fresh starts it anew.`,
+cancelled goes on from what it had copied; --fresh starts it from the beginning.`,
 		Args:              one("the file of a job"),
 		ValidArgsFunction: jobFiles,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), args[0], fresh) },

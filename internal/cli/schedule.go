@@ -139,7 +139,7 @@ func (w *wish) check(changed func(flag string) bool) error {
 		}
 	}
 	if _, err := time.LoadLocation(w.TimeZone); err != nil || w.TimeZone == "Local" {
-		return fmt.Errorf("--time-zone is %q, which is none; write a name as Europe/Berlin", w.TimeZone)
+		return fmt.Errorf("unknown time zone %q (--time-zone); write a name such as Europe/Berlin", w.TimeZone)
 	}
 	if w.Jitter < 0 {
 		return fmt.Errorf("--jitter is %v; write 0s or more", w.Jitter)

@@ -167,7 +167,7 @@ func (s *server) fromMemo(name, direction string, memo *commonpb.Memo) *schedule
 	s.decode(memo.GetFields()[termsMemo], &out.terms)
 	var j job.Job
 	if s.decode(memo.GetFields()[workflows.JobMemo], &j) {
-		out.job, out.Target = &j, targetName(&j)
+		out.job, out.Target = &j, j.TargetName()
 	}
 	if s.ui != "" {
 		out.WebUI = strings.Replace(s.webUI(name, ""), "/workflows/", "/schedules/", 1)
@@ -269,7 +269,7 @@ func (d *scheduled) text() string {
 	s.row("note", oneLine(d.Note))
 	s.row("when", d.when())
 	if d.job != nil {
-		s.row("job", fmt.Sprintf("%s, %s to %s", d.Direction, sourceName(d.job), d.Target))
+		s.row("job", fmt.Sprintf("%s, %s to %s", d.Direction, d.job.SourceName(), d.Target))
 	}
 	s.row("queue", d.Queue)
 	s.row("overlap", d.Overlap)

@@ -231,7 +231,7 @@ func TestScheduleCreateRefuses(t *testing.T) {
 		"needs times to start at":           {},
 		"--every is 10ms":                   {"--every", "10ms"},
 		"--every is 0s":                     {"--every", "0"},
-		"which is none; write a name":       {"--every", "1h", "--time-zone", "Berlin"},
+		"unknown time zone":                 {"--every", "1h", "--time-zone", "Berlin"},
 		"write the time zone as":            {"--cron", "CRON_TZ=Europe/Berlin 0 3 * * *"},
 		"--jitter is -1s":                   {"--every", "1h", "--jitter", "-1s"},
 		"--catchup-window is 5s":            {"--every", "1h", "--catchup-window", "5s"},

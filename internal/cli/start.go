@@ -78,7 +78,7 @@ func (a *app) launch(ctx context.Context, s *server, j *job.Job, fresh bool) (r 
 	if err != nil {
 		return nil, false, s.explain(err)
 	}
-	return &record{Name: id, RunID: runID, Direction: j.Direction(), State: "running", Target: targetName(j), Started: time.Now(),
+	return &record{Name: id, RunID: runID, Direction: j.Direction(), State: "running", Target: j.TargetName(), Started: time.Now(),
 		Queue: s.queue, WebUI: s.webUI(id, runID), hash: in.Hash, job: j}, false, nil
 }
 
@@ -117,7 +117,7 @@ func (a *app) attach(running *record, j *job.Job, fresh bool) error {
 			"or give this one another name; %s", running.Name, a.hints().command("cancel", running.Name), text)
 	}
 	if fresh {
-		return fault.New(fault.Conflict, "job %s is running; --fresh starts it anew once it has ended (%s)", running.Name, a.hints().command("cancel", running.Name))
+		return fault.New(fault.Conflict, "job %s is running; --fresh starts it from the beginning once it has ended (%s)", running.Name, a.hints().command("cancel", running.Name))
 	}
 	if len(changed) > 0 {
 		a.say("job %s is running with other settings, which stay:\n  %s", running.Name, strings.Join(changed, "\n  "))
@@ -132,7 +132,7 @@ func (a *app) resume(ctx context.Context, s *server, last *record, j *job.Job, f
 	}
 	ended := ended(last.State) + " at " + clock(last.Ended)
 	if fresh && last.State != "failed" && last.State != "cancelled" {
-		a.say("starts anew (--fresh) after the run that %s", ended) // without asking a worker what it copied
+		a.say("starts from the beginning (--fresh) after the run that %s", ended) // without asking a worker what it copied
 		return nil, nil
 	}
 	cleaned, err := s.cleaned(ctx, last)
@@ -151,15 +151,15 @@ func (a *app) resume(ctx context.Context, s *server, last *record, j *job.Job, f
 	}
 	switch {
 	case state == nil:
-		a.say("the run that %s left nothing to go on from: starts anew", ended)
+		a.say("the run that %s left nothing to go on from: starts from the beginning", ended)
 	case state.Hash != j.Hash():
 		changed := ""
 		if last.job != nil {
 			changed = ":\n  " + strings.Join(job.Diff(last.job, j), "\n  ")
 		}
-		a.say("starts anew, since the run that %s was of another job%s", ended, changed)
+		a.say("starts from the beginning, since the run that %s was of another job%s", ended, changed)
 	case fresh:
-		a.say("starts anew (--fresh) and leaves the %s rows of the run that %s", human.Count(state.Rows()), ended)
+		a.say("starts from the beginning (--fresh) and leaves the %s rows of the run that %s", human.Count(state.Rows()), ended)
 	case state.Rows() == 0:
 		a.say("the run that %s had copied no rows: starts at the first one", ended)
 		return state, nil
@@ -188,7 +188,7 @@ func (a *app) watchStart(ctx context.Context, s *server, r *record) error {
 
 // summary is the line that the Web UI shows beside the workflow.
 func summary(j *job.Job) string {
-	text := short(sourceName(j), 80) + " to " + short(targetName(j), 80)
+	text := short(j.SourceName(), 80) + " to " + short(j.TargetName(), 80)
 	if t := j.Target.Milvus; t != nil {
 		text += fmt.Sprintf(" (%s)", t.Mode)
 	}
@@ -199,7 +199,7 @@ func summary(j *job.Job) string {
 func details(j *job.Job) string {
 	cell := func(text string) string { return strings.ReplaceAll(short(text, 1000), "|", "\\|") }
 	return fmt.Sprintf("| | |\n|---|---|\n| job | `%s` |\n| source | `%s` |\n| target | `%s` |\n| follow | `milvusdm status --follow %[1]s` |\n"+
-		"| cancel | `milvusdm cancel %[1]s` |\n", j.Name, cell(sourceName(j)), cell(targetName(j)))
+		"| cancel | `milvusdm cancel %[1]s` |\n", j.Name, cell(j.SourceName()), cell(j.TargetName()))
 }
 
 // short cuts the beginning of a text that is longer than limit; Temporal bounds what it keeps.

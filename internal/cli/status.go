@@ -79,7 +79,7 @@ func (a *app) show(ctx context.Context, s *server, r *record) error {
 			return err
 		}
 		st.report = s.ended(r, end, "")
-		if state := workflows.StateOf(end.err); state != nil {
+		if state := workflows.StateOf(end.err); state != nil || st.resumed {
 			gone, err := s.cleaned(ctx, r)
 			if err == nil && gone {
 				st.forgets(state.Cleaned())

@@ -52,7 +52,7 @@ In mode append, rows that only the target has are no difference, unless --exact 
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&full, "full", false, "compare the contents of all rows; so it is without a flag")
+	f.BoolVar(&full, "full", false, "compare the contents of all rows (default)")
 	f.BoolVar(&sample, "sample", false, "compare the contents of a batch out of each range of rows")
 	f.BoolVar(&count, "count", false, "compare numbers of rows only")
 	f.BoolVar(&exact, "exact", false, "rows that only the target has are a difference in mode append too")
@@ -74,7 +74,7 @@ func (a *app) verify(ctx context.Context, path, mode string, exact bool) error {
 	if err != nil {
 		return err
 	}
-	a.sayStarted(r, attached, fmt.Sprintf("%s: %s with %s", r.Name, sourceName(j), targetName(j)))
+	a.sayStarted(r, attached, fmt.Sprintf("%s: %s with %s", r.Name, j.SourceName(), j.TargetName()))
 	again := []string{"verify", "--" + mode}
 	if exact {
 		again = append(again, "--exact")
@@ -112,7 +112,7 @@ func (a *app) launchVerify(ctx context.Context, s *server, in *workflows.VerifyI
 	if err != nil {
 		return nil, false, s.explain(err)
 	}
-	return &record{Name: id, RunID: runID, Direction: workflows.VerifyName, State: "running", Target: targetName(&in.Job), Started: time.Now(),
+	return &record{Name: id, RunID: runID, Direction: workflows.VerifyName, State: "running", Target: in.Job.TargetName(), Started: time.Now(),
 		Queue: s.queue, WebUI: s.webUI(id, runID), hash: hash, job: &in.Job}, false, nil
 }
 
@@ -145,7 +145,7 @@ func (s *server) startVerify(ctx context.Context, id, hash string, in *workflows
 
 // compared names both sides for the Web UI.
 func compared(j *job.Job) string {
-	return short(sourceName(j), 80) + " with " + short(targetName(j), 80)
+	return short(j.SourceName(), 80) + " with " + short(j.TargetName(), 80)
 }
 
 // endedVerify reports the end of a verification.

@@ -115,7 +115,7 @@ func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target
 
 // checkHDF5Copy refuses keys of the copy that have no meaning where rows go into files.
 func checkHDF5Copy(keys strict.Keys, copy string) {
-	for _, key := range []string{"on_existing", "release_first", "write_timeout"} {
+	for _, key := range []string{"on_existing", "release_first", "write_timeout", "writers", "range_rows", "flush_every"} {
 		if keys.Has(copy + key) {
 			keys.Errorf(copy+key, "is for targets on a Milvus; leave it out")
 		}

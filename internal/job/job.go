@@ -3,7 +3,7 @@
 // A [Job] is frozen when it is started: paths are absolute, `${env:NAME}` is replaced, defaults are filled in. Secrets
 // are the exception: a job only names them, and the worker looks them up when it connects.
 //
-// The keys, their rules and their defaults are the tags of the types in job.go (own form) and milvusdm2.go; the tags'
+// The keys, their rules and their defaults are the tags of the types in job.go, server.go (own form) and milvusdm2.go; the tags'
 // meaning is told by package strict. The comments on fields are also the texts that editors show.
 package job
 

@@ -81,7 +81,7 @@ func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
 
 // checkCompare refuses what a job that copies nothing has no use for, and collections that have none to be compared with.
 func (f *ownFile) checkCompare(keys strict.Keys) {
-	for _, key := range []string{"writers", "on_existing", "release_first", "allow_nan", "prescan", "write_timeout"} {
+	for _, key := range []string{"collections", "writers", "on_existing", "release_first", "allow_nan", "allow_lossy", "prescan", "write_timeout", "flush_every"} {
 		if keys.Has("copy." + key) {
 			keys.Errorf("copy."+key, "is for jobs that copy, and this one only compares; leave it out")
 		}

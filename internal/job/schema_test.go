@@ -50,7 +50,7 @@ func oneTask(schema map[string]any) map[string]any {
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
 	comments := map[string]string{}
-	for _, name := range []string{"job.go", "own.go", "milvusdm2.go", "milvusdm2_files.go", "milvusdm2_servers.go"} {
+	for _, name := range []string{"job.go", "server.go", "own.go", "milvusdm2.go", "milvusdm2_files.go", "milvusdm2_servers.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -234,8 +234,8 @@ func (s *sink) planExisting(ctx context.Context, plan *transfer.TargetPlan, ther
 		return err
 	}
 	if key := there.Schema.PartitionKey(); key != nil && plan.OnExisting == "replace" && !plan.NewIDs {
-		plan.PartitionKey = key.GetName()
-		plan.Notes = append(plan.Notes, fmt.Sprintf("a row replaces every row of its primary key, also one with another value of the partition key %q; "+
+		plan.ReplacedAcross = key.GetName()
+		plan.Notes = append(plan.Notes, transfer.Warning+fmt.Sprintf("a row replaces every row of its primary key, also one with another value of the partition key %q; "+
 			"copy.on_existing: fail refuses keys that exist", key.GetName()))
 	}
 	if plan.OtherPartitions, err = s.otherPartitions(ctx, plan, there); err != nil || !from.KeysBehind {

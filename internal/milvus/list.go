@@ -43,7 +43,7 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 		staged := false
 		switch {
 		case choice.FollowAlias:
-			choice, err = c.follow(ctx, choice)
+			choice, err = c.follow(ctx, &s, choice)
 		case choice.Pattern:
 			staged, err = c.isStaged(ctx, choice.Name)
 		}
@@ -69,17 +69,17 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 		found = append(found, choice)
 	}
 	if len(chosen) == unfinished {
-		return nil, nil, fault.New(fault.NotFound, "source.milvus.collections: database %s of Milvus at %s holds no collection to copy; it has %s",
-			c.database, s.Address, cmp.Or(shortList(names), "none"))
+		return nil, nil, fault.New(fault.NotFound, "%s.collections: database %s of Milvus at %s holds no collection to copy; it has %s",
+			s.Place(), c.database, s.Address, cmp.Or(shortList(names), "none"))
 	}
 	return found, left, nil
 }
 
 // follow resolves an alias into the collection that it stands for now. A name that is no alias stays as it is.
-func (c *conn) follow(ctx context.Context, choice job.Collection) (job.Collection, error) {
+func (c *conn) follow(ctx context.Context, s *job.MilvusSource, choice job.Collection) (job.Collection, error) {
 	there, err := c.describe(ctx, choice.Name)
 	if err == nil && there == nil {
-		err = fault.New(fault.NotFound, "source.milvus.collections: there is no alias %q in database %s", choice.Name, c.database)
+		err = fault.New(fault.NotFound, "%s.collections: there is no alias %q in database %s", s.Place(), choice.Name, c.database)
 	}
 	choice.FollowAlias = false
 	if err != nil || there.Name == choice.Name {
@@ -113,7 +113,7 @@ func (c *conn) checkChoice(ctx context.Context, s *job.MilvusSource, choice job.
 	if err != nil {
 		return err
 	}
-	_, err = newView(choice, there, partitions)
+	_, err = newView(s.Place(), choice, there, partitions)
 	return err
 }
 

@@ -101,7 +101,7 @@ func (s *source) cannotLoad(err error) error {
 	case merr.Code(err) == codeIndexNotFound, strings.Contains(err.Error(), "index not exist"), strings.Contains(err.Error(), "no index"):
 		return fault.New(fault.Conflict, "collection %s is not loaded, and Milvus loads none without an index on its vector field: make one (FLAT is made at once) and run the job again: %w", name, err)
 	case errors.Is(err, merr.ErrServiceMemoryLimitExceeded), strings.Contains(err.Error(), "insufficient memory"), strings.Contains(err.Error(), "OOM"):
-		return fault.New(fault.Conflict, "the server has not the memory to load %s, and reads no collection that is not loaded; release others and run the job again: %w", s.view.name(), err)
+		return fault.New(fault.Conflict, "the server has too little memory to load %s, and reads no collection that is not loaded; release others and run the job again: %w", s.view.name(), err)
 	}
 	return wrap(err, "load %s", s.view.name())
 }

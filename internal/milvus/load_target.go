@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/merr"
 
+	"milvusdm/internal/fault"
 	"milvusdm/internal/transfer"
 )
 
@@ -32,7 +33,7 @@ func (s *sink) load(ctx context.Context, name string, t *transfer.Target, report
 	if err != nil && (errors.Is(err, merr.ErrServiceMemoryLimitExceeded) || strings.Contains(err.Error(),
 		"insufficient memory") ||
 		strings.Contains(err.Error(), "OOM")) {
-		return transfer.Outcome{Missing: "the server has not the memory to load it: " + err.Error()}, nil
+		return transfer.Outcome{Missing: "the server has too little memory to load it: " + err.Error()}, nil
 	}
 	return transfer.Outcome{}, wrap(err, "load %s", name)
 }
@@ -76,7 +77,12 @@ func (s *sink) loadOthers(ctx context.Context, name string, progress *milvuspb.G
 
 // releaseWhole releases the collection, says how many replicas of it were loaded, and drops the indexes that a new one had only
 // to be counted.
+//
+// One that has its final name and is known to the job by another is in use: that is an error.
 func (s *sink) releaseWhole(ctx context.Context, name string, t *transfer.Target) (out transfer.Outcome, err error) {
+	if t.Fresh && name != t.Name {
+		return out, fault.New(fault.Conflict, "collection %s has its final name and serves", name)
+	}
 	if out.Replicas, err = s.replicas(ctx, name, t.CollectionID); err != nil {
 		out.Replicas = 0 // none are loaded, or the user may not ask
 	}

@@ -78,7 +78,7 @@ func (s *source) look(ctx context.Context, from *job.MilvusSource) error {
 	if err != nil {
 		return err
 	}
-	if s.view, err = newView(choice, s.there, partitions); err != nil {
+	if s.view, err = newView(from.Place(), choice, s.there, partitions); err != nil {
 		return err
 	}
 	s.stamp, err = s.now(ctx)

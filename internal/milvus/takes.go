@@ -75,10 +75,10 @@ func takesType(f *schemapb.FieldSchema, bad func(string, ...any)) {
 var flushesLoadedFloat16Since = release{2, 4, 0}
 
 // survives refuses rows for a collection that is there where they would end the server. A job that looks for existing keys
-// loads the collection itself.
+// loads the collection itself (see workflows.checkExisting).
 func (s *sink) survives(plan *transfer.TargetPlan, there *collection) error {
 	is, known := releaseOf(s.version)
-	loaded := plan.Loaded || plan.OnExisting != "replace"
+	loaded := plan.Loaded || plan.OnExisting != "replace" || plan.OtherPartitions
 	if !known || !is.before(flushesLoadedFloat16Since) || !loaded {
 		return nil
 	}

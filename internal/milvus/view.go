@@ -18,6 +18,7 @@ import (
 
 // view is what a job takes of a collection, and under which names.
 type view struct {
+	place  string // the key of the job that holds the choice
 	choice job.Collection
 	// schema and its fields have the target's names.
 	schema transfer.Schema
@@ -42,8 +43,8 @@ type partition struct {
 }
 
 // newView refuses what the job names and is not there.
-func newView(choice job.Collection, there *collection, partitions []partition) (*view, error) {
-	v := &view{choice: choice, renamed: map[string]string{}, filter: choice.Filter}
+func newView(place string, choice job.Collection, there *collection, partitions []partition) (*view, error) {
+	v := &view{place: place, choice: choice, renamed: map[string]string{}, filter: choice.Filter}
 	if f := there.Schema.PartitionKey(); f != nil && choice.Filter != "" {
 		v.filter = unpruned(f, choice.Filter)
 	}
@@ -55,7 +56,7 @@ func newView(choice job.Collection, there *collection, partitions []partition) (
 
 // keyPlace names a key of the collection in the job, for messages.
 func (v *view) keyPlace(key string) string {
-	return fmt.Sprintf("source.milvus.collections.%s.%s", v.choice.Name, key)
+	return fmt.Sprintf("%s.collections.%s.%s", v.place, v.choice.Name, key)
 }
 
 // name names what is read, for a person.

@@ -137,8 +137,11 @@ type TargetPlan struct {
 	OldID int64 `json:"oldId,omitempty,string"`
 	// OnExisting is what is done with keys that stand in the target already: "fail", "replace" or "keep".
 	OnExisting string `json:"onExisting,omitempty"`
-	// PartitionKey is the field whose other values' rows are replaced too, in a collection that is there and whose keys are replaced.
-	PartitionKey string `json:"partitionKey,omitempty"`
+	// Placed: a partition key of the server's chooses the rows' partitions (see PlacedCounter).
+	Placed bool `json:"placed,omitempty"`
+	// ReplacedAcross is the partition key of a collection that is there and whose keys are replaced: rows with other values of it
+	// are replaced too. "" where that can't be.
+	ReplacedAcross string `json:"replacedAcross,omitempty"`
 	// FirstKey is the key of the source's first row where its rows are numbered from behind the target's greatest key on.
 	// A job that is resumed keeps it.
 	FirstKey int64 `json:"firstKey,omitempty,string"`

@@ -94,7 +94,7 @@ func TestCancelAndStartAnew(t *testing.T) {
 	j := newSlowJob(t)
 	kept := cancelInTheMiddle(t, j.proxy, j.path)
 	j.proxy.ResetWrites()
-	a := milvusdm(t, "run", "--fresh", j.path).exits(fault.ExitOK).says("starts anew (--fresh)", "verified").lacks("resumed")
+	a := milvusdm(t, "run", "--fresh", j.path).exits(fault.ExitOK).says("starts from the beginning (--fresh)", "verified").lacks("resumed")
 	if strings.Contains(a.stdout, "repaired") {
 		t.Errorf("the %d rows of the run before were in the way: %s", kept, a.stdout)
 	}
@@ -114,7 +114,7 @@ func TestChangedSource(t *testing.T) {
 	if err := os.WriteFile(path, []byte(read(t, changed.hdf5File(t))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	milvusdm(t, "run", j.path).exits(fault.ExitOK).says("verified", "begun anew: the job or its source changed")
+	milvusdm(t, "run", j.path).exits(fault.ExitOK).says("verified", "started from the beginning: the job or its source changed")
 	j.only(t, j.collection, true)
 	j.holds(t, j.collection, "", changed)
 }

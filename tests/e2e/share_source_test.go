@@ -9,6 +9,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/tests/faultproxy"
+	"milvusdm/tests/stack"
 	"milvusdm/workflows"
 )
 
@@ -98,5 +99,23 @@ func terminate(t *testing.T, c client.Client, id string) {
 	t.Helper()
 	if err := c.TerminateWorkflow(t.Context(), id, "", "an operator's reason"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOneSlotLoadsASource: a job waits for its source to be loaded without the slot that loading needs.
+func TestOneSlotLoadsASource(t *testing.T) {
+	t.Parallel()
+	from := theSource(t)
+	collection := from.collection(t)
+	from.createAs(t, collection, dim)
+	from.insert(t, collection, "", source)
+	queue, name := "queue-"+collection, "export-"+collection
+	stack.StartWorkerWith(t, "--task-queue", queue, "--activities", "1")
+	cleanUp(t, name)
+	path := exportJob(t, name, from.address, "["+collection+"]", t.TempDir(), nil, nil)
+	milvusdm(t, "run", "--task-queue", queue, path).exits(fault.ExitOK).says("verified")
+	milvusdm(t, "verify", "--task-queue", queue, path).exits(fault.ExitOK)
+	if from.isLoaded(t, collection) {
+		t.Error("the source is left loaded")
 	}
 }
