@@ -108,6 +108,7 @@ func TestCleanOfASchedule(t *testing.T) {
 		"source:\n  milvus: {address: '%s', collections: [%s]}\n"+
 		"target:\n  milvus: {address: '%s', mode: overwrite}\n"+
 		"copy: {batch_rows: 50, parallel: 1, writers: 1}\n", name, from.address, collection, p.Addr()))
+	cancelInTheMiddle(t, p, path) // a job of the same name marks what it makes with that name, too
 	milvusdm(t, "schedule", "create", path, "--every", "1h").exits(fault.ExitOK)
 	p.ResetWrites()
 	t.Cleanup(slow(p, 250*time.Millisecond).Remove)

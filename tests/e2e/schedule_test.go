@@ -66,7 +66,7 @@ func TestScheduledMirror(t *testing.T) {
 	collection := m.collection(t)
 	name := "mirror-" + collection
 	path := own(t, name, source.hdf5File(t), m.address, collection, []string{"mode: overwrite"}, nil)
-	milvusdm(t, "schedule", "create", path, "--every", "2s", "--pause-on-failure").exits(fault.ExitOK).says("every 2s", "pauses")
+	milvusdm(t, "schedule", "create", path, "--every", "2s", "--pause-on-failure").exits(fault.ExitOK).says("every 2 s", "pauses")
 	within(t, 3*time.Minute, "three runs are done", func() bool { return showSchedule(t, name).completed(t) >= 3 })
 	d := stopSchedule(t, name)
 	for _, r := range d.Runs {
