@@ -16,7 +16,7 @@ import (
 // CleanInput says what is cleaned up after a job that does not run.
 type CleanInput struct {
 	Ref
-	// Schedule is set where the job is a schedule's.
+	// Schedule is the schedule of the job's name, "" where there is none.
 	Schedule string `json:"schedule,omitempty"`
 	// Made is what the job's last run left of itself.
 	Made []transfer.Target `json:"made,omitempty"`
@@ -84,7 +84,7 @@ func (a *Activities) cleanExports(ctx context.Context, in *CleanInput, p *pulse)
 	}
 	out := &transfer.Cleaned{}
 	for _, e := range runs {
-		if e.State != export.Unfinished || e.Manifest.Job != in.Job.Name || e.Manifest.Schedule != in.Schedule {
+		if e.State != export.Unfinished || e.Manifest.Job != in.Job.Name || e.Manifest.Schedule != "" && e.Manifest.Schedule != in.Schedule {
 			continue
 		}
 		p.waiting("looking at export " + e.Name)

@@ -144,7 +144,7 @@ func existing(in *RangeInput, n int64, keys int, b *transfer.Batch) error {
 	plan := &in.Target.Plan
 	if plan.RowNumbers {
 		return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already: the source has no keys, and its rows are numbered; "+
-			"write %s: auto to number them behind those that are there", n, keys, b.Place(0), plan.Place, keyOffset(&in.Job))
+			"if they are other rows than those, write %s: auto to number them behind (each run then appends the file once more)", n, keys, b.Place(0), plan.Place, keyOffset(&in.Job))
 	}
 	if f := plan.Schema.PartitionKey(); f != nil {
 		return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already, perhaps with other values of the partition key %q: "+

@@ -147,8 +147,10 @@ func (s *sharedSource) release(ctx workflow.Context) error {
 	}
 	err := workflow.ExecuteActivity(s.doing(ctx, "release: it was not loaded before"), acts.ReleaseSource,
 		activities.LoadInput{Ref: s.Ref, What: what}).Get(ctx, nil)
-	if kind, _ := fault.FromTemporal(err); err != nil && kind != fault.NotFound && kind != fault.SourceChanged {
-		return err // it is tried again
+	if err != nil {
+		if kind, _ := fault.FromTemporal(err); kind != fault.NotFound && kind != fault.SourceChanged {
+			return err // it is tried again
+		}
 	}
 	s.Loaded = nil // it is released, or gone
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/human"
 	"milvusdm/internal/transfer"
 )
 
@@ -251,11 +252,11 @@ func (r *VerifyResult) miscounts(others bool) []string {
 	var out []string
 	for _, p := range r.Partitions {
 		if wrong(p.Left, p.Right) {
-			out = append(out, fmt.Sprintf("partition %s has %d rows in the source, %d in the target", p.Name, p.Left, p.Right))
+			out = append(out, fmt.Sprintf("partition %s has %s rows in the source, %s in the target", p.Name, human.Count(p.Left), human.Count(p.Right)))
 		}
 	}
 	if len(r.Partitions) == 0 && wrong(r.LeftRows, r.RightRows) {
-		out = append(out, fmt.Sprintf("%d rows in the source, %d in the target", r.LeftRows, r.RightRows))
+		out = append(out, fmt.Sprintf("%s rows in the source, %s in the target", human.Count(r.LeftRows), human.Count(r.RightRows)))
 	}
 	return out
 }

@@ -81,7 +81,7 @@ func cleanedText(c *transfer.Cleaned, dry bool) string {
 	if len(c.Dropped) == 0 {
 		s.title("there is nothing to drop")
 	} else {
-		s.title("%s %s", verb, plural(len(c.Dropped), "thing"))
+		s.title("%s what was left:", verb)
 	}
 	s.rows(verb, c.Dropped)
 	s.rows("kept", c.Kept)
@@ -95,9 +95,14 @@ func (a *app) toClean(ctx context.Context, s *server, name string) (in *activiti
 	if err != nil {
 		return nil, "", "", err
 	}
-	if last == nil {
-		in, queue, err = s.scheduleToClean(ctx, name)
+	// a schedule has the name of its job, and both mark what they make with it
+	in, queue, err = s.scheduleToClean(ctx, name)
+	if last == nil || err != nil && fault.KindOf(err) != fault.NotFound {
 		return in, queue, "", err
+	}
+	schedule := ""
+	if err == nil {
+		schedule = name
 	}
 	switch {
 	case last.running():
@@ -109,7 +114,7 @@ func (a *app) toClean(ctx context.Context, s *server, name string) (in *activiti
 	case last.job == nil:
 		return nil, "", "", fault.New(fault.Unsupported, "the last run of job %s does not say where it wrote", name)
 	}
-	in = &activities.CleanInput{Ref: activities.Ref{Job: *last.job, Owner: name}}
+	in = &activities.CleanInput{Ref: activities.Ref{Job: *last.job, Owner: name}, Schedule: schedule}
 	if last.State == "completed" {
 		return in, last.Queue, "", nil
 	}

@@ -127,7 +127,7 @@ func (a *app) watchPlan(ctx context.Context, s *server, id string) {
 		var v view
 		v.addPending(s, d.GetPendingActivities(), time.Now())
 		if v.Waiting == "" && len(d.GetPendingActivities()) == 0 && time.Since(begun) > workerWait {
-			v.Waiting = "waiting for a worker on task queue " + s.queue
+			v.Waiting = "waiting for a worker on task queue " + s.queue + "; " + s.startOne(unserved{queue: s.queue})
 		}
 		if v.Waiting != "" && v.Waiting != said && ctx.Err() == nil {
 			a.say("%s", waits(v.Waiting, v.Begun, human.Time))

@@ -97,6 +97,7 @@ func (s *server) ended(r *record, e ending, again string) report {
 	if schedule := r.schedule(); schedule != "" { // no run of a schedule goes on from another
 		d.Kept, d.resumed, d.again = 0, false, s.command("schedule", "trigger", schedule)
 	}
+	d.drops = d.drops || d.resumed
 	return d
 }
 
@@ -192,7 +193,11 @@ func (r report) text() string {
 		r.result(&s)
 	case r.State == "detached":
 		s.title("detached; job %s goes on", r.Name)
-		s.row("attach", r.again+"   or   "+r.command("status", "--follow", r.Name))
+		attach := r.command("status", "--follow", r.Name)
+		if r.again != attach {
+			attach = r.again + "   or   " + attach
+		}
+		s.row("attach", attach)
 		s.row("cancel", r.command("cancel", r.Name))
 	case r.Error != "":
 		if r.Kind != "" {
@@ -320,7 +325,10 @@ func lost(attempts int) string {
 	if attempts == 0 {
 		return ""
 	}
-	return plural(attempts, "attempt") + " lost, whose rest was sent again"
+	if attempts == 1 {
+		return "1 attempt was interrupted and resumed"
+	}
+	return plural(attempts, "attempt") + " were interrupted and resumed"
 }
 
 // copied is how much was copied how fast. What an earlier run copied took no time of this one.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/converter"
@@ -188,6 +190,11 @@ func (a *app) warnUnserved(ctx context.Context, s *server, then, queue string, h
 	return err
 }
 
+// pollEvery is how long a worker's poll for workflow tasks takes at most, with something to spare. Temporal remembers a worker that is
+// gone for five minutes.
+const pollEvery = 75 * time.Second
+
+// polled reports whether a worker polls a task queue. One whose slots are all taken does not ask for activities for as long.
 func (s *server) polled(ctx context.Context, queue string, kind enumspb.TaskQueueType) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, workerWait)
 	defer cancel()
@@ -195,7 +202,9 @@ func (s *server) polled(ctx context.Context, queue string, kind enumspb.TaskQueu
 	if err != nil {
 		return false, s.explain(err)
 	}
-	return len(d.GetPollers()) > 0, nil
+	return slices.ContainsFunc(d.GetPollers(), func(p *taskqueuepb.PollerInfo) bool {
+		return kind != enumspb.TASK_QUEUE_TYPE_WORKFLOW || time.Since(p.GetLastAccessTime().AsTime()) < pollEvery
+	}), nil
 }
 
 // attributeKinds are the search attributes, in the order in which they are shown.

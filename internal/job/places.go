@@ -56,6 +56,8 @@ func serverName(s *MilvusServer) string { return s.Address + "/" + cmp.Or(s.Data
 func collectionsName(place string, collections []Collection, name func(*Collection) string) string {
 	all := slices.IndexFunc(collections, func(c Collection) bool { return c.Name == "*" })
 	switch {
+	case all >= 0 && name(&collections[all]) != "*": // they get other names
+		return place + "/" + name(&collections[all])
 	case all >= 0 && len(collections[all].Except) > 0:
 		return place + ": all collections but " + strings.Join(collections[all].Except, ", ")
 	case all >= 0:

@@ -69,7 +69,7 @@ func List(ctx context.Context, s job.MilvusSource) (found []job.Collection, left
 		found = append(found, choice)
 	}
 	if len(chosen) == unfinished {
-		return nil, nil, fault.New(fault.NotFound, "%s.collections: database %s of Milvus at %s holds no collection to copy; it has %s",
+		return nil, nil, fault.New(fault.NotFound, "%s.collections: database %s of Milvus at %s holds no collection that is to be copied; it has %s",
 			s.Place(), c.database, s.Address, cmp.Or(shortList(names), "none"))
 	}
 	return found, left, nil

@@ -77,7 +77,7 @@ func TestListResolvesNames(t *testing.T) {
 		{choices: []job.Collection{{Name: "t*"}}, names: []string{"three", "two", theirs}},
 		{choices: []job.Collection{{Name: "???"}, {Name: "t*", Except: []string{"*__mdm_*"}}}, names: []string{"one", "two", "three"}},
 		{choices: []job.Collection{{Name: "four*"}}, kind: fault.NotFound, says: "no collection of database list matches four*; it has one, three, two"},
-		{choices: []job.Collection{{Name: "o*", Except: []string{"one"}}}, kind: fault.NotFound, says: "holds no collection to copy; it has one, three, two"},
+		{choices: []job.Collection{{Name: "o*", Except: []string{"one"}}}, kind: fault.NotFound, says: "holds no collection that is to be copied; it has one, three, two"},
 		{choices: []job.Collection{{Name: "two", Partitions: []string{"p"}}}, names: []string{"two"}},
 		{choices: []job.Collection{{Name: stagingName("two", "0123abcd")}}, names: []string{stagingName("two", "0123abcd")}},
 		{choices: []job.Collection{{Name: "four"}}, kind: fault.NotFound, says: "there is no collection \"four\" in database list; it has one, three, two"},
