@@ -112,6 +112,8 @@ func TestPlaces(t *testing.T) {
 		{job.Job{Source: milvus(job.Collection{Name: "a", Partitions: []string{"p", "q"}}), Target: to}, "h:1/db/a: 2 partitions", "i:2/default/a: 2 partitions", nil},
 		{job.Job{Source: milvus(job.Collection{Name: "a"}, job.Collection{Name: "b"}), Target: to}, "h:1/db: 2 collections", "i:2/default: 2 collections", nil},
 		{job.Job{Source: milvus(job.Collection{Name: "a"}, job.Collection{Name: "*"}), Target: to}, "h:1/db: all collections", "i:2/default: all collections", nil},
+		{job.Job{Source: milvus(job.Collection{Name: "*", As: "{name}_copy", Except: []string{"x"}}), Target: to},
+			"h:1/db: all collections but x", "i:2/default/*_copy", nil},
 		{job.Job{Source: old, Target: job.Target{HDF5: &job.HDF5Target{Directory: "/out", Host: "z"}}}, "/milvus/a", "/out", []string{"y", "z"}},
 		{job.Job{Source: files, Compare: &files}, "/a.h5 and 1 more", "/a.h5 and 1 more", []string{"x"}},
 	} {
