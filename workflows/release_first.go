@@ -47,15 +47,14 @@ func (c *collectionCopy) loadOldAgain(ctx workflow.Context, cause error) error {
 	}
 	old := c.final()
 	old.Replicas, old.Plan.KeepPartitions = c.oldReplicas, nil
-	var out transfer.Outcome
-	staged := workflow.ExecuteActivity(looking(ctx, &c.Job, "release "+c.State.Target.Name), acts.FinalizeTarget,
-		c.target(transfer.StepRelease))
-	err := staged.Get(ctx, nil)
+	var staged, out transfer.Outcome
+	err := workflow.ExecuteActivity(looking(ctx, &c.Job, "release "+c.State.Target.Name), acts.FinalizeTarget,
+		c.target(transfer.StepRelease)).Get(ctx, &staged)
+	if staged.Published {
+		c.note(ctx, "%s is the new collection by now, and is loaded", c.Plan.Target.Place)
+		return cause
+	}
 	if err != nil { // the old one may fit all the same
-		if kind, text := fault.FromTemporal(err); kind == fault.Conflict { // the new one is published, or gone
-			c.note(ctx, "%s was released and is not loaded again: %s", c.Plan.Target.Place, text)
-			return cause
-		}
 		workflow.GetLogger(ctx).Warn("not released", "collection", c.State.Target.Name, "error", err)
 	}
 	err = workflow.ExecuteActivity(working(ctx, &c.Job, "load "+c.Plan.Target.Place+" again, which is not replaced"),

@@ -11,7 +11,6 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/merr"
 
-	"milvusdm/internal/fault"
 	"milvusdm/internal/transfer"
 )
 
@@ -78,10 +77,10 @@ func (s *sink) loadOthers(ctx context.Context, name string, progress *milvuspb.G
 // releaseWhole releases the collection, says how many replicas of it were loaded, and drops the indexes that a new one had only
 // to be counted.
 //
-// One that has its final name and is known to the job by another is in use: that is an error.
+// One that has its final name by now, and that t knows by another, serves: it is not released.
 func (s *sink) releaseWhole(ctx context.Context, name string, t *transfer.Target) (out transfer.Outcome, err error) {
 	if t.Fresh && name != t.Name {
-		return out, fault.New(fault.Conflict, "collection %s has its final name and serves", name)
+		return transfer.Outcome{Published: true}, nil
 	}
 	if out.Replicas, err = s.replicas(ctx, name, t.CollectionID); err != nil {
 		out.Replicas = 0 // none are loaded, or the user may not ask

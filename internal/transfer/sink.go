@@ -210,6 +210,8 @@ const (
 type Outcome struct {
 	// Missing says why the step's result can't be had on this server; the job goes on and says so.
 	Missing string `json:"missing,omitempty"`
+	// Published: StepRelease found a new collection under its final name, and did not release it.
+	Published bool `json:"published,omitempty"`
 	// Replicas is how many of the collection were loaded before StepRelease.
 	Replicas int32 `json:"replicas,omitempty"`
 }
