@@ -197,6 +197,10 @@ func (s *server) unanswered(ctx context.Context, id string, err error) (view, er
 	if errors.As(err, &notReady) || !r.taken {
 		return view{Waiting: "waiting for a worker on task queue " + r.Queue}, nil
 	}
+	var nobody *serviceerror.FailedPrecondition // no worker has polled for a while
+	if errors.As(err, &nobody) {
+		return view{Waiting: s.lacks(unserved{queue: r.Queue}), Advice: s.startOne(unserved{queue: r.Queue})}, nil
+	}
 	if !away(err) {
 		return view{Waiting: "can't ask for the progress: " + oneLine(cause(err))}, nil
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"math"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,5 +25,21 @@ func TestNoOddNumbers(t *testing.T) {
 	}
 	if got := rate(58_800); got != "58.8 kB/s" {
 		t.Error(got)
+	}
+}
+
+// TestSlowedDownStillMoves: a job that waits only because of its limit shows how fast it goes and when it ends.
+func TestSlowedDownStillMoves(t *testing.T) {
+	f := frame{Phase: workflows.PhaseCopying, Rows: 250, Total: 1000, RowRate: 10, Waiting: transfer.Slowed + ", as the job's limit says"}
+	for _, text := range []string{f.line(120), f.plain()} {
+		for _, want := range []string{"10 rows/s", "ETA 1 min 15 s", transfer.Slowed} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q lacks %q", text, want)
+			}
+		}
+	}
+	f.Waiting = "waiting for Milvus at h:1"
+	if text := f.line(120) + f.plain(); strings.Contains(text, "ETA") {
+		t.Errorf("a job that stands still says when it ends: %q", text)
 	}
 }

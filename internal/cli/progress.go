@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"milvusdm/internal/human"
+	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
 
@@ -138,15 +139,18 @@ func waits(what string, since time.Time, form func(time.Time) string) string {
 	return what + " (since " + form(since.Local()) + ")"
 }
 
+// flows reports whether nothing is waited for but the time that a limit asks for.
+func (f frame) flows() bool { return f.Waiting == "" || strings.HasPrefix(f.Waiting, transfer.Slowed) }
+
 // plain is the frame as a line of a log.
 func (f frame) plain() string {
 	parts := []string{}
 	if f.counts() {
 		parts = append(parts, f.progress(" rows"))
-		if moving(f.Phase) && f.RowRate > 0 && f.Waiting == "" {
+		if moving(f.Phase) && f.RowRate > 0 && f.flows() {
 			parts = append(parts, f.speed()...)
 		}
-		if eta := f.eta(); eta > 0 && f.Waiting == "" {
+		if eta := f.eta(); eta > 0 && f.flows() {
 			parts = append(parts, "ETA "+human.Duration(eta))
 		}
 	}
@@ -185,11 +189,12 @@ func (f frame) line(width int) string {
 	free := room - columns(line) - leastCells - 3
 	parts := []string{human.Count(f.Rows) + "/" + total} // by importance
 	switch {
-	case f.Waiting != "":
+	case !f.flows():
 		parts = append(parts, fit(f.waiting(), max(free-columns(parts[0])-4, 0)))
 	case moving(f.Phase) && f.Name == "":
 		parts = append(parts, "ETA "+orDash(human.Duration(f.eta().Round(time.Second)), f.eta() > 0))
 		parts = append(parts, f.speed()...)
+		parts = append(parts, f.Waiting)
 	}
 	for _, part := range parts {
 		if free -= columns(part) + 2; part == "" || free < 0 {

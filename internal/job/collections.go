@@ -62,7 +62,7 @@ func (c *Collection) Check(keys strict.Keys) {
 	switch {
 	case c.Name == "": // reported already
 	case c.IsPattern():
-		if keys.Has("as") && !strings.Contains(c.As, sourceName) {
+		if c.As != "" && !strings.Contains(c.As, sourceName) {
 			keys.Errorf("as", "is one name for several collections; name the collection instead of '%s', or write %s where its name belongs, "+
 				"for example %s_restored", c.Name, sourceName, sourceName)
 		}
@@ -132,12 +132,13 @@ func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusSe
 		return
 	}
 	for i, c := range from.Collections {
-		if c.Name == c.Target() && c.Name != "" {
+		at := fmt.Sprintf("%s[%d]", list, i)
+		if wrong := c.As == "" && keys.Has(at+".as"); c.Name == c.Target() && c.Name != "" && !wrong {
 			other := "another_name"
 			if c.IsPattern() {
 				other = "'" + sourceName + "_restored'"
 			}
-			keys.Errorf(fmt.Sprintf("%s[%d]", list, i), "%s would be %s itself, since both sides are the same server and database; "+
+			keys.Errorf(at, "%s would be %s itself, since both sides are the same server and database; "+
 				"give it another name there, for example as: %s", strict.Quote(c.Name), done, other)
 		}
 	}

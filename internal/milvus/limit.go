@@ -119,7 +119,7 @@ func (t *throttle) pause(ctx context.Context, own job.Limit, report func(string)
 		if l.RowsPerSecond == 0 && l.BytesPerSecond == 0 {
 			t.next = time.Time{}
 		}
-		return time.Until(t.next), "slowed down, as " + rates(own, l) + " says"
+		return time.Until(t.next), transfer.Slowed + ", as " + rates(own, l) + " says"
 	}, report)
 }
 
