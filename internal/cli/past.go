@@ -96,6 +96,9 @@ func (s *server) last(ctx context.Context, id string) (*record, error) {
 func (s *server) known(ctx context.Context, id string) (*record, error) {
 	r, err := s.last(ctx, id)
 	if err == nil && r == nil {
+		if _, err := s.schedule(ctx, id); err == nil {
+			return nil, fault.New(fault.NotFound, "%s is a schedule, and no job of that name has run by itself; see %s", id, s.command("schedule", "show", id))
+		}
 		err = fault.New(fault.NotFound, "Temporal at %s, namespace %s, knows no job %q; %s shows the jobs it knows", s.address, s.namespace, id, s.command("list"))
 	}
 	return r, err

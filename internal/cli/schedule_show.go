@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -223,7 +224,12 @@ func (d *scheduled) addExports(limit int) {
 		return
 	}
 	dir := d.job.Target.HDF5.Directory
-	if _, err := os.Stat(dir); err != nil {
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		d.Notes = append(d.Notes, "no exports are in "+dir+" on this machine (yet)")
+		return
+	}
+	if err != nil {
 		d.Notes = append(d.Notes, "exports are not looked at: "+err.Error())
 		return
 	}

@@ -335,7 +335,7 @@ func TestExportsOfASchedule(t *testing.T) {
 	d.job.Target.HDF5 = &job.HDF5Target{Directory: filepath.Join(dir, "nowhere")}
 	d.Notes = nil
 	d.addExports(2)
-	if len(d.Notes) != 1 || !strings.Contains(d.Notes[0], "are not looked at") {
+	if len(d.Notes) != 1 || !strings.Contains(d.Notes[0], "on this machine (yet)") {
 		t.Errorf("notes %q", d.Notes)
 	}
 }

@@ -26,7 +26,7 @@ type Pruned struct {
 
 // Prune deletes the runs of a schedule that keep does not keep. Only runs that are whole, by their manifest and the sizes of
 // their files, count and are deleted; the newest of them always stays. What others put into a run's directory stays too. It
-// finishes what a Prune that died has begun, and may run twice at once.
+// finishes what a Prune that died has begun, and may run twice at once. A directory that is not there has no runs.
 func Prune(ctx context.Context, dir, schedule string, keep Keep) (*Pruned, error) {
 	if schedule == "" {
 		return nil, fault.New(fault.Internal, "prune %s: of no schedule", dir)
@@ -36,6 +36,9 @@ func Prune(ctx context.Context, dir, schedule string, keep Keep) (*Pruned, error
 		return nil, fault.New(fault.Config, "keep runs by the days of time zone %q: %w", keep.TimeZone, err)
 	}
 	base, err := openRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Pruned{}, nil
+	}
 	if err != nil {
 		return nil, explain(err, "open the directory of exports")
 	}

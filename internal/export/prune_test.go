@@ -63,6 +63,12 @@ func TestPrune(t *testing.T) {
 }
 
 // Only whole runs count: of the newest ones that are damaged or not finished, none takes the last good one's place.
+func TestPruneBeforeTheFirstRun(t *testing.T) {
+	if got := prune(t, filepath.Join(t.TempDir(), "none"), Keep{Last: 1}); len(got.Deleted)+len(got.Kept)+len(got.Left) > 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestPruneKeepsTheLastGoodRun(t *testing.T) {
 	dir := t.TempDir()
 	daily(t, dir, "nightly", "r1", "r2", "r3", "r4", "r5")
