@@ -65,7 +65,7 @@ const (
 var damages = map[string]damage{
 	"no such directory":         {remove(""), fault.NotFound, "no such file"},
 	"no folder db":              {remove("db"), fault.NotFound, "holds no folder db"},
-	"no metadata":               {remove("db/meta.sqlite"), fault.NotFound, "write mysql: under source.milvus1"},
+	"no metadata":               {remove("db/meta.sqlite"), fault.NotFound, "write source.milvus1.mysql"},
 	"no segment":                {remove("db/tables/faces/1600000000000000001"), fault.Corrupt, uid + " is not there"},
 	"no ids":                    {remove("db/tables/faces/1600000000000000001/" + uid), fault.Corrupt, uid + " is not there"},
 	"no vectors":                {remove("db/tables/faces/1600000000000000001/" + rv), fault.Corrupt, rv + " is not there"},
