@@ -79,7 +79,7 @@ func TestWebUIShowsAJob(t *testing.T) {
 	verified(t, "run", migrate(t, job, from.address, "["+a+", "+b+"]", to.address, nil, nil))
 	checkSays(t, detailsOf(t, c, job), "**verified** · 200 rows · took ", "| collections | 2: 2 done |", "| report | /")
 	checkAttributes(t, c, job, map[string]any{workflows.StateAttribute: "done", workflows.DirectionAttribute: "MilvusToMilvus",
-		workflows.TargetAttribute: to.address + "/default", workflows.RowsAttribute: 200.0, workflows.ErrorAttribute: nil})
+		workflows.TargetAttribute: to.address + "/default: 2 collections", workflows.RowsAttribute: 200.0, workflows.ErrorAttribute: nil})
 
 	failed := "failed-" + a
 	milvusdm(t, "run", own(t, failed, "/nowhere/rows.h5", to.address, a+"_other", nil, nil)).fails(fault.NotFound)
