@@ -117,9 +117,7 @@ func TestInterruptDetaches(t *testing.T) {
 func TestInterruptedBeforeItStarts(t *testing.T) {
 	b := newBench(t)
 	path, name := b.job("wait")
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
-	ctx, interrupt := context.WithCancel(ctx)
+	ctx, interrupt := context.WithCancel(context.Background())
 	time.AfterFunc(200*time.Millisecond, interrupt)
 	b.until(ctx, "run", path).exits(fault.ExitCancelled).has("interrupted")
 	b.milvusdm("status", name).exits(10).has("knows no job")
