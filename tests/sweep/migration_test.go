@@ -302,8 +302,12 @@ func (m *migration) fillSame(tenants bool) error {
 		schema.WithField(entity.NewField().WithName(tenantField).WithDataType(entity.FieldTypeInt64).WithIsPartitionKey(true))
 		more = append(more, entity.NewColumnInt64(tenantField, slices.Repeat([]int64{-1}, rows)))
 	}
+	var options []client.CreateCollectionOption
+	if tenants {
+		options = append(options, client.WithPartitionNum(4))
+	}
 	flat, err := entity.NewIndexFlat(entity.L2)
-	return errors.Join(err, c.CreateCollection(ctx, schema, 1, client.WithPartitionNum(4)),
+	return errors.Join(err, c.CreateCollection(ctx, schema, 1, options...),
 		insert(ctx, c, m.collection, "", m.source.firstKey, rows, more...),
 		c.Flush(ctx, m.collection, false), c.CreateIndex(ctx, m.collection, "embedding", flat, false), c.LoadCollection(ctx, m.collection, false))
 }
