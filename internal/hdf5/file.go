@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"gonum.org/v1/hdf5"
 
@@ -28,9 +29,9 @@ type file struct {
 
 // openHDF5 opens a file that was found to begin like one.
 func openHDF5(state fileState) (*file, error) {
-	f, err := hdf5.OpenFile(state.name, hdf5.F_ACC_RDONLY)
+	f, err := openUnlocked(state.name)
 	if err != nil {
-		return nil, openError(state, libraryError(err))
+		return nil, openError(state, err)
 	}
 	direct, err := os.Open(state.name)
 	if err != nil {
@@ -39,9 +40,28 @@ func openHDF5(state fileState) (*file, error) {
 	return &file{File: f, fileState: state, direct: direct, matlab: isMATLAB(direct)}, nil
 }
 
+// openUnlocked opens a file, and tries a locked one again for half a second: a child process that this one starts just when it has
+// written and closed the file holds its lock until it has become another program.
+func openUnlocked(name string) (*hdf5.File, error) {
+	for pause := 20 * time.Millisecond; ; pause *= 2 {
+		f, err := hdf5.OpenFile(name, hdf5.F_ACC_RDONLY)
+		if err == nil {
+			return f, nil
+		}
+		if err = libraryError(err); !locked(err) || pause > 300*time.Millisecond {
+			return nil, err
+		}
+		time.Sleep(pause)
+	}
+}
+
+func locked(err error) bool {
+	return strings.Contains(err.Error(), "lock file") || strings.Contains(err.Error(), "already open for")
+}
+
 func openError(state fileState, err error) error {
 	switch text := err.Error(); {
-	case strings.Contains(text, "lock file"), strings.Contains(text, "already open for"):
+	case locked(err):
 		return fault.New(fault.Conflict, "%s: another program has it open for writing, or was killed while it had: "+
 			"wait for it, or run `h5clear -s` on a file that nobody writes: %w", state.name, err)
 	case isNewer(err):
