@@ -6,7 +6,6 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
@@ -50,7 +49,7 @@ func startWorkers(c client.Client, s *settings) (stop func(), err error) {
 			WorkerStopTimeout:                s.stopTimeout,
 		})
 		if queue.workflows {
-			registerWorkflows(w)
+			workflows.Register(w)
 		}
 		w.RegisterActivity(s.newActivities())
 		if err := w.Start(); err != nil {
@@ -65,21 +64,4 @@ func startWorkers(c client.Client, s *settings) (stop func(), err error) {
 func (s *settings) newActivities() *activities.Activities {
 	return &activities.Activities{OpenSource: s.allowed.openSource, ListCollections: s.allowed.listCollections, ChooseRun: s.allowed.chooseRun,
 		OpenSink: s.allowed.openSink, Allowed: s.allowed.job, ReportDir: s.reports, Host: s.host, Version: version.Version}
-}
-
-func registerWorkflows(w worker.Worker) {
-	for name, f := range map[string]any{
-		workflows.HDF5ToMilvusName:   workflows.HDF5ToMilvus,
-		workflows.FaissToMilvusName:  workflows.FaissToMilvus,
-		workflows.MilvusToMilvusName: workflows.MilvusToMilvus,
-		workflows.MilvusToHDF5Name:   workflows.MilvusToHDF5,
-		workflows.CopyCollectionName: workflows.CopyCollection,
-		workflows.PlanJobName:        workflows.PlanJob,
-		workflows.VerifyName:         workflows.Verify,
-		workflows.PruneExportsName:   workflows.PruneExports,
-		workflows.ShareSourceName:    workflows.ShareSource,
-		workflows.CleanJobName:       workflows.CleanJob,
-	} {
-		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
-	}
 }

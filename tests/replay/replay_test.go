@@ -11,7 +11,6 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/workflows"
 )
@@ -22,19 +21,7 @@ func replayer(t *testing.T) worker.WorkflowReplayer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, f := range map[string]any{
-		workflows.HDF5ToMilvusName:   workflows.HDF5ToMilvus,
-		workflows.FaissToMilvusName:  workflows.FaissToMilvus,
-		workflows.MilvusToMilvusName: workflows.MilvusToMilvus,
-		workflows.MilvusToHDF5Name:   workflows.MilvusToHDF5,
-		workflows.CopyCollectionName: workflows.CopyCollection,
-		workflows.PlanJobName:        workflows.PlanJob,
-		workflows.VerifyName:         workflows.Verify,
-		workflows.ShareSourceName:    workflows.ShareSource,
-		workflows.CleanJobName:       workflows.CleanJob,
-	} {
-		r.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
-	}
+	workflows.Register(r)
 	return r
 }
 
