@@ -274,7 +274,7 @@ func (r *jobRun) copy(ctx workflow.Context, p *part, ref activities.Ref) (*Resul
 		s.Select(wait)
 	}
 	p.child = nil
-	if endedByTemporal(err) {
+	if EndedByTemporal(err) {
 		return nil, failure(fault.New(fault.Internal, "Temporal ended the copy into %s (workflow %s) before it was done: "+
 			"%s; run the job again to resume it", p.plan.Target.Place, lock, rootText(err)), nil)
 	}

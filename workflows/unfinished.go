@@ -70,12 +70,14 @@ func (s *State) Single() *State {
 	return &one
 }
 
-// endedByTemporal reports whether a child workflow did not end by itself, so that its state is not known.
-func endedByTemporal(err error) bool {
+// EndedByTemporal reports whether a workflow, a child or one that a client asks about, did not end by itself, so that its error
+// holds no state.
+func EndedByTemporal(err error) bool {
 	var own *temporal.ApplicationError
 	var canceled *temporal.CanceledError
 	var child *temporal.ChildWorkflowExecutionError
-	return errors.As(err, &child) && !errors.As(err, &own) && !errors.As(err, &canceled)
+	var asked *temporal.WorkflowExecutionError
+	return (errors.As(err, &child) || errors.As(err, &asked)) && !errors.As(err, &own) && !errors.As(err, &canceled)
 }
 
 // rootText is the text of an error's innermost cause.

@@ -41,7 +41,7 @@ func (s *server) await(ctx context.Context, id, runID string) (e ending, err err
 			return e, fault.Wrap(fault.Internal, json.Unmarshal(e.answer, &e.result), "read what job %s answered", id)
 		case errors.As(err, &ended):
 			e.err = err
-			if byTemporal(err) {
+			if workflows.EndedByTemporal(err) {
 				return e, s.lastWords(ctx, id, &e)
 			}
 			return e, nil

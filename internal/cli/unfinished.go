@@ -6,7 +6,6 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/temporal"
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
@@ -21,7 +20,7 @@ func (a *app) left(ctx context.Context, s *server, last *record) (*workflows.Sta
 		return nil, err
 	}
 	state := workflows.StateOf(e.err)
-	if byTemporal(e.err) {
+	if workflows.EndedByTemporal(e.err) {
 		if state, err = s.askState(ctx, last.Name, e.runID); err != nil {
 			return nil, err
 		}
@@ -64,7 +63,7 @@ func (a *app) askPart(ctx context.Context, s *server, last *record, p *workflows
 		return err
 	case e.err == nil:
 		p.Result, p.State = &e.result, nil
-	case byTemporal(e.err):
+	case workflows.EndedByTemporal(e.err):
 		state, err := s.askState(ctx, p.Copy.ID, e.runID)
 		if err != nil {
 			return err
@@ -113,12 +112,4 @@ func (s *server) askState(ctx context.Context, id, runID string) (state *workflo
 			id, cause(err))
 	}
 	return state, nil
-}
-
-// byTemporal reports whether a run did not end by itself.
-func byTemporal(err error) bool {
-	var own *temporal.ApplicationError
-	var canceled *temporal.CanceledError
-	var end *temporal.WorkflowExecutionError
-	return errors.As(err, &end) && !errors.As(err, &own) && !errors.As(err, &canceled)
 }
