@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -43,7 +44,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 				insert = false
 			}
 			out.Reached = from
-			reader, err := src.Open(ctx, in.Range, from.Cursor, limit(&in.Ref))
+			reader, err := src.Open(ctx, in.Range, from.Cursor, batchLimit(&in.Ref))
 			if err != nil {
 				return err
 			}
@@ -55,7 +56,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 			defer w.Close()
 			c := transfer.Copier{Reader: reader, Writer: guarded{w, pulse}, Writers: in.Job.Copy.Writers, Range: in.Range,
 				Written: in.Written, Record: pulse.reached, Stop: activity.GetWorkerStopChannel(ctx)}
-			c.Check = func(b *transfer.Batch) error {
+			c.Check = func(b *rows.Batch) error {
 				if err := in.check(b); err != nil {
 					return err
 				}
@@ -76,7 +77,7 @@ func (a *Activities) CopyRange(ctx context.Context, in RangeInput) (*CopyResult,
 	return out, pulse.end(err, out)
 }
 
-func limit(ref *Ref) transfer.BatchLimit {
+func batchLimit(ref *Ref) transfer.BatchLimit {
 	return transfer.BatchLimit{Rows: ref.Job.Copy.BatchRows, Bytes: ref.Job.Copy.BatchBytes}
 }
 
@@ -88,9 +89,9 @@ func (a *Activities) ScanRange(ctx context.Context, in RangeInput) error {
 }
 
 // check refuses values that the target does not take.
-func (in *RangeInput) check(b *transfer.Batch) error {
+func (in *RangeInput) check(b *rows.Batch) error {
 	if !in.Job.Copy.AllowNaN && in.Job.Source.Milvus == nil { // a server took them before
-		if err := transfer.CheckFinite(b); err != nil {
+		if err := rows.CheckFinite(b); err != nil {
 			return err
 		}
 	}
@@ -105,11 +106,11 @@ func (in *RangeInput) check(b *transfer.Batch) error {
 	case made && in.Job.Source.Export != nil:
 		widen = in.Job.Key("source.export.collections.max_length")
 	}
-	return transfer.CheckLengths(b, plan.Schema, widen)
+	return rows.CheckLengths(b, plan.Schema, widen)
 }
 
 // eachBatch reads a range from its beginning, superseded rows left out.
-func (a *Activities) eachBatch(ctx context.Context, in *RangeInput, pulse *pulse, f func(*transfer.Batch) error) error {
+func (a *Activities) eachBatch(ctx context.Context, in *RangeInput, pulse *pulse, f func(*rows.Batch) error) error {
 	return a.withSource(ctx, &in.Ref, pulse, in.Identity, func(src transfer.Source) error {
 		reader, err := openRange(ctx, src, in)
 		if err != nil {

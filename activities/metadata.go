@@ -8,6 +8,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -166,7 +167,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 
 // parts numbers the ranges of each partition that has several. A partition without rows gets one range all the same: the file
 // says that it is there, and what the collection is.
-func parts(ranges []transfer.Range, d *transfer.Description) []transfer.Range {
+func parts(ranges []rows.Range, d *transfer.Description) []rows.Range {
 	many := map[string]int{}
 	for i := range ranges {
 		many[ranges[i].Partition]++
@@ -179,7 +180,7 @@ func parts(ranges []transfer.Range, d *transfer.Description) []transfer.Range {
 	for _, name := range partitions {
 		if many[name] == 0 {
 			many[name] = 1
-			ranges = append(ranges, transfer.Range{ID: len(ranges), Partition: name, Empty: true})
+			ranges = append(ranges, rows.Range{ID: len(ranges), Partition: name, Empty: true})
 		}
 	}
 	for i := range ranges {
@@ -280,17 +281,17 @@ func numberNotes(j *job.Job, t *transfer.TargetPlan) []string {
 }
 
 // skip gives each range the superseded rows (ascending) that lie in it.
-func skip(ranges []transfer.Range, rows []int64) error {
+func skip(ranges []rows.Range, superseded []int64) error {
 	size, at := 0, 0
 	for i := range ranges {
 		r := &ranges[i]
 		var inside []int64
-		for ; at < len(rows) && rows[at] < r.To.Int; at++ {
-			inside = append(inside, rows[at]-r.From.Int)
+		for ; at < len(superseded) && superseded[at] < r.To.Int; at++ {
+			inside = append(inside, superseded[at]-r.From.Int)
 		}
-		r.Skip = transfer.NewRowSet(inside, r.Rows)
+		r.Skip = rows.NewRowSet(inside, r.Rows)
 		if size += len(r.Skip); size > maxSkips {
-			return fault.New(fault.Unsupported, "%d rows are superseded by later ones, too many to be left out on the way; remove them from the source first", len(rows))
+			return fault.New(fault.Unsupported, "%d rows are superseded by later ones, too many to be left out on the way; remove them from the source first", len(superseded))
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -76,11 +77,11 @@ func openRange(ctx context.Context, src transfer.Source, in *RangeInput) (transf
 	if in.Range.Empty {
 		return noRows{}, nil
 	}
-	return src.Open(ctx, in.Range, transfer.Cursor{}, limit(&in.Ref))
+	return src.Open(ctx, in.Range, rows.Cursor{}, batchLimit(&in.Ref))
 }
 
 // noRows reads an empty range.
 type noRows struct{}
 
-func (noRows) Next(context.Context) (*transfer.Batch, error) { return nil, io.EOF }
-func (noRows) Close() error                                  { return nil }
+func (noRows) Next(context.Context) (*rows.Batch, error) { return nil, io.EOF }
+func (noRows) Close() error                              { return nil }

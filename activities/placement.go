@@ -7,6 +7,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -65,8 +66,8 @@ func (p *pulse) placed(found transfer.Placement) {
 
 // countStanding counts the rows that have one of the batch's keys: where in.Placed is set, those that queries for the
 // batch's values of the partition key find.
-func countStanding(ctx context.Context, sink transfer.Sink, in *RangeInput, b *transfer.Batch,
-	keys *transfer.Keys) (int64, error) {
+func countStanding(ctx context.Context, sink transfer.Sink, in *RangeInput, b *rows.Batch,
+	keys *rows.Keys) (int64, error) {
 	if !in.Placed {
 		return sink.CountKeys(ctx, &in.Target, keys, in.Range.Partition)
 	}

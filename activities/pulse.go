@@ -12,6 +12,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -208,7 +209,7 @@ type guarded struct {
 	pulse *pulse
 }
 
-func (g guarded) Write(ctx context.Context, b *transfer.Batch) error {
+func (g guarded) Write(ctx context.Context, b *rows.Batch) error {
 	if g.pulse.lapsed() {
 		return transfer.ErrNotSent
 	}

@@ -7,6 +7,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -27,7 +28,7 @@ func (a *Activities) CountReplaced(ctx context.Context, in RangeInput) (*CheckRe
 		return nil, pulse.end(fault.New(fault.Internal, "rows of %s can't be looked up", plan.Place))
 	}
 	out := &CheckResult{}
-	return out, pulse.end(a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
+	return out, pulse.end(a.eachBatch(ctx, &in, pulse, func(b *rows.Batch) error {
 		mine, err := valuesOf(b, plan)
 		if err != nil {
 			return err
@@ -36,7 +37,7 @@ func (a *Activities) CountReplaced(ctx context.Context, in RangeInput) (*CheckRe
 		if err != nil {
 			return err
 		}
-		return finder.Find(ctx, "", keys, func(found *transfer.Batch) error {
+		return finder.Find(ctx, "", keys, func(found *rows.Batch) error {
 			theirs, err := valuesOf(found, plan)
 			for key, value := range theirs {
 				if value != mine[key] {
@@ -82,12 +83,12 @@ func (r *CheckResult) Add(o CheckResult) {
 }
 
 // valuesOf are the partition key's values of a batch's rows by primary key.
-func valuesOf(b *transfer.Batch, plan *transfer.TargetPlan) (map[any]any, error) {
-	keys, err := transfer.KeysOf(b, plan.Schema.PrimaryKey().GetName())
+func valuesOf(b *rows.Batch, plan *transfer.TargetPlan) (map[any]any, error) {
+	keys, err := rows.KeysOf(b, plan.Schema.PrimaryKey().GetName())
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "find the primary keys")
 	}
-	values, err := transfer.KeysOf(b, plan.ReplacedAcross)
+	values, err := rows.KeysOf(b, plan.ReplacedAcross)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "find the values of the partition key")
 	}
@@ -99,7 +100,7 @@ func valuesOf(b *transfer.Batch, plan *transfer.TargetPlan) (map[any]any, error)
 }
 
 // scalar is value i, an int64 or a string.
-func scalar(k *transfer.Keys, i int) any {
+func scalar(k *rows.Keys, i int) any {
 	if k.Strings != nil {
 		return k.Strings[i]
 	}

@@ -10,6 +10,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -116,7 +117,7 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 	pulse, stop := startPulse(ctx, &in.Job, stepPatience, transfer.Checkpoint{}, transfer.Checkpoint{})
 	defer stop()
 	return pulse.end(a.withSink(ctx, &in.Ref, pulse, func(sink transfer.Sink) error {
-		return a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
+		return a.eachBatch(ctx, &in, pulse, func(b *rows.Batch) error {
 			keys, err := keysOf(b, &in.Target)
 			if err != nil {
 				return err
@@ -140,7 +141,7 @@ func (a *Activities) CheckExisting(ctx context.Context, in RangeInput) error {
 }
 
 // existing is the error of keys that stand in the target already.
-func existing(in *RangeInput, n int64, keys int, b *transfer.Batch) error {
+func existing(in *RangeInput, n int64, keys int, b *rows.Batch) error {
 	plan := &in.Target.Plan
 	if plan.RowNumbers {
 		return fault.New(fault.Conflict, "%d of the %d keys from %s onward are in %s already: the source has no keys, and its rows are numbered; "+
@@ -167,7 +168,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 			return err
 		}
 		defer w.Close()
-		return a.eachBatch(ctx, &in, pulse, func(b *transfer.Batch) error {
+		return a.eachBatch(ctx, &in, pulse, func(b *rows.Batch) error {
 			keys, err := keysOf(b, &in.Target)
 			if err != nil {
 				return err
@@ -190,7 +191,7 @@ func (a *Activities) CheckRange(ctx context.Context, in RangeInput) (*CheckResul
 }
 
 // dropExisting leaves out the rows whose keys stand in the target, where the job keeps those.
-func dropExisting(ctx context.Context, sink transfer.Sink, t *transfer.Target, b *transfer.Batch) error {
+func dropExisting(ctx context.Context, sink transfer.Sink, t *transfer.Target, b *rows.Batch) error {
 	if t.Fresh || t.Plan.OnExisting != "keep" {
 		return nil
 	}
@@ -206,8 +207,8 @@ func dropExisting(ctx context.Context, sink transfer.Sink, t *transfer.Target, b
 }
 
 // keysOf returns a batch's primary keys.
-func keysOf(b *transfer.Batch, t *transfer.Target) (*transfer.Keys, error) {
-	keys, err := transfer.KeysOf(b, t.Plan.Schema.PrimaryKey().GetName())
+func keysOf(b *rows.Batch, t *transfer.Target) (*rows.Keys, error) {
+	keys, err := rows.KeysOf(b, t.Plan.Schema.PrimaryKey().GetName())
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "find the primary keys")
 	}

@@ -3,8 +3,10 @@ package activities
 import (
 	"time"
 
+	"milvusdm/internal/compare"
 	"milvusdm/internal/export"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -62,7 +64,7 @@ type PlanRangesInput struct {
 
 // Ranges is PlanRanges' answer.
 type Ranges struct {
-	Ranges []transfer.Range `json:"ranges"`
+	Ranges []rows.Range `json:"ranges"`
 	// Superseded is how many rows a later row of the same key replaces; they are not copied.
 	Superseded int64 `json:"superseded,omitempty,string"`
 }
@@ -86,7 +88,7 @@ type RangeInput struct {
 	Ref
 	Target   transfer.Target     `json:"target"`
 	Identity string              `json:"identity"`
-	Range    transfer.Range      `json:"range"`
+	Range    rows.Range          `json:"range"`
 	From     transfer.Checkpoint `json:"from"`
 	// Written is what was recorded of the file that the range lies in.
 	Written *transfer.Written `json:"written,omitempty"`
@@ -159,6 +161,6 @@ type Heartbeat struct {
 	Away       time.Time `json:"away,omitzero"`
 	AwayServer string    `json:"awayServer,omitempty"`
 	// Compared is CompareRange's, Placement FindMisplaced's.
-	Compared  *transfer.Compared  `json:"compared,omitempty"`
+	Compared  *compare.Compared   `json:"compared,omitempty"`
 	Placement *transfer.Placement `json:"placement,omitempty"`
 }

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"milvusdm/internal/compare"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -94,9 +96,9 @@ func (a *Activities) DescribeSides(ctx context.Context, in Sides) (*SidesFound, 
 	if err != nil {
 		return nil, pulse.end(fault.Wrap(fault.Internal, err, "look at %s", RightName))
 	}
-	out.Fields, out.Apart, out.More = transfer.CommonFields(left.Schema, right.Schema, LeftName, RightName)
+	out.Fields, out.Apart, out.More = compare.CommonFields(left.Schema, right.Schema, LeftName, RightName)
 	out.Left.AllFields = len(out.Apart) == 0
-	out.Unknown = transfer.UnknownFields(left.Schema)
+	out.Unknown = rows.UnknownFields(left.Schema)
 	if key := left.Schema.PrimaryKey().GetName(); key == right.Schema.PrimaryKey().GetName() && slices.Contains(out.Fields, key) {
 		out.Key = key
 	} else {
@@ -281,11 +283,11 @@ func (in *SideInput) toCount(ctx context.Context, src transfer.Source, p *pulse)
 		return nil, err
 	}
 	if d.Partitions == nil {
-		return &Ranges{Ranges: []transfer.Range{{}}}, nil
+		return &Ranges{Ranges: []rows.Range{{}}}, nil
 	}
 	out := &Ranges{}
 	for _, name := range d.Partitions {
-		out.Ranges = append(out.Ranges, transfer.Range{Partition: name})
+		out.Ranges = append(out.Ranges, rows.Range{Partition: name})
 	}
 	return out, nil
 }

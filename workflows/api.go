@@ -8,6 +8,7 @@ import (
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -210,7 +211,7 @@ type Execution struct {
 
 // RangeState is one range and how far it has come.
 type RangeState struct {
-	Range transfer.Range      `json:"range"`
+	Range rows.Range          `json:"range"`
 	Reach transfer.Checkpoint `json:"reach"`
 	Done  bool                `json:"done,omitempty"`
 	// Touched: rows behind Reach may have been sent, so the rest can't be inserted unseen.

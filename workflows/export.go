@@ -12,6 +12,7 @@ import (
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -164,7 +165,7 @@ func exported(p *activities.Plan, from *job.Collection, parts []transfer.Part, n
 		if t := f.GetDataType(); t != schemapb.DataType_FloatVector && t != schemapb.DataType_BinaryVector {
 			continue
 		}
-		dim, err := transfer.Dim(f)
+		dim, err := rows.Dim(f)
 		if err != nil {
 			break
 		}

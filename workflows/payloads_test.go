@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"milvusdm/activities"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -19,7 +20,7 @@ const maxPayload = 2 << 20
 func TestLargeAnswersFitIntoAPayload(t *testing.T) {
 	schema := &schemapb.CollectionSchema{Name: "articles", EnableDynamicField: true}
 	for i := range 20 {
-		schema.Fields = append(schema.Fields, transfer.VarCharField(fmt.Sprintf("some_field_%d", i), 1000+i))
+		schema.Fields = append(schema.Fields, rows.VarCharField(fmt.Sprintf("some_field_%d", i), 1000+i))
 	}
 	plans := make([]activities.Plan, 500)
 	for i := range plans {
@@ -31,8 +32,8 @@ func TestLargeAnswersFitIntoAPayload(t *testing.T) {
 		part := &State{Hash: "h"}
 		for i := range 2000 {
 			at := rand.Int64()
-			part.Ranges = append(part.Ranges, RangeState{Range: transfer.Range{ID: i, Partition: "_default", Rows: 40_000, From: transfer.Row(at), To: transfer.Row(at + 40_000)},
-				Reach: transfer.Checkpoint{Rows: 40_000, Sum: transfer.Sum{Rows: 40_000, Hi: rand.Uint64(), Lo: rand.Uint64()}}, Done: true})
+			part.Ranges = append(part.Ranges, RangeState{Range: rows.Range{ID: i, Partition: "_default", Rows: 40_000, From: rows.Row(at), To: rows.Row(at + 40_000)},
+				Reach: transfer.Checkpoint{Rows: 40_000, Sum: rows.Sum{Rows: 40_000, Hi: rand.Uint64(), Lo: rand.Uint64()}}, Done: true})
 		}
 		state.Parts = append(state.Parts, PartState{Name: "c", State: part})
 	}

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -144,7 +145,7 @@ func (l *rangeLoop) ended(i int, f workflow.Future) {
 		r.Reach = transfer.Checkpoint{} // nothing of it is there
 	}
 	if r.Done {
-		r.Reach.Cursor = transfer.Cursor{} // nobody goes on from it, and keys can be long
+		r.Reach.Cursor = rows.Cursor{} // nobody goes on from it, and keys can be long
 	}
 	r.Touched = r.Touched || out.Ahead
 	if out.Restarted {

@@ -11,6 +11,7 @@ import (
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -21,7 +22,7 @@ type restarting struct {
 }
 
 func (*restarting) PlanRanges(context.Context, activities.PlanRangesInput) (*activities.Ranges, error) {
-	return &activities.Ranges{Ranges: []transfer.Range{{Rows: 10}}}, nil
+	return &activities.Ranges{Ranges: []rows.Range{{Rows: 10}}}, nil
 }
 
 func (*restarting) PrepareTarget(_ context.Context, in activities.PrepareInput) (*transfer.Target, error) {
@@ -34,7 +35,7 @@ func (a *restarting) CopyRange(_ context.Context, in activities.RangeInput) (*ac
 	if len(a.insert) == 1 {
 		return &activities.CopyResult{Restarted: true}, nil
 	}
-	return &activities.CopyResult{Done: true, Reached: transfer.Checkpoint{Rows: 10, Sum: transfer.Sum{Rows: 10}}}, nil
+	return &activities.CopyResult{Done: true, Reached: transfer.Checkpoint{Rows: 10, Sum: rows.Sum{Rows: 10}}}, nil
 }
 
 // FlushTarget ends the job: what follows is not looked at.

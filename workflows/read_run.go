@@ -7,6 +7,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -62,10 +63,10 @@ func (in *VerifyInput) fixSides(ctx workflow.Context, ref activities.Ref) error 
 
 // checkRead compares what was copied out of an export with what was written into it.
 func (c *collectionCopy) checkRead() error {
-	var ranges []transfer.Range
-	var sums []transfer.Sum
+	var ranges []rows.Range
+	var sums []rows.Sum
 	for _, r := range c.State.Ranges {
-		sum := transfer.Sum{}
+		sum := rows.Sum{}
 		if r.Reach.Read != nil {
 			sum = *r.Reach.Read
 		}

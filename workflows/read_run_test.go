@@ -10,6 +10,7 @@ import (
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/internal/transfer/transfertest"
 )
@@ -30,20 +31,20 @@ func (s *sealed) Describe(ctx context.Context) (*transfer.Description, error) {
 	return d, err
 }
 
-func (s *sealed) sum(ctx context.Context) (transfer.Sum, error) {
+func (s *sealed) sum(ctx context.Context) (rows.Sum, error) {
 	ranges, err := s.Plan(ctx, 1000, nil)
 	if err != nil {
-		return transfer.Sum{}, err
+		return rows.Sum{}, err
 	}
-	reader, err := s.Open(ctx, ranges[0], transfer.Cursor{}, transfer.BatchLimit{Rows: 1000, Bytes: 1 << 20})
+	reader, err := s.Open(ctx, ranges[0], rows.Cursor{}, transfer.BatchLimit{Rows: 1000, Bytes: 1 << 20})
 	if err != nil {
-		return transfer.Sum{}, err
+		return rows.Sum{}, err
 	}
 	b, err := reader.Next(ctx)
 	if err != nil {
-		return transfer.Sum{}, err
+		return rows.Sum{}, err
 	}
-	return transfer.SumBatch("", b)
+	return rows.SumBatch("", b)
 }
 
 // TestVerifyFindsAnEditOfAnExport: what is read of an export is compared with its manifest, so that a file which is edited after

@@ -11,9 +11,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
+	"milvusdm/internal/compare"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
 )
 
 // Ways to verify.
@@ -62,12 +62,12 @@ type VerifyResult struct {
 	// counts, as text.
 	Fields []string `json:"fields,omitempty"`
 	// Misplaced says which of the target's rows queries for its partition key do not find.
-	Misplaced   string              `json:"misplaced,omitempty"`
-	Difference  transfer.Difference `json:"difference,omitzero"`
-	Differences []string            `json:"differences,omitempty"`
-	Took        time.Duration       `json:"took"`
-	Report      string              `json:"report,omitempty"`
-	Notes       []string            `json:"notes,omitempty"`
+	Misplaced   string             `json:"misplaced,omitempty"`
+	Difference  compare.Difference `json:"difference,omitzero"`
+	Differences []string           `json:"differences,omitempty"`
+	Took        time.Duration      `json:"took"`
+	Report      string             `json:"report,omitempty"`
+	Notes       []string           `json:"notes,omitempty"`
 	// Error says why a part could not be compared.
 	Error string `json:"error,omitempty"`
 	// Collections are the results of a job that names several, by which the numbers above are the sums.

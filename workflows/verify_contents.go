@@ -6,6 +6,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
+	"milvusdm/internal/compare"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -47,7 +49,7 @@ func (v *verification) other(onRight bool, partition string) (name string, alone
 }
 
 // compare is the input of CompareRange.
-func (v *verification) compare(how string, onRight bool, r transfer.Range) activities.CompareInput {
+func (v *verification) compare(how string, onRight bool, r rows.Range) activities.CompareInput {
 	in := activities.CompareInput{Sides: v.sides, LeftIdentity: v.found.Left.Identity, RightIdentity: v.found.Right.Identity,
 		Key: v.found.Key, Fields: v.found.Fields, How: how, Range: r, OnRight: onRight}
 	if in.Other, in.Alone = v.other(onRight, r.Partition); v.named() {
@@ -89,18 +91,18 @@ func (v *verification) lookUp(ctx workflow.Context, how string, onRight bool) er
 const plannedFrom = 4 << 20
 
 // toJoin are ranges of the left side: planned ones, or whole partitions.
-func (v *verification) toJoin(ctx workflow.Context) ([]transfer.Range, error) {
+func (v *verification) toJoin(ctx workflow.Context) ([]rows.Range, error) {
 	left := &v.found.Left
 	m := v.sides.Job.Source.Milvus
 	if limited := m != nil && m.Collections[0].Limit > 0; limited || left.Rows >= plannedFrom || v.sides.Job.Copy.RangeRows > 0 {
 		return v.plan(ctx, false, maxCompared)
 	}
 	if left.Partitions == nil {
-		return []transfer.Range{{}}, nil
+		return []rows.Range{{}}, nil
 	}
-	var ranges []transfer.Range
+	var ranges []rows.Range
 	for _, p := range left.Partitions {
-		ranges = append(ranges, transfer.Range{Partition: p})
+		ranges = append(ranges, rows.Range{Partition: p})
 	}
 	return ranges, nil
 }
@@ -119,12 +121,12 @@ func (v *verification) join(ctx workflow.Context) error {
 	}
 	if !v.named() && len(ranges) == 0 {
 		left, _ := v.other(true, "")
-		ins = append(ins, v.compare(activities.ByJoin, false, transfer.Range{Partition: left}))
+		ins = append(ins, v.compare(activities.ByJoin, false, rows.Range{Partition: left}))
 	}
 	for _, p := range v.found.Right.Partitions {
 		onLeft := slices.Contains(v.found.Left.Partitions, p)
 		if v.named() && !planned[p] && (onLeft || !v.others) {
-			ins = append(ins, v.compare(activities.ByJoin, true, transfer.Range{Partition: p}))
+			ins = append(ins, v.compare(activities.ByJoin, true, rows.Range{Partition: p}))
 		}
 	}
 	return v.compareAll(ctx, ins)
@@ -150,14 +152,14 @@ func (v *verification) name(ctx workflow.Context, in activities.NameInput) error
 	if len(in.LeftBuckets.Differing(in.RightBuckets)) == 0 {
 		return nil
 	}
-	var d transfer.Difference
+	var d compare.Difference
 	err := workflow.ExecuteActivity(v.working(ctx, "name the rows that differ"), acts.NameDifferences, in).Get(ctx, &d)
 	v.result.Difference.Add(d)
 	return err
 }
 
 // sumUp sums up a side, and finds keys that stand more than once on a server.
-func (v *verification) sumUp(ctx workflow.Context, right bool) ([]transfer.Range, transfer.Buckets, error) {
+func (v *verification) sumUp(ctx workflow.Context, right bool) ([]rows.Range, compare.Buckets, error) {
 	ranges, err := v.plan(ctx, right, maxBucketed)
 	if err != nil {
 		return nil, nil, err
@@ -166,11 +168,11 @@ func (v *verification) sumUp(ctx workflow.Context, right bool) ([]transfer.Range
 	return ranges, buckets, err
 }
 
-func (v *verification) sumRanges(ctx workflow.Context, right bool, ranges []transfer.Range) (transfer.Buckets, error) {
-	var buckets transfer.Buckets
+func (v *verification) sumRanges(ctx workflow.Context, right bool, ranges []rows.Range) (compare.Buckets, error) {
+	var buckets compare.Buckets
 	inputs := v.side(right).Inputs
-	read := make([]transfer.Sum, len(ranges))
-	doubled := make([]transfer.Difference, len(ranges))
+	read := make([]rows.Sum, len(ranges))
+	doubled := make([]compare.Difference, len(ranges))
 	err := v.each(ctx, len(ranges), "sum up "+activities.SideName(right), func(ctx workflow.Context, i int) workflow.Future {
 		in := activities.SumInput{SideInput: v.sideInput(right, 0), Key: v.found.Key, Fields: v.found.Fields, Range: ranges[i], Named: v.named()}
 		if file := transfer.InputOf(inputs, &ranges[i]); file != nil {

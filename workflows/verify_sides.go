@@ -8,9 +8,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"milvusdm/activities"
+	"milvusdm/internal/compare"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // verification compares two sides.
@@ -223,25 +224,25 @@ func (v *verification) conclude() {
 }
 
 // judged is the difference without what may be, which is noted.
-func (v *verification) judged() transfer.Difference {
+func (v *verification) judged() compare.Difference {
 	d := v.result.Difference
-	forgive := func(kind transfer.OddKind, why string) {
+	forgive := func(kind compare.OddKind, why string) {
 		if n := d.Count(kind); *n > 0 {
 			v.note("%d rows %s", *n, why)
 			*n = 0
 		}
 	}
 	if v.extra {
-		forgive(transfer.OnlyRight, "are in the target only; others may have written them")
+		forgive(compare.OnlyRight, "are in the target only; others may have written them")
 	}
 	if more := v.result.RightRows - v.result.LeftRows; v.others && more > 0 && v.mode != VerifyFull {
 		v.note("the target holds %d rows more than the source; others may have written them", more)
 	}
 	if v.differing {
-		forgive(transfer.Differing, "of the target differ; it kept those that were there (on_existing: keep)")
+		forgive(compare.Differing, "of the target differ; it kept those that were there (on_existing: keep)")
 	}
 	if v.sides.Job.Copy.OnDuplicate == "one" {
-		forgive(transfer.DoubledLeft, "of the source repeat a key (on_duplicate: one)")
+		forgive(compare.DoubledLeft, "of the source repeat a key (on_duplicate: one)")
 	}
 	return d
 }
@@ -282,7 +283,7 @@ func (v *verification) rangeRows(right bool, ranges int64) int64 {
 }
 
 // plan cuts a side into ranges.
-func (v *verification) plan(ctx workflow.Context, right bool, most int64) ([]transfer.Range, error) {
+func (v *verification) plan(ctx workflow.Context, right bool, most int64) ([]rows.Range, error) {
 	var out activities.Ranges
 	err := workflow.ExecuteActivity(v.working(ctx, "plan ranges of "+v.side(right).Format), acts.PlanSide, v.sideInput(right, v.rangeRows(right, most))).Get(ctx, &out)
 	return out.Ranges, err

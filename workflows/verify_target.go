@@ -9,6 +9,7 @@ import (
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -103,7 +104,7 @@ func (v *verification) target(ctx workflow.Context, c *collectionCopy) error {
 }
 
 // recorded are the sums that the copy recorded, if they are of the fields and partitions that are compared.
-func (v *verification) recorded(r *RangeState) *transfer.Sum {
+func (v *verification) recorded(r *RangeState) *rows.Sum {
 	if sum := r.Reach.Sum; v.found.Left.AllFields && (v.named() || r.Range.Partition == "") {
 		return &sum
 	}
@@ -166,7 +167,7 @@ func (v *verification) compareTotals(ctx workflow.Context, c *collectionCopy) er
 	if in.RightRanges, in.RightBuckets, err = v.sumUp(ctx, true); err != nil {
 		return err
 	}
-	var total transfer.Sum
+	var total rows.Sum
 	whole := true
 	for i := range c.State.Ranges {
 		sum := v.recorded(&c.State.Ranges[i])

@@ -10,6 +10,7 @@ import (
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/internal/transfer/transfertest"
 )
@@ -31,12 +32,12 @@ func (w world) target(t *testing.T, j job.Job, copied transfer.Source, change fu
 	c.State = &State{Identity: d.Identity, Target: transfer.Target{Name: "c__mdm", Fresh: true}}
 	for _, r := range ranges {
 		s := RangeState{Range: r, Done: true}
-		reader, err := copied.Open(ctx, r, transfer.Cursor{}, transfer.BatchLimit{Rows: 9})
+		reader, err := copied.Open(ctx, r, rows.Cursor{}, transfer.BatchLimit{Rows: 9})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for b, err := reader.Next(ctx); err == nil; b, err = reader.Next(ctx) {
-			sum, err := transfer.SumBatch(r.Partition, b)
+			sum, err := rows.SumBatch(r.Partition, b)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,6 +19,7 @@ import (
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -259,7 +260,7 @@ func inputs(list []transfer.Input) []string {
 }
 
 // fields lists the fields of a schema, as "embedding: FloatVector, dim 128".
-func fields(schema transfer.Schema) []string {
+func fields(schema rows.Schema) []string {
 	var out []string
 	for _, f := range schema.GetFields() {
 		out = append(out, f.GetName()+": "+fieldType(f))

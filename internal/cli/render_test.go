@@ -16,6 +16,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -44,8 +45,8 @@ func golden(t *testing.T, name, got string) {
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func goldenPlan() activities.Plan {
-	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
-		transfer.KeyField("id"), transfer.VectorField("embedding", schemapb.DataType_FloatVector, 128), transfer.VarCharField("title", 512)}}}
+	schema := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
+		rows.KeyField("id"), rows.VectorField("embedding", schemapb.DataType_FloatVector, 128), rows.VarCharField("title", 512)}}}
 	return activities.Plan{
 		Source: transfer.Description{Format: "HDF5, MilvusDM layout (embeddings, ids)", Schema: schema, Rows: 1_000_000, Bytes: 520_000_000,
 			Lossy: "", Notes: []string{"float64 is converted to float32"},

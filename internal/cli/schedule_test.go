@@ -17,7 +17,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 	"milvusdm/workflows"
 )
 
@@ -284,7 +284,7 @@ func TestExportsOfASchedule(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := d.Publish(context.Background(), 17, transfer.Sum{Rows: 17}, nil)
+		p, err := d.Publish(context.Background(), 17, rows.Sum{Rows: 17}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"milvusdm/activities"
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/workflows"
 )
@@ -218,7 +219,7 @@ func (t *toy) done() *workflows.Result {
 func (t *toy) state() *workflows.State {
 	s := &workflows.State{Hash: t.in.Hash, Target: transfer.Target{Name: "c__mdm_toy",
 		Plan: transfer.TargetPlan{Action: transfer.ActionCreate, Collection: "c", StagingName: "c__mdm_toy"}}}
-	s.Ranges = append(s.Ranges, workflows.RangeState{Reach: transfer.Checkpoint{Cursor: transfer.Row(400), Rows: 400}})
+	s.Ranges = append(s.Ranges, workflows.RangeState{Reach: transfer.Checkpoint{Cursor: rows.Row(400), Rows: 400}})
 	return s
 }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 var began = time.Date(2026, 11, 22, 3, 0, 7, 0, time.UTC)
@@ -23,9 +23,9 @@ func head(run, stage string) Manifest {
 }
 
 // sumOf is a content sum that tells contents apart.
-func sumOf(contents string) transfer.Sum {
+func sumOf(contents string) rows.Sum {
 	h := sha256.Sum256([]byte(contents))
-	return transfer.Sum{Rows: int64(len(contents)), Hi: uint64(h[0]), Lo: uint64(h[1])}
+	return rows.Sum{Rows: int64(len(contents)), Hi: uint64(h[0]), Lo: uint64(h[1])}
 }
 
 // must returns the value of a call that has to succeed.

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // Draft is a part that one attempt writes. Nothing of it counts until it is published.
@@ -86,7 +86,7 @@ func (d *Draft) Drop() error {
 // Publish gives the file its final name, once it was closed: whole, synced and never to be written again. It may be
 // repeated. When another attempt has published the part, that one counts: it is what Publish returns, with its own rows and
 // sum, and this draft is removed.
-func (d *Draft) Publish(ctx context.Context, rows int64, sum transfer.Sum, seen progress) (*Part, error) {
+func (d *Draft) Publish(ctx context.Context, rows int64, sum rows.Sum, seen progress) (*Part, error) {
 	p := publication{Draft: d, part: Part{Path: d.final, Partition: d.name.Partition, Number: d.name.Number, Rows: rows, Sum: sum}, seen: seen}
 	for _, step := range p.steps() {
 		if err := step(ctx); err != nil {

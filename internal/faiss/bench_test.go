@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -72,11 +73,11 @@ func benchRead(b *testing.B, path string, batch int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	all := transfer.Range{From: transfer.Row(0), To: transfer.Row(d.Rows)}
+	all := rows.Range{From: rows.Row(0), To: rows.Row(d.Rows)}
 	b.SetBytes(d.Bytes)
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := src.Open(b.Context(), all, transfer.Cursor{}, transfer.BatchLimit{Rows: batch, Bytes: 64 << 20})
+		r, err := src.Open(b.Context(), all, rows.Cursor{}, transfer.BatchLimit{Rows: batch, Bytes: 64 << 20})
 		for err == nil {
 			_, err = r.Next(context.Background())
 		}
@@ -99,7 +100,7 @@ func BenchmarkFirstRow(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		r, err := src.Open(b.Context(), transfer.Range{From: transfer.Row(0), To: transfer.Row(benchRows)}, transfer.Cursor{},
+		r, err := src.Open(b.Context(), rows.Range{From: rows.Row(0), To: rows.Row(benchRows)}, rows.Cursor{},
 			transfer.BatchLimit{Rows: 1, Bytes: 1 << 20})
 		if err == nil {
 			_, err = r.Next(b.Context())

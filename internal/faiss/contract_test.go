@@ -9,6 +9,7 @@ import (
 
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/internal/transfer/transfertest"
 )
@@ -57,7 +58,7 @@ func readable(open func(job.RowSlice) (transfer.Source, error)) int64 {
 	if err != nil || len(ranges) != 1 {
 		return 0
 	}
-	r, err := src.Open(context.Background(), ranges[0], transfer.Cursor{}, transfer.BatchLimit{Rows: 1 << 20, Bytes: 1 << 30})
+	r, err := src.Open(context.Background(), ranges[0], rows.Cursor{}, transfer.BatchLimit{Rows: 1 << 20, Bytes: 1 << 30})
 	if err != nil {
 		return 0
 	}

@@ -7,6 +7,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -23,8 +24,8 @@ func TestKeyOffset(t *testing.T) {
 	if !d.KeysBehind {
 		t.Error("the target is not asked for its greatest key")
 	}
-	r := transfer.Range{To: transfer.Row(1), From: transfer.Row(0), Rows: 1}
-	if _, err := s.Open(context.Background(), r, transfer.Cursor{}, transfer.BatchLimit{}); fault.KindOf(err) != fault.Config {
+	r := rows.Range{To: rows.Row(1), From: rows.Row(0), Rows: 1}
+	if _, err := s.Open(context.Background(), r, rows.Cursor{}, transfer.BatchLimit{}); fault.KindOf(err) != fault.Config {
 		t.Errorf("rows are read without their keys: %v", err)
 	}
 	files.Paths = []string{"testdata/idmap-flat.faiss"}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -45,7 +46,7 @@ func TestListsInAnotherFile(t *testing.T) {
 	if _, again := openSource(t, files(index), nil); again.Identity == d.Identity {
 		t.Error("another file of lists, and the same identity")
 	}
-	r, err := s.Open(t.Context(), transfer.Range{From: transfer.Row(0), To: transfer.Row(60), Rows: 60}, transfer.Cursor{},
+	r, err := s.Open(t.Context(), rows.Range{From: rows.Row(0), To: rows.Row(60), Rows: 60}, rows.Cursor{},
 		transfer.BatchLimit{Rows: 60, Bytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)

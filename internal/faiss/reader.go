@@ -7,7 +7,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // reader reads rows [row, end) of a source in batches of at most rows.
@@ -22,7 +22,7 @@ type reader struct {
 }
 
 // Next implements transfer.Reader. The batch's columns are filled straight from the file.
-func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) Next(ctx context.Context) (*rows.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
 	return b, err
 }
 
-func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) next(ctx context.Context) (*rows.Batch, error) {
 	if err := r.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -62,9 +62,9 @@ func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
 	}
 	first := r.row
 	r.row += n
-	b := &transfer.Batch{
-		Fields: []*schemapb.FieldData{transfer.Int64Column(r.source.keyField, keys), column},
-		Rows:   int(n), First: first, After: transfer.Row(r.row),
+	b := &rows.Batch{
+		Fields: []*schemapb.FieldData{rows.Int64Column(r.source.keyField, keys), column},
+		Rows:   int(n), First: first, After: rows.Row(r.row),
 		Where: func(i int) string { return p.place(first + int64(i)) },
 	}
 	b.Recyclable(column)
@@ -75,11 +75,11 @@ func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
 func (r *reader) vectors(n int) ([]byte, *schemapb.FieldData) {
 	name, info := r.source.vectorField, r.part.info
 	if info.Binary {
-		v := transfer.Room[byte](n * info.RowBytes())
-		return v, transfer.BinaryVectorColumn(name, int64(info.Dim), v)
+		v := rows.Room[byte](n * info.RowBytes())
+		return v, rows.BinaryVectorColumn(name, int64(info.Dim), v)
 	}
-	v := transfer.Room[float32](n * info.Dim)
-	return floatBytes(v), transfer.FloatVectorColumn(name, int64(info.Dim), v)
+	v := rows.Room[float32](n * info.Dim)
+	return floatBytes(v), rows.FloatVectorColumn(name, int64(info.Dim), v)
 }
 
 // enter opens the part that the next row lies in.

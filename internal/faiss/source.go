@@ -15,6 +15,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -136,13 +137,13 @@ func (s *source) Close() error {
 
 func (s *source) Describe(context.Context) (*transfer.Description, error) {
 	shape := s.parts[0].info
-	vector := transfer.VectorField(s.vectorField, schemapb.DataType_FloatVector, int64(shape.Dim))
+	vector := rows.VectorField(s.vectorField, schemapb.DataType_FloatVector, int64(shape.Dim))
 	if shape.Binary {
 		vector.DataType = schemapb.DataType_BinaryVector
 	}
 	d := &transfer.Description{
-		Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{
-			Fields: []*schemapb.FieldSchema{transfer.KeyField(s.keyField), vector}}},
+		Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{
+			Fields: []*schemapb.FieldSchema{rows.KeyField(s.keyField), vector}}},
 		Rows:          s.end - s.first,
 		Inputs:        s.taken(),
 		GeneratedKeys: !s.keyed(),
@@ -237,7 +238,7 @@ func (s *source) describeKeys(d *transfer.Description) {
 
 // Plan cuts the rows into ranges that do not cross from one file to the next. It reads what tells whether ids and
 // rows belong together.
-func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]transfer.Range, error) {
+func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]rows.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
 	}
@@ -284,7 +285,7 @@ func (s *source) partOf(row int64) *part {
 	return s.parts[sort.Search(len(s.parts), func(i int) bool { return s.parts[i].end() > row })]
 }
 
-func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+func (s *source) Open(_ context.Context, r rows.Range, from rows.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	if s.behind {
 		return nil, fault.New(fault.Config,
 			"key_offset: auto is found out when rows are copied; write the number of the first key, "+
@@ -293,8 +294,8 @@ func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor,
 	if from.IsZero() {
 		from = r.From
 	}
-	for _, c := range []transfer.Cursor{r.From, r.To, from} {
-		if c.Kind != transfer.RowCursor || c.Int < s.first || c.Int > s.end {
+	for _, c := range []rows.Cursor{r.From, r.To, from} {
+		if c.Kind != rows.RowCursor || c.Int < s.first || c.Int > s.end {
 			return nil, fault.New(fault.SourceChanged, "%v is not within the rows %d to %d of these files", c, s.first, s.end)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -51,7 +52,7 @@ func readAll(t *testing.T, s transfer.Source, perRange int64, limit transfer.Bat
 		if r.ID != i || i > 0 && r.From != ranges[i-1].To {
 			t.Fatalf("ranges do not follow each other: %+v", ranges)
 		}
-		k, v := readRange(t, s, r, transfer.Cursor{}, limit)
+		k, v := readRange(t, s, r, rows.Cursor{}, limit)
 		if int64(len(k)) != r.Rows {
 			t.Fatalf("range %+v gave %d rows", r, len(k))
 		}
@@ -60,7 +61,7 @@ func readAll(t *testing.T, s transfer.Source, perRange int64, limit transfer.Bat
 	return keys, vectors
 }
 
-func readRange(t *testing.T, s transfer.Source, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (keys []int64, vectors []float32) {
+func readRange(t *testing.T, s transfer.Source, r rows.Range, from rows.Cursor, limit transfer.BatchLimit) (keys []int64, vectors []float32) {
 	t.Helper()
 	rd, err := s.Open(t.Context(), r, from, limit)
 	if err != nil {
@@ -110,7 +111,7 @@ func TestSource(t *testing.T) {
 	if d.Format != "Faiss, IDMap over Flat" || d.Rows != 60 || d.Metric != "L2" || d.Lossy != "" || d.GeneratedKeys || d.Bytes != 60*72 {
 		t.Errorf("%+v", d)
 	}
-	if key, v := d.Schema.PrimaryKey(), d.Schema.Field("embedding"); key.GetName() != "id" || transfer.TypeParam(v, "dim") != "16" {
+	if key, v := d.Schema.PrimaryKey(), d.Schema.Field("embedding"); key.GetName() != "id" || rows.TypeParam(v, "dim") != "16" {
 		t.Errorf("schema: %v", d.Schema)
 	}
 	for _, limit := range []transfer.BatchLimit{{Rows: 7, Bytes: 1 << 20}, {Rows: 1000, Bytes: 1 << 20}, {Rows: 1000, Bytes: 72 * 5}, {Rows: 1, Bytes: 1}} {
@@ -125,12 +126,12 @@ func TestSource(t *testing.T) {
 	if got := s.(transfer.KeyScanner).Place(59); got != "testdata/idmap-flat.faiss: row 59" {
 		t.Error(got)
 	}
-	r := transfer.Range{From: transfer.Row(10), To: transfer.Row(50), Rows: 40}
-	keys, _ := readRange(t, s, r, transfer.Row(44), transfer.BatchLimit{Rows: 4, Bytes: 1 << 20})
+	r := rows.Range{From: rows.Row(10), To: rows.Row(50), Rows: 40}
+	keys, _ := readRange(t, s, r, rows.Row(44), transfer.BatchLimit{Rows: 4, Bytes: 1 << 20})
 	if !slices.Equal(keys, f.ids(t)[44:50]) {
 		t.Errorf("from row 44 on: %v", keys)
 	}
-	for _, c := range []transfer.Cursor{transfer.Row(9), transfer.Row(51), transfer.Row(61), {Kind: transfer.Int64Cursor, Int: 20}} {
+	for _, c := range []rows.Cursor{rows.Row(9), rows.Row(51), rows.Row(61), {Kind: rows.Int64Cursor, Int: 20}} {
 		if _, err := s.Open(t.Context(), r, c, transfer.BatchLimit{Rows: 1, Bytes: 1}); err == nil {
 			t.Errorf("opened from %v", c)
 		}
@@ -216,7 +217,7 @@ func TestDirectory(t *testing.T) {
 	if again.Identity != d.Identity || changed.Identity == d.Identity {
 		t.Errorf("identities: %s, again %s, changed %s", d.Identity, again.Identity, changed.Identity)
 	}
-	rd, err := s.Open(t.Context(), transfer.Range{From: transfer.Row(0), To: transfer.Row(120)}, transfer.Cursor{}, transfer.BatchLimit{Rows: 60, Bytes: 1 << 20})
+	rd, err := s.Open(t.Context(), rows.Range{From: rows.Row(0), To: rows.Row(120)}, rows.Cursor{}, transfer.BatchLimit{Rows: 60, Bytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -82,7 +83,7 @@ func readAll(t *testing.T, path string, from int64) (d *transfer.Description, ve
 	if d, err = src.Describe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := src.Open(t.Context(), transfer.Range{From: transfer.Row(0), To: transfer.Row(d.Rows), Rows: d.Rows}, transfer.Row(from),
+	r, err := src.Open(t.Context(), rows.Range{From: rows.Row(0), To: rows.Row(d.Rows), Rows: d.Rows}, rows.Row(from),
 		transfer.BatchLimit{Rows: 17, Bytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)

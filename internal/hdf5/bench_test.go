@@ -14,6 +14,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -59,11 +60,11 @@ func drain(tb testing.TB, source transfer.Source, limit transfer.BatchLimit) (by
 		tb.Fatal(err)
 	}
 	for _, r := range ranges {
-		reader, err := source.Open(ctx, r, transfer.Cursor{}, limit)
+		reader, err := source.Open(ctx, r, rows.Cursor{}, limit)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		held := make([]*transfer.Batch, 8) // as writers do, and the other program
+		held := make([]*rows.Batch, 8) // as writers do, and the other program
 		for i := 0; ; i++ {
 			batch, err := reader.Next(ctx)
 			if err == io.EOF {
@@ -92,9 +93,9 @@ func BenchmarkWrite(b *testing.B) {
 	if dir == "" {
 		b.Skip("HDF5_BENCH_DIR names no directory of files")
 	}
-	const rows, dim, batch = 500_000, 128, 8_000
+	const total, dim, batch = 500_000, 128, 8_000
 	random := rand.New(rand.NewPCG(1, 1))
-	var batches [4]*transfer.Batch
+	var batches [4]*rows.Batch
 	for i := range batches {
 		v, k := make([]float32, batch*dim), make([]int64, batch)
 		for i := range v {
@@ -103,10 +104,10 @@ func BenchmarkWrite(b *testing.B) {
 		for j := range k {
 			k[j] = int64(i*batch + j)
 		}
-		batches[i] = &transfer.Batch{Rows: batch, Fields: []*schemapb.FieldData{transfer.Int64Column("id", k), transfer.FloatVectorColumn("v", dim, v)}}
+		batches[i] = &rows.Batch{Rows: batch, Fields: []*schemapb.FieldData{rows.Int64Column("id", k), rows.FloatVectorColumn("v", dim, v)}}
 	}
-	d := &transfer.Description{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{
-		Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, dim)}}}}
+	d := &transfer.Description{Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{
+		Fields: []*schemapb.FieldSchema{rows.KeyField("id"), rows.VectorField("v", schemapb.DataType_FloatVector, dim)}}}}
 	for name, o := range map[string]WriteOptions{"plain": {}, "gzip": {Compression: "gzip", Shuffle: true}} {
 		b.Run(name, func(b *testing.B) {
 			path := filepath.Join(dir, "written.h5")
@@ -114,7 +115,7 @@ func BenchmarkWrite(b *testing.B) {
 			for b.Loop() {
 				begin, cpu := time.Now(), cpuTime(b)
 				w, err := CreatePart(path, d, o)
-				for i := 0; err == nil && w.Rows() < rows; i++ {
+				for i := 0; err == nil && w.Rows() < total; i++ {
 					err = w.Append(b.Context(), batches[i%len(batches)])
 				}
 				if err == nil {

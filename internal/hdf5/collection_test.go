@@ -12,6 +12,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/proto"
 
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -73,7 +74,7 @@ func (r randomValues) scalars(t schemapb.DataType, n int) *schemapb.ScalarField 
 // column makes n values of a field.
 func (r randomValues) column(f *schemapb.FieldSchema, wire string, n int) *schemapb.FieldData {
 	d := &schemapb.FieldData{Type: f.DataType, FieldName: f.Name, IsDynamic: f.IsDynamic}
-	dim, _ := transfer.Dim(f)
+	dim, _ := rows.Dim(f)
 	scalar := func(s *schemapb.ScalarField) { d.Field = &schemapb.FieldData_Scalars{Scalars: s} }
 	vector := func(v *schemapb.VectorField) { d.Field = &schemapb.FieldData_Vectors{Vectors: v} }
 	switch f.DataType {
@@ -211,7 +212,7 @@ func rowsOf(t tester, f *schemapb.FieldData, n int) []string {
 }
 
 // exactly tells each row of a batch's columns, nulls among them.
-func exactly(t tester, b *transfer.Batch) map[string][]string {
+func exactly(t tester, b *rows.Batch) map[string][]string {
 	out := map[string][]string{}
 	for _, f := range b.Fields {
 		rows := rowsOf(t, f, b.Rows)
@@ -283,7 +284,7 @@ func newTestCollection(keyType schemapb.DataType) *testCollection {
 	}
 	return &testCollection{
 		Description: &transfer.Description{
-			Schema: transfer.Schema{CollectionSchema: schema}, Metric: "COSINE",
+			Schema: rows.Schema{CollectionSchema: schema}, Metric: "COSINE",
 			Settings: &transfer.Settings{Collection: "17 of then", Aliases: []string{"a"}, Properties: map[string]string{"collection.ttl.seconds": "3600"}, Shards: 2, Consistency: "Strong",
 				Partitions: []string{"x", "empty"}, Loaded: true, Replicas: 1, Indexes: []transfer.FieldIndex{{Field: "FloatVector0", Name: "i", Params: map[string]string{"index_type": "HNSW"}}}},
 		},
@@ -292,8 +293,8 @@ func newTestCollection(keyType schemapb.DataType) *testCollection {
 }
 
 // batch makes n rows of all columns.
-func (c *testCollection) batch(r randomValues, n int) *transfer.Batch {
-	b := &transfer.Batch{Rows: n, First: -1}
+func (c *testCollection) batch(r randomValues, n int) *rows.Batch {
+	b := &rows.Batch{Rows: n, First: -1}
 	for _, f := range storedFields(c.Schema.CollectionSchema) {
 		b.Fields = append(b.Fields, r.column(f, c.wires[f.Name], n))
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // column is one field and where a file holds it.
@@ -161,12 +161,12 @@ func newVector(p *place, name string, c cells, want schemapb.DataType, bits bool
 	default:
 		return nil, c.refuse(f, want.String())
 	}
-	if most := transfer.MaxDimension(want); col.dim > most {
+	if most := rows.MaxDimension(want); col.dim > most {
 		return nil, fault.New(fault.Unsupported,
 			"%s: %s holds vectors of dimension %d, and Milvus takes at most %d: make them shorter first, "+
 				"as by pooling or PCA%s", f.name, c.path, col.dim, most, p.adviseExcept(name))
 	}
-	col.field = transfer.VectorField(name, want, col.dim)
+	col.field = rows.VectorField(name, want, col.dim)
 	return col, nil
 }
 
@@ -240,7 +240,7 @@ func naturalVector(c cells) schemapb.DataType {
 
 // newKey makes the primary key column: of integers, strings, or whole numbers as MATLAB keeps them.
 func newKey(p *place, name string, c cells) (*column, error) {
-	col := &column{cells: c, field: transfer.KeyField(name)}
+	col := &column{cells: c, field: rows.KeyField(name)}
 	switch {
 	case c.isMatrix(), len(c.parts) != 1:
 	case c.elem.isInt():

@@ -4,7 +4,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // newScalar makes a column of one value a row. Unsigned integers get the next wider type.
@@ -60,7 +60,7 @@ func newText(col *column, name string, isJSON bool) *column {
 		col.field = &schemapb.FieldSchema{Name: name, DataType: schemapb.DataType_JSON}
 		return col
 	}
-	col.field = transfer.VarCharField(name, longest)
+	col.field = rows.VarCharField(name, longest)
 	return col
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // decoder reads n rows of a column. It gives an error about one row as a *rowError.
@@ -34,7 +34,7 @@ func (c *openColumn) badRow(row int64, format string, args ...any) error {
 // readElements reads n rows of size values each, straight into the slice that it returns. The column's memory type is
 // T's, or takes size times it.
 func readElements[T element](c *openColumn, row int64, n int, size int64) ([]T, error) {
-	out := transfer.Room[T](n * int(size))
+	out := rows.Room[T](n * int(size))
 	return out, c.read(row, n, unsafe.Pointer(unsafe.SliceData(out)))
 }
 
@@ -44,20 +44,20 @@ type element interface {
 
 func decodeFloatVector(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 	v, err := readElements[float32](c, row, n, c.width)
-	return transfer.FloatVectorColumn(c.field.Name, c.dim, v), err
+	return rows.FloatVectorColumn(c.field.Name, c.dim, v), err
 }
 
 func decodeFloat16Vector(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 	v, err := readElements[byte](c, row, n, 2*c.width)
 	if c.field.DataType == schemapb.DataType_BFloat16Vector {
-		return transfer.BFloat16VectorColumn(c.field.Name, c.dim, v), err
+		return rows.BFloat16VectorColumn(c.field.Name, c.dim, v), err
 	}
-	return transfer.Float16VectorColumn(c.field.Name, c.dim, v), err
+	return rows.Float16VectorColumn(c.field.Name, c.dim, v), err
 }
 
 func decodeBytes(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 	v, err := readElements[byte](c, row, n, c.dim/8)
-	return transfer.BinaryVectorColumn(c.field.Name, c.dim, v), err
+	return rows.BinaryVectorColumn(c.field.Name, c.dim, v), err
 }
 
 // decodeBits packs one element a bit, the first into a byte's highest, as Milvus and NumPy's packbits do.
@@ -77,12 +77,12 @@ func decodeBits(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 			to[j/8] |= b << (7 - j%8)
 		}
 	}
-	return transfer.BinaryVectorColumn(c.field.Name, c.dim, packed), nil
+	return rows.BinaryVectorColumn(c.field.Name, c.dim, packed), nil
 }
 
 func decodeLong(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 	v, err := readElements[int64](c, row, n, 1)
-	return transfer.Int64Column(c.field.Name, v), err
+	return rows.Int64Column(c.field.Name, v), err
 }
 
 func decodeUnsignedLong(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
@@ -97,7 +97,7 @@ func decodeUnsignedLong(c *openColumn, row int64, n int) (*schemapb.FieldData, e
 	}
 	// in range the bits are the same
 	signed := unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
-	return transfer.Int64Column(c.field.Name, signed), nil
+	return rows.Int64Column(c.field.Name, signed), nil
 }
 
 // decodeWholeNumbers reads integers that are kept as float64.
@@ -114,24 +114,24 @@ func decodeWholeNumbers(c *openColumn, row int64, n int) (*schemapb.FieldData, e
 		}
 		v[i] = int64(x)
 	}
-	return transfer.Int64Column(c.field.Name, v), nil
+	return rows.Int64Column(c.field.Name, v), nil
 }
 
 func decodeInt(t schemapb.DataType) decoder {
 	return func(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 		v, err := readElements[int32](c, row, n, 1)
-		return transfer.Int32Column(c.field.Name, t, v), err
+		return rows.Int32Column(c.field.Name, t, v), err
 	}
 }
 
 func decodeFloat(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 	v, err := readElements[float32](c, row, n, 1)
-	return transfer.FloatColumn(c.field.Name, v), err
+	return rows.FloatColumn(c.field.Name, v), err
 }
 
 func decodeDouble(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 	v, err := readElements[float64](c, row, n, 1)
-	return transfer.DoubleColumn(c.field.Name, v), err
+	return rows.DoubleColumn(c.field.Name, v), err
 }
 
 func decodeBool(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
@@ -146,7 +146,7 @@ func decodeBool(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
 		}
 		v[i] = b == 1
 	}
-	return transfer.BoolColumn(c.field.Name, v), nil
+	return rows.BoolColumn(c.field.Name, v), nil
 }
 
 func decodeFixed(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
@@ -225,7 +225,7 @@ func (c *openColumn) texts(row int64, v []string) (*schemapb.FieldData, error) {
 			return nil, c.badRow(row+int64(i), "the text is not valid UTF-8: %q", s[:min(len(s), 40)])
 		}
 	}
-	return transfer.VarCharColumn(c.field.Name, v), nil
+	return rows.VarCharColumn(c.field.Name, v), nil
 }
 
 // jsonOf makes a decoder of texts one of JSON.
@@ -243,7 +243,7 @@ func jsonOf(texts decoder) decoder {
 				return nil, c.badRow(row+int64(i), "the text is not valid JSON (%w): %q", err, s[:min(len(s), 40)])
 			}
 		}
-		return transfer.JSONColumn(c.field.Name, v), nil
+		return rows.JSONColumn(c.field.Name, v), nil
 	}
 }
 

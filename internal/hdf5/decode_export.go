@@ -12,7 +12,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/proto"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 func decodeInt8Vector(c *openColumn, row int64, n int) (*schemapb.FieldData, error) {
@@ -181,7 +181,7 @@ func decodeVectorArrays(c *openColumn, row int64, n int) (*schemapb.FieldData, e
 		v := &schemapb.VectorField{}
 		return v, proto.Unmarshal(raw, v)
 	})
-	dim, _ := strconv.ParseInt(transfer.TypeParam(c.field, "dim"), 10, 64) // 0 where the schema has none
+	dim, _ := strconv.ParseInt(rows.TypeParam(c.field, "dim"), 10, 64) // 0 where the schema has none
 	array := &schemapb.VectorArray{Dim: dim, Data: v, ElementType: c.field.GetElementType()}
 	return vectorData(c, &schemapb.VectorField{Dim: dim, Data: &schemapb.VectorField_VectorArray{VectorArray: array}}), err
 }

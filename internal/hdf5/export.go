@@ -8,7 +8,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // An export is a file that holds rows of a collection, of one partition at most, and all that the collection is besides.
@@ -164,7 +164,7 @@ var vectorElems = map[schemapb.DataType]elemType{
 func shapeOf(f *schemapb.FieldSchema, wire string) (shape, error) {
 	t := f.GetDataType()
 	if elem, ok := vectorElems[t]; ok {
-		dim, err := transfer.Dim(f)
+		dim, err := rows.Dim(f)
 		width := dim
 		if t == schemapb.DataType_BinaryVector {
 			width = dim / 8

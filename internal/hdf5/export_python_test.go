@@ -12,6 +12,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -65,21 +66,21 @@ func writeFilms(t *testing.T, path string, o WriteOptions) {
 	array := func(name string, t schemapb.DataType) *schemapb.FieldSchema {
 		return &schemapb.FieldSchema{Name: name, DataType: schemapb.DataType_Array, ElementType: t}
 	}
-	key, price := transfer.KeyField("pk"), scalar("price", schemapb.DataType_Double)
+	key, price := rows.KeyField("pk"), scalar("price", schemapb.DataType_Double)
 	price.Nullable = true
-	d := &transfer.Description{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{EnableDynamicField: true, Fields: []*schemapb.FieldSchema{
-		key, scalar("on", schemapb.DataType_Bool), transfer.VectorField("vec", schemapb.DataType_FloatVector, 2), transfer.VarCharField("title", 20), price,
+	d := &transfer.Description{Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{EnableDynamicField: true, Fields: []*schemapb.FieldSchema{
+		key, scalar("on", schemapb.DataType_Bool), rows.VectorField("vec", schemapb.DataType_FloatVector, 2), rows.VarCharField("title", 20), price,
 		array("tags", schemapb.DataType_Int64), array("names", schemapb.DataType_VarChar),
-		transfer.VectorField("half", schemapb.DataType_Float16Vector, 1), transfer.VectorField("brain", schemapb.DataType_BFloat16Vector, 1),
+		rows.VectorField("half", schemapb.DataType_Float16Vector, 1), rows.VectorField("brain", schemapb.DataType_BFloat16Vector, 1),
 		scalar("sparse", schemapb.DataType_SparseFloatVector),
 	}}}}
 	pair := func(index uint32, value float32) []byte {
 		return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, index), math.Float32bits(value))
 	}
 	longs := func(v ...int64) *schemapb.ScalarField {
-		return transfer.Int64Column("", v).GetScalars()
+		return rows.Int64Column("", v).GetScalars()
 	}
-	texts := func(v ...string) *schemapb.ScalarField { return transfer.VarCharColumn("", v).GetScalars() }
+	texts := func(v ...string) *schemapb.ScalarField { return rows.VarCharColumn("", v).GetScalars() }
 	arrays := func(name string, t schemapb.DataType, v ...*schemapb.ScalarField) *schemapb.FieldData {
 		return &schemapb.FieldData{FieldName: name, Type: schemapb.DataType_Array, Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
 			Data: &schemapb.ScalarField_ArrayData{ArrayData: &schemapb.ArrayArray{ElementType: t, Data: v}}}}}
@@ -88,20 +89,20 @@ func writeFilms(t *testing.T, path string, o WriteOptions) {
 		return &schemapb.FieldData{FieldName: "sparse", Type: schemapb.DataType_SparseFloatVector, Field: &schemapb.FieldData_Vectors{Vectors: &schemapb.VectorField{
 			Data: &schemapb.VectorField_SparseFloatVector{SparseFloatVector: &schemapb.SparseFloatArray{Contents: v}}}}}
 	}
-	prices := transfer.DoubleColumn("price", []float64{0, -2})
+	prices := rows.DoubleColumn("price", []float64{0, -2})
 	prices.ValidData = []bool{false, true}
-	batches := []*transfer.Batch{
+	batches := []*rows.Batch{
 		{Rows: 1, Fields: []*schemapb.FieldData{
-			transfer.Int64Column("pk", []int64{-1}), transfer.BoolColumn("on", []bool{true}), transfer.FloatVectorColumn("vec", 2, []float32{1, 2}),
-			transfer.VarCharColumn("title", []string{""}), transfer.DoubleColumn("price", []float64{1.5}), arrays("tags", schemapb.DataType_Int64, longs()),
-			arrays("names", schemapb.DataType_VarChar, texts("a", "ü\"\x00")), transfer.Float16VectorColumn("half", 1, []byte{0, 0x3c}),
-			transfer.BFloat16VectorColumn("brain", 1, []byte{0x80, 0x3f}), sparse(append(pair(3, 1.5), pair(9, -1)...)), transfer.JSONColumn("$meta", [][]byte{[]byte(`{"x":1}`)}),
+			rows.Int64Column("pk", []int64{-1}), rows.BoolColumn("on", []bool{true}), rows.FloatVectorColumn("vec", 2, []float32{1, 2}),
+			rows.VarCharColumn("title", []string{""}), rows.DoubleColumn("price", []float64{1.5}), arrays("tags", schemapb.DataType_Int64, longs()),
+			arrays("names", schemapb.DataType_VarChar, texts("a", "ü\"\x00")), rows.Float16VectorColumn("half", 1, []byte{0, 0x3c}),
+			rows.BFloat16VectorColumn("brain", 1, []byte{0x80, 0x3f}), sparse(append(pair(3, 1.5), pair(9, -1)...)), rows.JSONColumn("$meta", [][]byte{[]byte(`{"x":1}`)}),
 		}},
 		{Rows: 2, Fields: []*schemapb.FieldData{
-			transfer.Int64Column("pk", []int64{12, 7}), transfer.BoolColumn("on", []bool{false, true}), transfer.FloatVectorColumn("vec", 2, []float32{0.5, -3, 0, 4}),
-			transfer.VarCharColumn("title", []string{`ä " \`, "日本"}), prices, arrays("tags", schemapb.DataType_Int64, longs(1, -2), longs(3)),
-			arrays("names", schemapb.DataType_VarChar, texts(), texts("b")), transfer.Float16VectorColumn("half", 1, []byte{0, 0x38, 0, 0xc0}),
-			transfer.BFloat16VectorColumn("brain", 1, []byte{0, 0x3f, 0, 0xc0}), sparse(nil, pair(0, 2)), transfer.JSONColumn("$meta", [][]byte{[]byte(`{}`), []byte(`{"y":[true,"é"]}`)}),
+			rows.Int64Column("pk", []int64{12, 7}), rows.BoolColumn("on", []bool{false, true}), rows.FloatVectorColumn("vec", 2, []float32{0.5, -3, 0, 4}),
+			rows.VarCharColumn("title", []string{`ä " \`, "日本"}), prices, arrays("tags", schemapb.DataType_Int64, longs(1, -2), longs(3)),
+			arrays("names", schemapb.DataType_VarChar, texts(), texts("b")), rows.Float16VectorColumn("half", 1, []byte{0, 0x38, 0, 0xc0}),
+			rows.BFloat16VectorColumn("brain", 1, []byte{0, 0x3f, 0, 0xc0}), sparse(nil, pair(0, 2)), rows.JSONColumn("$meta", [][]byte{[]byte(`{}`), []byte(`{"y":[true,"é"]}`)}),
 		}},
 	}
 	w, err := CreatePart(path, d, o)

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -56,7 +57,7 @@ func (c *testCollection) write(t tester, path string, r randomValues, sizes []in
 }
 
 // readExactly reads all that a source has, range by range.
-func readExactly(t tester, source transfer.Source, limit transfer.BatchLimit, rowsPerRange int64) (map[string][]string, []transfer.Range) {
+func readExactly(t tester, source transfer.Source, limit transfer.BatchLimit, rowsPerRange int64) (map[string][]string, []rows.Range) {
 	t.Helper()
 	ctx := context.Background()
 	ranges, err := source.Plan(ctx, rowsPerRange, func(string) {})
@@ -65,7 +66,7 @@ func readExactly(t tester, source transfer.Source, limit transfer.BatchLimit, ro
 	}
 	got := map[string][]string{}
 	for _, r := range ranges {
-		reader, err := source.Open(ctx, r, transfer.Cursor{}, limit)
+		reader, err := source.Open(ctx, r, rows.Cursor{}, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +248,7 @@ func TestExportIsMilvusDM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := d.Schema.Field("embedding"); d.Rows != 33 || f.GetDataType() != schemapb.DataType_BinaryVector || transfer.TypeParam(f, "dim") != "8" || d.GeneratedKeys {
+	if f := d.Schema.Field("embedding"); d.Rows != 33 || f.GetDataType() != schemapb.DataType_BinaryVector || rows.TypeParam(f, "dim") != "8" || d.GeneratedKeys {
 		t.Errorf("%+v", d)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // maxFields bounds how many datasets of a group, and members of a compound, can be fields.
@@ -108,8 +108,8 @@ func (t *table) name(p *place) error {
 		if name := p.job.RenameFields[c.source]; name != "" && c.source != "" {
 			c.field.Name, used[c.source] = name, true
 		}
-		if old := c.field.Name; !transfer.IsFieldName(old) {
-			c.field.Name = transfer.ToFieldName(old)
+		if old := c.field.Name; !rows.IsFieldName(old) {
+			c.field.Name = rows.ToFieldName(old)
 			t.notes = append(t.notes,
 				fmt.Sprintf("field %q is called %s in the target, since Milvus takes letters, digits and underscores; "+
 					"%s gives it another name", old, c.field.Name, p.key("rename_fields")))

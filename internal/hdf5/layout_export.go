@@ -10,13 +10,14 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
 // exported is what an exported file says of its collection.
 type exported struct {
 	collection, partition string
-	schema                transfer.Schema
+	schema                rows.Schema
 	settings              *transfer.Settings
 	// whole is all of it but the partition, as text: that of files of one collection is equal.
 	whole string
@@ -280,7 +281,7 @@ func newExportColumn(f *schemapb.FieldSchema, d *dataset, wire string) *column {
 		return c
 	}
 	if _, vector := vectorElems[f.GetDataType()]; vector {
-		c.dim, _ = transfer.Dim(f) // shapeOf has seen it
+		c.dim, _ = rows.Dim(f) // shapeOf has seen it
 	}
 	fixed := fixedDecoders[f.GetDataType()]
 	c.mem, c.decode, c.rowBytes = fixed.mem, fixed.decode, int(c.width)*fixed.bytes

@@ -9,7 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // namedCells is where a field lies that has a name in the file.
@@ -138,7 +138,7 @@ func (p *place) addFields(t *table, fields []namedCells, usualKeys []string) err
 	if len(fields) > maxFields {
 		return fault.New(fault.Unsupported, "%s: %s holds %d fields, and a collection has at most %d%s", p.file.name,
 			t.object, len(fields),
-			transfer.MaxFields, p.advise([]change{{"layout", "objects"}}))
+			rows.MaxFields, p.advise([]change{{"layout", "objects"}}))
 	}
 	key, err := p.keyAmong(namesIn(fields), usualKeys)
 	if err != nil {

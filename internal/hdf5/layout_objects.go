@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/hdf5"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // objectList is rows that are datasets of their own: the names of a group's members, each a dataset of one vector or a
@@ -204,7 +204,7 @@ func newNames(name string, o *objectList) *column {
 	for _, n := range o.names {
 		longest = max(longest, len(n))
 	}
-	field := transfer.VarCharField(name, min(longest, maxText))
+	field := rows.VarCharField(name, min(longest, maxText))
 	field.IsPrimaryKey = true
 	c := cells{elem: elemType{class: classVariable}, width: 1, path: o.group, parts: []part{{data: o.rowsOf(), objects: o,
 		width: 1}}}

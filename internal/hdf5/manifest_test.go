@@ -17,6 +17,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -144,8 +145,8 @@ func (c *manifestCase) mustDescribe(t *testing.T) {
 	}
 	for _, f := range d.Schema.Fields {
 		want := c.Fields[f.Name]
-		if f.DataType.String() != want.Type || want.Dim > 0 && transfer.TypeParam(f, "dim") != fmt.Sprint(want.Dim) ||
-			want.MaxLength > 0 && transfer.TypeParam(f, "max_length") != fmt.Sprint(want.MaxLength) {
+		if f.DataType.String() != want.Type || want.Dim > 0 && rows.TypeParam(f, "dim") != fmt.Sprint(want.Dim) ||
+			want.MaxLength > 0 && rows.TypeParam(f, "max_length") != fmt.Sprint(want.MaxLength) {
 			t.Errorf("field %v, want %s of dimension %d, length %d", f, want.Type, want.Dim, want.MaxLength)
 		}
 	}
@@ -201,8 +202,8 @@ func readAll(t testing.TB, source transfer.Source, limit transfer.BatchLimit, ro
 	return got, nil
 }
 
-func readRange(t testing.TB, source transfer.Source, r transfer.Range, limit transfer.BatchLimit, got map[string]values) error {
-	reader, err := source.Open(context.Background(), r, transfer.Cursor{}, limit)
+func readRange(t testing.TB, source transfer.Source, r rows.Range, limit transfer.BatchLimit, got map[string]values) error {
+	reader, err := source.Open(context.Background(), r, rows.Cursor{}, limit)
 	if err != nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func readRange(t testing.TB, source transfer.Source, r transfer.Range, limit tra
 			}
 			return err
 		}
-		if batch.First != at || batch.Rows < 1 || batch.Rows > limit.Rows || batch.After != transfer.Row(at+int64(batch.Rows)) {
+		if batch.First != at || batch.Rows < 1 || batch.Rows > limit.Rows || batch.After != rows.Row(at+int64(batch.Rows)) {
 			t.Fatalf("batch of %d rows from %d to %v, at row %d", batch.Rows, batch.First, batch.After, at)
 		}
 		if place := source.(transfer.KeyScanner).Place(at); place != batch.Place(0) || !strings.Contains(place, ": row ") {

@@ -8,6 +8,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -21,7 +22,7 @@ type reader struct {
 	err      error
 }
 
-func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) Next(ctx context.Context) (*rows.Batch, error) {
 	switch {
 	case r.err != nil:
 		return nil, r.err
@@ -35,9 +36,9 @@ func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
 	return batch, err
 }
 
-func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) next(ctx context.Context) (*rows.Batch, error) {
 	in := r.source.inputOf(r.row)
-	var batch *transfer.Batch
+	var batch *rows.Batch
 	err := do(ctx, func() error {
 		if err := r.openInput(in); err != nil {
 			return err
@@ -54,7 +55,7 @@ func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
 		return nil, err
 	}
 	r.row += int64(batch.Rows)
-	batch.After = transfer.Row(r.row)
+	batch.After = rows.Row(r.row)
 	if r.row == min(r.end, in.first+in.table.rows) {
 		// what was read last has to be of the file that was planned, too
 		if err := in.unchanged(); err != nil {
@@ -90,7 +91,7 @@ func (r *reader) rows(t *table) int {
 }
 
 // read reads as many rows as the limit allows from the open file. It runs on the library's thread.
-func (r *reader) read(in *input) (*transfer.Batch, error) {
+func (r *reader) read(in *input) (*rows.Batch, error) {
 	row := r.row - in.first
 	n := int(min(int64(r.rows(in.table)), in.table.rows-row, r.end-r.row))
 	fields, n, err := r.fields(row, n)
@@ -101,7 +102,7 @@ func (r *reader) read(in *input) (*transfer.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &transfer.Batch{Fields: fields, Rows: n, First: r.row, Where: func(i int) string { return in.place(row + int64(i)) }}
+	b := &rows.Batch{Fields: fields, Rows: n, First: r.row, Where: func(i int) string { return in.place(row + int64(i)) }}
 	for _, c := range r.open.columns {
 		if !c.windowed { // a window is several batches'
 			b.Recyclable(b.Field(c.field.Name))
@@ -142,7 +143,7 @@ func rowNumbers(name string, first int64, n int) *schemapb.FieldData {
 	for i := range v {
 		v[i] = first + int64(i)
 	}
-	return transfer.Int64Column(name, v)
+	return rows.Int64Column(name, v)
 }
 
 func (r *reader) Close() error {

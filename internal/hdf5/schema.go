@@ -9,7 +9,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // checkJob refuses values that no file makes right.
@@ -34,7 +34,7 @@ func (t *table) schemaOf() *schemapb.CollectionSchema {
 	}
 	s := &schemapb.CollectionSchema{}
 	if !t.hasKey {
-		s.Fields = append(s.Fields, transfer.KeyField(t.keyName))
+		s.Fields = append(s.Fields, rows.KeyField(t.keyName))
 	}
 	for _, c := range t.columns {
 		s.Fields = append(s.Fields, proto.CloneOf(c.field))
@@ -62,7 +62,7 @@ func mergeSchemas(inputs []*input, j *job.HDF5Source) (*schemapb.CollectionSchem
 				first.name, len(merged.Fields), in.name, len(other.Fields))
 		}
 		for _, f := range merged.Fields {
-			if err := mergeField(f, transfer.Schema{CollectionSchema: other}.Field(f.Name), first.name, in.name); err != nil {
+			if err := mergeField(f, rows.Schema{CollectionSchema: other}.Field(f.Name), first.name, in.name); err != nil {
 				return nil, err
 			}
 		}
@@ -71,19 +71,19 @@ func mergeSchemas(inputs []*input, j *job.HDF5Source) (*schemapb.CollectionSchem
 }
 
 func mergeField(f, other *schemapb.FieldSchema, file, otherFile string) error {
-	dim, maxLength := transfer.TypeParam(f, "dim"), transfer.TypeParam(f, "max_length")
+	dim, maxLength := rows.TypeParam(f, "dim"), rows.TypeParam(f, "max_length")
 	switch {
 	case other == nil:
 		return fault.New(fault.Config, "%s has field %q and %s has none: files of one collection have the same", file, f.Name, otherFile)
 	case f.DataType != other.DataType:
 		return fault.New(fault.Config, "field %q is %v in %s and %v in %s", f.Name, f.DataType, file, other.DataType, otherFile)
-	case dim != transfer.TypeParam(other, "dim"):
+	case dim != rows.TypeParam(other, "dim"):
 		return fault.New(fault.Config, "field %q has dimension %s in %s and %s in %s: vectors of one collection have the same",
-			f.Name, dim, file, transfer.TypeParam(other, "dim"), otherFile)
+			f.Name, dim, file, rows.TypeParam(other, "dim"), otherFile)
 	}
 	if maxLength != "" {
 		a, _ := strconv.Atoi(maxLength) // both are this package's own
-		b, _ := strconv.Atoi(transfer.TypeParam(other, "max_length"))
+		b, _ := strconv.Atoi(rows.TypeParam(other, "max_length"))
 		f.TypeParams[0].Value = strconv.Itoa(max(a, b))
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -177,7 +178,7 @@ func (s *source) takeRows(j *job.HDF5Source) error {
 
 func (s *source) Describe(context.Context) (*transfer.Description, error) {
 	d := &transfer.Description{
-		Format: "HDF5, " + s.inputs[0].table.format, Schema: transfer.Schema{CollectionSchema: s.schema},
+		Format: "HDF5, " + s.inputs[0].table.format, Schema: rows.Schema{CollectionSchema: s.schema},
 		Rows: s.end - s.first, Inputs: s.taken(), Metric: s.inputs[0].table.metric, GeneratedKeys: !s.inputs[0].table.hasKey,
 		Identity: s.identity, Notes: slices.Clone(s.notes), KeysBehind: s.unresolved != "",
 	}
@@ -209,7 +210,7 @@ func (s *source) taken() []transfer.Input {
 	return out
 }
 
-func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]transfer.Range, error) {
+func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]rows.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
 	}
@@ -224,7 +225,7 @@ func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]
 	return ranges, nil
 }
 
-func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+func (s *source) Open(_ context.Context, r rows.Range, from rows.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	if s.unresolved != "" {
 		return nil, fault.New(fault.Config,
 			"%s: auto is found out when rows are copied; write the number of the first key, which the plan and the "+
@@ -233,8 +234,8 @@ func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor,
 	if from.IsZero() {
 		from = r.From
 	}
-	for _, c := range []transfer.Cursor{r.From, r.To, from} {
-		if c.Kind != transfer.RowCursor || c.Int < s.first || c.Int > s.end {
+	for _, c := range []rows.Cursor{r.From, r.To, from} {
+		if c.Kind != rows.RowCursor || c.Int < s.first || c.Int > s.end {
 			return nil, fault.New(fault.SourceChanged, "%v is not within the rows %d to %d of these files", c, s.first, s.end)
 		}
 	}
@@ -261,7 +262,7 @@ func (s *source) keysScanned() bool {
 	if s.inputs[0].table.export == nil {
 		return true
 	}
-	key := transfer.Schema{CollectionSchema: s.schema}.PrimaryKey()
+	key := rows.Schema{CollectionSchema: s.schema}.PrimaryKey()
 	return key.GetDataType() == schemapb.DataType_Int64 && len(s.partitions()) < 2
 }
 
@@ -304,7 +305,7 @@ var hashSeed = maphash.MakeSeed()
 
 // HashedKeys implements transfer.Hashed.
 func (s keyedSource) HashedKeys() bool {
-	return transfer.Schema{CollectionSchema: s.schema}.PrimaryKey().GetDataType() == schemapb.DataType_VarChar
+	return rows.Schema{CollectionSchema: s.schema}.PrimaryKey().GetDataType() == schemapb.DataType_VarChar
 }
 
 // Place implements transfer.KeyScanner.

@@ -18,6 +18,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -48,7 +49,7 @@ func TestFilesOfMilvusDM(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if dim := transfer.TypeParam(d.Schema.Field("embedding"), "dim"); d.Rows != want.rows || dim != want.dim || d.GeneratedKeys {
+		if dim := rows.TypeParam(d.Schema.Field("embedding"), "dim"); d.Rows != want.rows || dim != want.dim || d.GeneratedKeys {
 			t.Errorf("%s: %d rows of dimension %s", name, d.Rows, dim)
 		}
 		if _, err := readAll(t, source, wide, 900); err != nil {
@@ -162,7 +163,7 @@ func TestResume(t *testing.T) {
 	}
 	for _, r := range ranges {
 		for at := r.From.Int; at <= r.To.Int; at++ {
-			reader, err := source.Open(t.Context(), r, transfer.Row(at), transfer.BatchLimit{Rows: 4, Bytes: 1 << 20})
+			reader, err := source.Open(t.Context(), r, rows.Row(at), transfer.BatchLimit{Rows: 4, Bytes: 1 << 20})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +186,7 @@ func TestResume(t *testing.T) {
 			}
 		}
 	}
-	if _, err := source.Open(t.Context(), ranges[0], transfer.Row(64), wide); err == nil {
+	if _, err := source.Open(t.Context(), ranges[0], rows.Row(64), wide); err == nil {
 		t.Error("a cursor behind the end is taken")
 	}
 }
@@ -231,7 +232,7 @@ func TestChangedWhileRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := source.Open(t.Context(), ranges[0], transfer.Cursor{}, transfer.BatchLimit{Rows: 49, Bytes: 1 << 20})
+	reader, err := source.Open(t.Context(), ranges[0], rows.Cursor{}, transfer.BatchLimit{Rows: 49, Bytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +277,7 @@ func TestCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := source.Open(t.Context(), ranges[0], transfer.Cursor{}, wide)
+	reader, err := source.Open(t.Context(), ranges[0], rows.Cursor{}, wide)
 	if err != nil {
 		t.Fatal(err)
 	}

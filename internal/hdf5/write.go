@@ -16,6 +16,7 @@ import (
 	"gonum.org/v1/hdf5"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -137,7 +138,7 @@ func rootTexts(d *transfer.Description, o *WriteOptions) ([]namedText, error) {
 
 // Append writes a batch, behind those before; it keeps nothing of it. It is not durable before [PartWriter.Close] and a sync of the
 // file. After an error the part can only be abandoned.
-func (w *PartWriter) Append(ctx context.Context, b *transfer.Batch) error {
+func (w *PartWriter) Append(ctx context.Context, b *rows.Batch) error {
 	if w.failed != nil {
 		return w.failed
 	}
@@ -147,7 +148,7 @@ func (w *PartWriter) Append(ctx context.Context, b *transfer.Batch) error {
 	return w.failed
 }
 
-func (w *PartWriter) append(ctx context.Context, b *transfer.Batch) error {
+func (w *PartWriter) append(ctx context.Context, b *rows.Batch) error {
 	if b.Rows == 0 {
 		return nil
 	}
@@ -351,4 +352,4 @@ func kindOfWrite(err error) fault.Kind {
 }
 
 // Writable refuses a schema with a type that can't be kept in a file.
-func Writable(s transfer.Schema) error { return (&PartWriter{}).addColumns(s.CollectionSchema) }
+func Writable(s rows.Schema) error { return (&PartWriter{}).addColumns(s.CollectionSchema) }

@@ -6,7 +6,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // columnWriter is a field and the datasets that it is written to.
@@ -36,7 +36,7 @@ func (w *PartWriter) newVariable(path string, elem elemType, texts ...namedText)
 
 // addColumns makes a column of each field of the schema.
 func (w *PartWriter) addColumns(s *schemapb.CollectionSchema) error {
-	key := transfer.Schema{CollectionSchema: s}.PrimaryKey()
+	key := rows.Schema{CollectionSchema: s}.PrimaryKey()
 	if t := key.GetDataType(); t != schemapb.DataType_Int64 && t != schemapb.DataType_VarChar {
 		return fault.New(fault.Unsupported, "the schema has no primary key of type Int64 or VarChar")
 	}
@@ -104,7 +104,7 @@ func (w *PartWriter) newPlain(f *schemapb.FieldSchema, path, wire, kept string, 
 }
 
 // takeRows stages the batch's rows of the field.
-func (c *columnWriter) takeRows(b *transfer.Batch) error {
+func (c *columnWriter) takeRows(b *rows.Batch) error {
 	d := b.Field(c.field.GetName())
 	if d == nil {
 		return fault.New(fault.Internal, "field %q: the batch has none", c.field.GetName())

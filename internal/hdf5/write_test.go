@@ -18,12 +18,13 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
 func describing(fields ...*schemapb.FieldSchema) *transfer.Description {
-	fields = append([]*schemapb.FieldSchema{transfer.KeyField("id")}, fields...)
-	return &transfer.Description{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: fields}}}
+	fields = append([]*schemapb.FieldSchema{rows.KeyField("id")}, fields...)
+	return &transfer.Description{Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: fields}}}
 }
 
 func TestPartThatCannotBe(t *testing.T) {
@@ -32,7 +33,7 @@ func TestPartThatCannotBe(t *testing.T) {
 	if err := os.WriteFile(there, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	vector := transfer.VectorField("v", schemapb.DataType_FloatVector, 4)
+	vector := rows.VectorField("v", schemapb.DataType_FloatVector, 4)
 	for name, c := range map[string]struct {
 		path string
 		d    *transfer.Description
@@ -46,7 +47,7 @@ func TestPartThatCannotBe(t *testing.T) {
 		"level":            {"x", describing(vector), WriteOptions{Compression: "gzip", Level: 10}, fault.Config, "level 10"},
 		"a type to come":   {"x", describing(&schemapb.FieldSchema{Name: "f", DataType: 99}), WriteOptions{}, fault.Unsupported, `field "f": values of type 99`},
 		"an array of JSON": {"x", describing(&schemapb.FieldSchema{Name: "f", DataType: schemapb.DataType_Array, ElementType: schemapb.DataType_JSON}), WriteOptions{}, fault.Unsupported, "Array of JSON"},
-		"no key":           {"x", &transfer.Description{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{}}}, WriteOptions{}, fault.Unsupported, "no primary key"},
+		"no key":           {"x", &transfer.Description{Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{}}}, WriteOptions{}, fault.Unsupported, "no primary key"},
 		"no dimension":     {"x", describing(&schemapb.FieldSchema{Name: "v", DataType: schemapb.DataType_FloatVector}), WriteOptions{}, fault.Corrupt, `"v" has no valid dimension`},
 		"a NUL in a name":  {"x", describing(vector), WriteOptions{Partition: "a\x00b"}, fault.Unsupported, "the partition holds a NUL"},
 	} {
@@ -63,25 +64,25 @@ func TestPartThatCannotBe(t *testing.T) {
 // A batch that is not as the schema says is refused, and the part with it.
 func TestBatchThatCannotBe(t *testing.T) {
 	fields := []*schemapb.FieldSchema{
-		transfer.VectorField("v", schemapb.DataType_FloatVector, 2), {Name: "i", DataType: schemapb.DataType_Int8}, transfer.VarCharField("s", 100),
+		rows.VectorField("v", schemapb.DataType_FloatVector, 2), {Name: "i", DataType: schemapb.DataType_Int8}, rows.VarCharField("s", 100),
 		{Name: "sparse", DataType: schemapb.DataType_SparseFloatVector}, {Name: "a", DataType: schemapb.DataType_Array, ElementType: schemapb.DataType_Int64},
 	}
 	for name, c := range map[string]struct {
-		change func(*transfer.Batch)
+		change func(*rows.Batch)
 		text   string
 	}{
-		"no column":    {func(b *transfer.Batch) { b.Fields = b.Fields[1:] }, `field "id": the batch has none`},
-		"few values":   {func(b *transfer.Batch) { b.Field("v").GetVectors().GetFloatVector().Data = make([]float32, 3) }, "12 bytes of values for 2 rows of 8"},
-		"few texts":    {func(b *transfer.Batch) { b.Field("s").GetScalars().GetStringData().Data = []string{"a"} }, `field "s": 1 values for 2 rows`},
-		"a wide value": {func(b *transfer.Batch) { b.Field("i").GetScalars().GetIntData().Data[1] = 128 }, "value 1, 128, does not fit"},
-		"another type": {func(b *transfer.Batch) { b.Field("i").Field = b.Field("id").Field }, `come as "long_data", and not as "int_data"`},
-		"no UTF-8":     {func(b *transfer.Batch) { b.Field("s").GetScalars().GetStringData().Data[0] = "\xff" }, "value 0 is not valid UTF-8"},
-		"null":         {func(b *transfer.Batch) { b.Field("s").ValidData = []bool{true, false} }, "value 1 is null"},
-		"half a pair": {func(b *transfer.Batch) {
+		"no column":    {func(b *rows.Batch) { b.Fields = b.Fields[1:] }, `field "id": the batch has none`},
+		"few values":   {func(b *rows.Batch) { b.Field("v").GetVectors().GetFloatVector().Data = make([]float32, 3) }, "12 bytes of values for 2 rows of 8"},
+		"few texts":    {func(b *rows.Batch) { b.Field("s").GetScalars().GetStringData().Data = []string{"a"} }, `field "s": 1 values for 2 rows`},
+		"a wide value": {func(b *rows.Batch) { b.Field("i").GetScalars().GetIntData().Data[1] = 128 }, "value 1, 128, does not fit"},
+		"another type": {func(b *rows.Batch) { b.Field("i").Field = b.Field("id").Field }, `come as "long_data", and not as "int_data"`},
+		"no UTF-8":     {func(b *rows.Batch) { b.Field("s").GetScalars().GetStringData().Data[0] = "\xff" }, "value 0 is not valid UTF-8"},
+		"null":         {func(b *rows.Batch) { b.Field("s").ValidData = []bool{true, false} }, "value 1 is null"},
+		"half a pair": {func(b *rows.Batch) {
 			b.Field("sparse").GetVectors().GetSparseFloatVector().Contents[1] = make([]byte, 9)
 		},
 			"sparse vector 1 takes 9 bytes"},
-		"other elements": {func(b *transfer.Batch) {
+		"other elements": {func(b *rows.Batch) {
 			b.Field("a").GetScalars().GetArrayData().Data[0] = randomValues{rand.New(rand.NewPCG(1, 2))}.scalars(schemapb.DataType_Bool, 1)
 		}, "an array of Int64 holds bool_data"},
 	} {
@@ -168,7 +169,7 @@ func TestPartBytes(t *testing.T) {
 	chunks := chunkBytes
 	defer func() { chunkBytes = chunks }()
 	chunkBytes = 64
-	c := &testCollection{Description: describing(transfer.VectorField("v", schemapb.DataType_FloatVector, 2), &schemapb.FieldSchema{Name: "g", DataType: schemapb.DataType_Array, ElementType: schemapb.DataType_Bool})}
+	c := &testCollection{Description: describing(rows.VectorField("v", schemapb.DataType_FloatVector, 2), &schemapb.FieldSchema{Name: "g", DataType: schemapb.DataType_Array, ElementType: schemapb.DataType_Bool})}
 	w, err := CreatePart(filepath.Join(t.TempDir(), "x.h5"), c.Description, WriteOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -377,7 +378,7 @@ func readThrough(path string) error {
 		return err
 	}
 	for _, r := range ranges {
-		reader, err := s.Open(ctx, r, transfer.Cursor{}, transfer.BatchLimit{Rows: 7, Bytes: 1 << 20})
+		reader, err := s.Open(ctx, r, rows.Cursor{}, transfer.BatchLimit{Rows: 7, Bytes: 1 << 20})
 		if err != nil {
 			return err
 		}

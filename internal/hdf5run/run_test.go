@@ -18,6 +18,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5run"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/internal/transfer/transfertest"
 )
@@ -26,22 +27,22 @@ const stage = "stage"
 
 // description is of a collection with two partitions.
 func description() *transfer.Description {
-	schema := &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"),
-		transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}
-	return &transfer.Description{Schema: transfer.Schema{CollectionSchema: schema}, Rows: 60, Bytes: 60 * 16,
+	schema := &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{rows.KeyField("id"),
+		rows.VectorField("v", schemapb.DataType_FloatVector, 2)}}
+	return &transfer.Description{Schema: rows.Schema{CollectionSchema: schema}, Rows: 60, Bytes: 60 * 16,
 		Partitions: []string{"_default", "p"},
 		Settings: &transfer.Settings{Partitions: []string{"p"}, Loaded: true, LoadedPartitions: []string{"p"},
 			Aliases: []string{"also"}, Shards: 2}}
 }
 
-func batch(first, rows int64) *transfer.Batch {
+func batch(first, n int64) *rows.Batch {
 	var keys []int64
 	var vectors []float32
-	for k := first; k < first+rows; k++ {
+	for k := first; k < first+n; k++ {
 		keys, vectors = append(keys, k), append(vectors, float32(k), -1)
 	}
-	return &transfer.Batch{Rows: int(rows), Fields: []*schemapb.FieldData{transfer.Int64Column("id", keys),
-		transfer.FloatVectorColumn("v", 2, vectors)}}
+	return &rows.Batch{Rows: int(n), Fields: []*schemapb.FieldData{rows.Int64Column("id", keys),
+		rows.FloatVectorColumn("v", 2, vectors)}}
 }
 
 func must[T any](v T, err error) func(t *testing.T) T {
@@ -65,7 +66,7 @@ func write(t *testing.T, dir, run string, collections ...string) {
 			stage))(t).(transfer.PartSink)
 		plan := must(sink.Inspect(t.Context(), description()))(t)
 		target := must(sink.Prepare(t.Context(), plan))(t)
-		for i, r := range []transfer.Range{{Partition: "_default", Rows: 40}, {ID: 1, Partition: "p", Rows: 20}} {
+		for i, r := range []rows.Range{{Partition: "_default", Rows: 40}, {ID: 1, Partition: "p", Rows: 20}} {
 			part := writePart(t, sink, target, r, int64(40*i))
 			target.Parts = append(target.Parts, *part)
 		}
@@ -80,7 +81,7 @@ func write(t *testing.T, dir, run string, collections ...string) {
 	}
 }
 
-func writePart(t *testing.T, sink transfer.PartSink, target *transfer.Target, r transfer.Range, first int64) *transfer.Part {
+func writePart(t *testing.T, sink transfer.PartSink, target *transfer.Target, r rows.Range, first int64) *transfer.Part {
 	t.Helper()
 	w, done, err := sink.OpenPart(t.Context(), target, r, "1", quiet)
 	if err != nil || done != nil {
@@ -90,7 +91,7 @@ func writePart(t *testing.T, sink transfer.PartSink, target *transfer.Target, r 
 	if err := w.Write(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	part := must(w.Finish(t.Context(), must(transfer.SumBatch(r.Partition, b))(t)))(t)
+	part := must(w.Finish(t.Context(), must(rows.SumBatch(r.Partition, b))(t)))(t)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -310,12 +311,12 @@ func checkRead(t *testing.T, src transfer.Source) error {
 	t.Helper()
 	d := must(src.Describe(t.Context()))(t)
 	ranges := must(src.Plan(t.Context(), 7, quiet))(t)
-	var sums []transfer.Sum
+	var sums []rows.Sum
 	for _, r := range ranges {
-		reader := must(src.Open(t.Context(), r, transfer.Cursor{}, transfer.BatchLimit{Rows: 3, Bytes: 1 << 20}))(t)
+		reader := must(src.Open(t.Context(), r, rows.Cursor{}, transfer.BatchLimit{Rows: 3, Bytes: 1 << 20}))(t)
 		c := transfer.Copier{Reader: reader, Writer: nowhere{}, Writers: 2, Range: r,
 			Written: transfer.InputOf(d.Inputs, &r).Written,
-			Check:   func(b *transfer.Batch) error { return b.Keep(func(i int) bool { return i%2 == 0 }) }}
+			Check:   func(b *rows.Batch) error { return b.Keep(func(i int) bool { return i%2 == 0 }) }}
 		reached, done, err := c.Run(t.Context(), transfer.Checkpoint{})
 		if err != nil || !done || reached.Read == nil {
 			t.Fatal(reached, done, err)
@@ -331,5 +332,5 @@ func checkRead(t *testing.T, src transfer.Source) error {
 // nowhere acknowledges all.
 type nowhere struct{}
 
-func (nowhere) Write(context.Context, *transfer.Batch) error { return nil }
-func (nowhere) Close() error                                 { return nil }
+func (nowhere) Write(context.Context, *rows.Batch) error { return nil }
+func (nowhere) Close() error                             { return nil }

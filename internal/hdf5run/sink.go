@@ -15,6 +15,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -95,7 +96,7 @@ func (s *sink) Adopt(_ context.Context, t *transfer.Target) (*transfer.Target, e
 }
 
 // OpenPart begins a file.
-func (s *sink) OpenPart(ctx context.Context, t *transfer.Target, r transfer.Range, attempt string, report func(string)) (transfer.PartWriter, *transfer.Part, error) {
+func (s *sink) OpenPart(ctx context.Context, t *transfer.Target, r rows.Range, attempt string, report func(string)) (transfer.PartWriter, *transfer.Part, error) {
 	run, err := export.Open(s.Directory, s.Run, s.stage)
 	if err != nil {
 		return nil, nil, err
@@ -125,7 +126,7 @@ type part struct {
 }
 
 // Write appends the batch. It is durable once the part is finished.
-func (p *part) Write(ctx context.Context, b *transfer.Batch) error {
+func (p *part) Write(ctx context.Context, b *rows.Batch) error {
 	if ctx.Err() != nil {
 		return transfer.ErrNotSent
 	}
@@ -136,7 +137,7 @@ func (p *part) Write(ctx context.Context, b *transfer.Batch) error {
 	return export.Explain(err, "export")
 }
 
-func (p *part) Finish(ctx context.Context, sum transfer.Sum) (*transfer.Part, error) {
+func (p *part) Finish(ctx context.Context, sum rows.Sum) (*transfer.Part, error) {
 	err := p.writer.Close()
 	if err = errors.Join(err, p.ahead.wait()); err != nil {
 		return nil, export.Explain(err, "export")
@@ -199,10 +200,10 @@ func (s *sink) Finalize(context.Context, *transfer.Target, string, func(string))
 	return transfer.Outcome{}, errFiles
 }
 
-func (s *sink) CountKeys(context.Context, *transfer.Target, *transfer.Keys, string) (int64, error) {
+func (s *sink) CountKeys(context.Context, *transfer.Target, *rows.Keys, string) (int64, error) {
 	return 0, errFiles
 }
 
-func (s *sink) ExistingKeys(context.Context, *transfer.Target, *transfer.Keys) (transfer.KeySet, error) {
-	return transfer.KeySet{}, errFiles
+func (s *sink) ExistingKeys(context.Context, *transfer.Target, *rows.Keys) (rows.KeySet, error) {
+	return rows.KeySet{}, errFiles
 }

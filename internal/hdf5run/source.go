@@ -19,6 +19,7 @@ import (
 	"milvusdm/internal/hdf5"
 	"milvusdm/internal/human"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -214,8 +215,8 @@ func (s *source) Describe(ctx context.Context) (*transfer.Description, error) {
 	d.Format = fmt.Sprintf("export of %s, begun %s, collection %s", s.manifest.Server.Address, human.Time(s.manifest.Started.UTC()), s.choice.Name)
 	d.Collection = s.choice.Name
 	if len(s.choice.MaxLength) > 0 {
-		d.Schema = transfer.Schema{CollectionSchema: proto.Clone(d.Schema.CollectionSchema).(*schemapb.CollectionSchema)}
-		if err := transfer.Widen(d.Schema, s.choice.MaxLength, "source.export.collections."+s.choice.Name+".max_length"); err != nil {
+		d.Schema = rows.Schema{CollectionSchema: proto.Clone(d.Schema.CollectionSchema).(*schemapb.CollectionSchema)}
+		if err := rows.Widen(d.Schema, s.choice.MaxLength, "source.export.collections."+s.choice.Name+".max_length"); err != nil {
 			return nil, err
 		}
 	}
@@ -256,7 +257,7 @@ func distinct(partitions []string) error {
 	return nil
 }
 
-func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]transfer.Range, error) {
+func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]rows.Range, error) {
 	ranges, err := s.Source.Plan(ctx, rowsPerRange, report)
 	for i := range ranges {
 		ranges[i].Partition = s.rename(ranges[i].Partition)

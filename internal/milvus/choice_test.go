@@ -14,6 +14,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -39,7 +40,7 @@ func sequence(first int64, n int) []int64 {
 // partitioned makes a collection with 500 rows in _default and 300 and 200 in partitions a and b, loaded.
 func partitioned(t *testing.T, c *testConn, name string) string {
 	t.Helper()
-	schema := readSchema(transfer.KeyField("id"))
+	schema := readSchema(rows.KeyField("id"))
 	schema.EnableDynamicField = true
 	c.make(t, name, schema, func(r *milvuspb.CreateCollectionRequest) {
 		r.Properties = keyValues(map[string]string{"collection.ttl.seconds": "0", ownerProperty: "another"})
@@ -51,13 +52,13 @@ func partitioned(t *testing.T, c *testConn, name string) string {
 		for i := range texts {
 			texts[i] = fmt.Appendf(nil, `{"more": %d}`, i)
 		}
-		f := transfer.JSONColumn(transfer.MetaField, texts)
+		f := rows.JSONColumn(rows.MetaField, texts)
 		f.IsDynamic = true
 		return f
 	}
 	for i, p := range []string{"", "a", "b"} {
 		n := []int{500, 300, 200}[i]
-		c.insert(t, name, p, n, append(filled(transfer.Int64Column("id", sequence(int64(10_000*i), n)), n, 0), meta(n))...)
+		c.insert(t, name, p, n, append(filled(rows.Int64Column("id", sequence(int64(10_000*i), n)), n, 0), meta(n))...)
 	}
 	c.indexAndLoad(t, name, "v")
 	return name
@@ -134,7 +135,7 @@ func TestFieldsAreChosenAndRenamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	each(t, src, ranges[0], transfer.Cursor{}, wide, func(b *transfer.Batch) {
+	each(t, src, ranges[0], rows.Cursor{}, wide, func(b *rows.Batch) {
 		v, numbers := b.Field("n").GetVectors().GetFloatVector().GetData(), b.Field("number").GetScalars().GetLongData().GetData()
 		if len(b.Fields) != 3 || b.Rows != 500 || v[4*9] != 9 || numbers[9] != 9 || b.Place(9) != "key 9 of rename/_default" {
 			t.Errorf("%d fields, %d rows, %v %v %s", len(b.Fields), b.Rows, v[36], numbers[9], b.Place(9))
@@ -142,8 +143,8 @@ func TestFieldsAreChosenAndRenamed(t *testing.T) {
 	})
 	// a whole row has its dynamic field
 	src = opened(t, job.Collection{Name: name})
-	each(t, src, ranges[0], transfer.Cursor{}, wide, func(b *transfer.Batch) {
-		f := b.Field(transfer.MetaField)
+	each(t, src, ranges[0], rows.Cursor{}, wide, func(b *rows.Batch) {
+		f := b.Field(rows.MetaField)
 		want := fmt.Sprintf(`{"more": %d}`, b.Field("n").GetScalars().GetLongData().GetData()[9])
 		if len(b.Fields) != 5 || !f.GetIsDynamic() || string(f.GetScalars().GetJsonData().GetData()[9]) != want {
 			t.Errorf("%d fields, %.100v", len(b.Fields), f)
@@ -154,7 +155,7 @@ func TestFieldsAreChosenAndRenamed(t *testing.T) {
 func TestSettingsAreThoseOfTheCollection(t *testing.T) {
 	c := testServer(t)
 	ctx := context.Background()
-	schema := readSchema(transfer.KeyField("id"))
+	schema := readSchema(rows.KeyField("id"))
 	schema.Fields[2].IsPartitionKey = true
 	name := c.make(t, "settle", schema, func(r *milvuspb.CreateCollectionRequest) {
 		r.ShardsNum, r.NumPartitions, r.ConsistencyLevel = 2, 5, commonpb.ConsistencyLevel_Session
@@ -226,7 +227,7 @@ func TestWhatHappensToTheSourceWhileItIsReadIsTold(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			name := partitioned(t, c, "change_"+strings.ReplaceAll(what, " ", "_"))
 			src := opened(t, job.Collection{Name: name})
-			r, err := src.Open(ctx, transfer.Range{Partition: "a"}, transfer.Cursor{}, transfer.BatchLimit{Rows: 100, Bytes: 1 << 20})
+			r, err := src.Open(ctx, rows.Range{Partition: "a"}, rows.Cursor{}, transfer.BatchLimit{Rows: 100, Bytes: 1 << 20})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -255,10 +256,10 @@ func TestRowsAreFoundByTheirKeys(t *testing.T) {
 	ctx := context.Background()
 	name := partitioned(t, c, "find")
 	src := opened(t, job.Collection{Name: name, RenamePartitions: map[string]string{"a": "z"}})
-	find := func(src *source, partition string, keys *transfer.Keys) rows {
+	find := func(src *source, partition string, keys *rows.Keys) content {
 		t.Helper()
-		got := rows{}
-		err := src.Find(ctx, partition, keys, func(b *transfer.Batch) error {
+		got := content{}
+		err := src.Find(ctx, partition, keys, func(b *rows.Batch) error {
 			for row := range b.Rows {
 				key, text := rowText(t, src, b, row)
 				got[key] = text
@@ -270,7 +271,7 @@ func TestRowsAreFoundByTheirKeys(t *testing.T) {
 		}
 		return got
 	}
-	keys := &transfer.Keys{Ints: append(sequence(490, 30), sequence(10_000, 5)...)}
+	keys := &rows.Keys{Ints: append(sequence(490, 30), sequence(10_000, 5)...)}
 	if got := find(src, "", keys); len(got) != 15 {
 		t.Errorf("found %v", got.keys())
 	}
@@ -283,14 +284,14 @@ func TestRowsAreFoundByTheirKeys(t *testing.T) {
 	if got := find(opened(t, job.Collection{Name: name, Partitions: []string{"a", "b"}}), "", keys); len(got) != 5 {
 		t.Errorf("found %v", got.keys())
 	}
-	if got := find(src, "", &transfer.Keys{Ints: sequence(-100_000, 111_000)}); len(got) != 1000-200+0 {
+	if got := find(src, "", &rows.Keys{Ints: sequence(-100_000, 111_000)}); len(got) != 1000-200+0 {
 		t.Errorf("found %d", len(got))
 	}
 }
 
 func TestWrongFiltersAreRefusedWithTheServersWords(t *testing.T) {
 	c := testServer(t)
-	name := c.make(t, "filters", readSchema(transfer.KeyField("id")))
+	name := c.make(t, "filters", readSchema(rows.KeyField("id")))
 	c.indexAndLoad(t, name, "v")
 	for filter, says := range map[string]string{
 		"n >> x":            "shift is not supported",

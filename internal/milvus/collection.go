@@ -12,7 +12,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // collection is what a server says of one of its collections.
@@ -20,7 +20,7 @@ type collection struct {
 	ID            int64
 	Created       uint64 // the server's timestamp
 	Name          string
-	Schema        transfer.Schema
+	Schema        rows.Schema
 	Aliases       []string
 	Properties    map[string]string
 	Shards        int32
@@ -50,7 +50,7 @@ func (c *conn) describe(ctx context.Context, name string) (*collection, error) {
 	}
 	out := &collection{
 		// the answer's own name is that of the request, an alias perhaps
-		ID: resp.GetCollectionID(), Created: resp.GetCreatedTimestamp(), Name: resp.GetSchema().GetName(), Schema: transfer.Schema{CollectionSchema: resp.GetSchema()},
+		ID: resp.GetCollectionID(), Created: resp.GetCreatedTimestamp(), Name: resp.GetSchema().GetName(), Schema: rows.Schema{CollectionSchema: resp.GetSchema()},
 		Aliases: resp.GetAliases(), Shards: resp.GetShardsNum(), Properties: map[string]string{},
 		Consistency: resp.GetConsistencyLevel(), KeyPartitions: resp.GetNumPartitions(),
 		place: fmt.Sprintf("%s/%s/%s", hostPort(c.address), c.database, resp.GetSchema().GetName()),

@@ -7,6 +7,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -19,7 +20,7 @@ import (
 //   - primary keys that the server makes are left out
 //
 // The batch is left as it is, and shares its values with what is returned.
-func insertable(b *transfer.Batch, plan *transfer.TargetPlan) (columns, error) {
+func insertable(b *rows.Batch, plan *transfer.TargetPlan) (columns, error) {
 	var out columns
 	for _, f := range b.Fields {
 		schema := plan.Schema.Field(f.GetFieldName())
@@ -78,10 +79,10 @@ func spansOf(valid []bool) []span {
 }
 
 // halves cuts a batch in two. They share its values.
-func halves(b *transfer.Batch) ([]*transfer.Batch, error) {
-	var out []*transfer.Batch
+func halves(b *rows.Batch) ([]*rows.Batch, error) {
+	var out []*rows.Batch
 	for _, s := range []span{{0, b.Rows / 2}, {b.Rows / 2, b.Rows}} {
-		half := &transfer.Batch{Rows: s.to - s.from, First: -1, After: b.After, Where: func(i int) string { return b.Place(s.from + i) }}
+		half := &rows.Batch{Rows: s.to - s.from, First: -1, After: b.After, Where: func(i int) string { return b.Place(s.from + i) }}
 		for _, f := range b.Fields {
 			part, err := selectRows(f, []span{s})
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -41,7 +42,7 @@ func partitions(name string) []string {
 
 // CountKeys asks for the keys as an interval where they are one, which is much cheaper than a list; an interval that holds
 // nothing answers for the list as well.
-func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys *transfer.Keys, partition string) (int64, error) {
+func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys *rows.Keys, partition string) (int64, error) {
 	if keys.Len() == 0 {
 		return 0, nil
 	}
@@ -59,8 +60,8 @@ func (s *sink) CountKeys(ctx context.Context, t *transfer.Target, keys *transfer
 	return s.count(ctx, name, isOneOf(pk, keys), partitions(partition))
 }
 
-func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys *transfer.Keys) (transfer.KeySet, error) {
-	var found transfer.KeySet
+func (s *sink) ExistingKeys(ctx context.Context, t *transfer.Target, keys *rows.Keys) (rows.KeySet, error) {
+	var found rows.KeySet
 	n, err := s.CountKeys(ctx, t, keys, "")
 	if err != nil || n == 0 {
 		return found, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -31,7 +32,7 @@ func (s *source) renamedOntoKeys(ctx context.Context, d *transfer.Description) e
 		if err != nil {
 			return err
 		}
-		n, err := s.countWhere(ctx, partition{}, s.view.and("exists "+transfer.MetaField+"["+string(name)+"]"))
+		n, err := s.countWhere(ctx, partition{}, s.view.and("exists "+rows.MetaField+"["+string(name)+"]"))
 		if err != nil && strings.Contains(err.Error(), "parse") { // a server that knows no exists
 			d.Notes = append(d.Notes, hides(from, to))
 			continue

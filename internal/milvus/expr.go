@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // Filter expressions over a primary key, in the language of Milvus's Plan.g4. They mean the same to all servers since 2.3, which
@@ -22,7 +22,7 @@ import (
 //   - since 2.4 \uXXXX is replaced anywhere in the text, behind an escaped backslash as well; a backslash before a u is \134
 
 // isOneOf is the expression pk in [keys], of at least one key.
-func isOneOf(pk string, keys *transfer.Keys) string {
+func isOneOf(pk string, keys *rows.Keys) string {
 	list := make([]byte, 0, 2*len(pk)+40+8*len(keys.Ints)+16*len(keys.Strings))
 	least := false
 	list = append(append(list, pk...), " in ["...)
@@ -47,22 +47,22 @@ func isOneOf(pk string, keys *transfer.Keys) string {
 	list = append(list, ']')
 	switch {
 	case least && written == 0:
-		return upTo(pk, transfer.Cursor{Kind: transfer.Int64Cursor, Int: math.MinInt64})
+		return upTo(pk, rows.Cursor{Kind: rows.Int64Cursor, Int: math.MinInt64})
 	case least:
-		return upTo(pk, transfer.Cursor{Kind: transfer.Int64Cursor, Int: math.MinInt64}) + " or " + string(list)
+		return upTo(pk, rows.Cursor{Kind: rows.Int64Cursor, Int: math.MinInt64}) + " or " + string(list)
 	}
 	return string(list)
 }
 
 // deletable is isOneOf in the form that a Delete takes of a collection that is not loaded: one list. There the least int64 is a
 // difference, which servers compute before they look at the list.
-func deletable(pk string, keys *transfer.Keys) string {
+func deletable(pk string, keys *rows.Keys) string {
 	at := slices.Index(keys.Ints, math.MinInt64)
 	if at < 0 {
 		return isOneOf(pk, keys)
 	}
 	least := fmt.Sprintf("%d-1", int64(math.MinInt64+1))
-	rest := &transfer.Keys{Ints: slices.DeleteFunc(slices.Clone(keys.Ints), func(k int64) bool { return k == math.MinInt64 })}
+	rest := &rows.Keys{Ints: slices.DeleteFunc(slices.Clone(keys.Ints), func(k int64) bool { return k == math.MinInt64 })}
 	if rest.Len() == 0 {
 		return fmt.Sprintf("%s in [%s]", pk, least)
 	}
@@ -70,7 +70,7 @@ func deletable(pk string, keys *transfer.Keys) string {
 }
 
 // between is the expression low <= pk <= high, for keys of one type each.
-func between(pk string, low, high *transfer.Keys) string {
+func between(pk string, low, high *rows.Keys) string {
 	upper := upTo(pk, high.Cursor(0))
 	switch {
 	case low.Strings != nil:
@@ -82,7 +82,7 @@ func between(pk string, low, high *transfer.Keys) string {
 }
 
 // behind is the expression of the keys in (from, to], "" for all of them: a zero cursor is no bound.
-func behind(pk string, from, to transfer.Cursor) string {
+func behind(pk string, from, to rows.Cursor) string {
 	switch {
 	case from.IsZero() && to.IsZero():
 		return ""
@@ -95,9 +95,9 @@ func behind(pk string, from, to transfer.Cursor) string {
 }
 
 // after is the expression of the keys behind the cursor.
-func after(pk string, c transfer.Cursor) string {
+func after(pk string, c rows.Cursor) string {
 	switch {
-	case c.Kind == transfer.StringCursor:
+	case c.Kind == rows.StringCursor:
 		return pk + " > " + string(appendString(nil, c.Str))
 	case c.Int == math.MinInt64:
 		return fmt.Sprintf("%s >= %d", pk, c.Int+1)
@@ -106,9 +106,9 @@ func after(pk string, c transfer.Cursor) string {
 }
 
 // upTo is the expression of the keys before the cursor, which stands behind a key: that one is among them.
-func upTo(pk string, c transfer.Cursor) string {
+func upTo(pk string, c rows.Cursor) string {
 	switch {
-	case c.Kind == transfer.StringCursor:
+	case c.Kind == rows.StringCursor:
 		return pk + " <= " + string(appendString(nil, c.Str))
 	case c.Int == math.MinInt64:
 		return fmt.Sprintf("%s < %d", pk, c.Int+1)

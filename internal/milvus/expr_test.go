@@ -16,7 +16,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"pgregory.net/rapid"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 func TestIntervalCanBeParsedAtTheEnds(t *testing.T) {
@@ -26,7 +26,7 @@ func TestIntervalCanBeParsedAtTheEnds(t *testing.T) {
 		"id < -9223372036854775807":             {math.MinInt64, math.MinInt64},
 		"id >= 0 and id <= 9223372036854775807": {0, math.MaxInt64},
 	} {
-		if got := between("id", &transfer.Keys{Ints: bounds[:1]}, &transfer.Keys{Ints: bounds[1:]}); got != want {
+		if got := between("id", &rows.Keys{Ints: bounds[:1]}, &rows.Keys{Ints: bounds[1:]}); got != want {
 			t.Errorf("%v: %s", bounds, got)
 		}
 	}
@@ -39,15 +39,15 @@ var oddStrings = []string{"", " ", "a", "A", "a'b", `a"b`, `\`, `\\`, `\"`, `\'`
 func TestStringLiteralsMeanTheString(t *testing.T) {
 	c := testServer(t)
 	name := c.make(t, "odd_strings", &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
-		keyOf(transfer.VarCharField("id", 1200)), transfer.VectorField("v", schemapb.DataType_FloatVector, 1)}})
-	c.insert(t, name, "", len(oddStrings), transfer.VarCharColumn("id", oddStrings), transfer.FloatVectorColumn("v", 1, make([]float32, len(oddStrings))))
+		keyOf(rows.VarCharField("id", 1200)), rows.VectorField("v", schemapb.DataType_FloatVector, 1)}})
+	c.insert(t, name, "", len(oddStrings), rows.VarCharColumn("id", oddStrings), rows.FloatVectorColumn("v", 1, make([]float32, len(oddStrings))))
 	c.indexAndLoad(t, name, "v")
 	if _, err := c.count(context.Background(), name, "", nil); err != nil { // what was inserted is seen from now on
 		t.Fatal(err)
 	}
-	at := func(s string) transfer.Cursor { return transfer.Cursor{Kind: transfer.StringCursor, Str: s} }
+	at := func(s string) rows.Cursor { return rows.Cursor{Kind: rows.StringCursor, Str: s} }
 	for _, s := range oddStrings {
-		if got := c.keys(t, name, isOneOf("id", &transfer.Keys{Strings: []string{s}})).Strings; !slices.Equal(got, []string{s}) {
+		if got := c.keys(t, name, isOneOf("id", &rows.Keys{Strings: []string{s}})).Strings; !slices.Equal(got, []string{s}) {
 			t.Errorf("%q: found %q", s, got)
 		}
 		if got, want := c.keys(t, name, after("id", at(s))).Strings, bigger(oddStrings, s); !slices.Equal(got, want) {
@@ -57,7 +57,7 @@ func TestStringLiteralsMeanTheString(t *testing.T) {
 			t.Errorf("up to %q: %d keys", s, got)
 		}
 	}
-	all := &transfer.Keys{Strings: oddStrings}
+	all := &rows.Keys{Strings: oddStrings}
 	if got := c.keys(t, name, isOneOf("id", all)).Len(); got != len(oddStrings) {
 		t.Errorf("%d of %d", got, len(oddStrings))
 	}
@@ -85,8 +85,8 @@ func TestIntegerLiteralsMeanTheInteger(t *testing.T) {
 	c := testServer(t)
 	ints := []int64{math.MinInt64, math.MinInt64 + 1, -1 << 53, -1, 0, 1, 1<<53 + 1, math.MaxInt64 - 1, math.MaxInt64}
 	name := c.make(t, "odd_integers", &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
-		transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 1)}})
-	c.insert(t, name, "", len(ints), transfer.Int64Column("id", ints), transfer.FloatVectorColumn("v", 1, make([]float32, len(ints))))
+		rows.KeyField("id"), rows.VectorField("v", schemapb.DataType_FloatVector, 1)}})
+	c.insert(t, name, "", len(ints), rows.Int64Column("id", ints), rows.FloatVectorColumn("v", 1, make([]float32, len(ints))))
 	c.indexAndLoad(t, name, "v")
 	// counted, and not read: the server answers no query with the greatest int64
 	count := func(expr string) int {
@@ -98,8 +98,8 @@ func TestIntegerLiteralsMeanTheInteger(t *testing.T) {
 		return int(n)
 	}
 	for i, k := range ints {
-		at := transfer.Cursor{Kind: transfer.Int64Cursor, Int: k}
-		if got := count(isOneOf("id", &transfer.Keys{Ints: ints[:i+1]})); got != i+1 {
+		at := rows.Cursor{Kind: rows.Int64Cursor, Int: k}
+		if got := count(isOneOf("id", &rows.Keys{Ints: ints[:i+1]})); got != i+1 {
 			t.Errorf("in %d: found %d", ints[:i+1], got)
 		}
 		if got := count(after("id", at)); got != len(ints)-i-1 {
@@ -108,12 +108,12 @@ func TestIntegerLiteralsMeanTheInteger(t *testing.T) {
 		if got := count(upTo("id", at)); got != i+1 {
 			t.Errorf("up to %d: found %d", k, got)
 		}
-		low, high := &transfer.Keys{Ints: ints[i/2 : i/2+1]}, &transfer.Keys{Ints: []int64{k}}
+		low, high := &rows.Keys{Ints: ints[i/2 : i/2+1]}, &rows.Keys{Ints: []int64{k}}
 		if got := count(between("id", low, high)); got != i-i/2+1 {
 			t.Errorf("%d to %d: found %d", ints[i/2], k, got)
 		}
 	}
-	if got := c.keys(t, name, after("id", transfer.Cursor{Kind: transfer.Int64Cursor, Int: ints[0]})).Ints; !slices.Equal(got, ints[1:len(ints)-1]) {
+	if got := c.keys(t, name, after("id", rows.Cursor{Kind: rows.Int64Cursor, Int: ints[0]})).Ints; !slices.Equal(got, ints[1:len(ints)-1]) {
 		t.Errorf("read: %d", got)
 	}
 }
@@ -177,21 +177,21 @@ func withoutHan(text string) (string, bool) {
 }
 
 // keys answers a query's primary keys, sorted.
-func (c *testConn) keys(t *testing.T, name, expr string) *transfer.Keys {
+func (c *testConn) keys(t *testing.T, name, expr string) *rows.Keys {
 	t.Helper()
 	resp, err := c.raw.Query(context.Background(), &milvuspb.QueryRequest{CollectionName: name, Expr: expr, OutputFields: []string{"id"},
 		ConsistencyLevel: commonpb.ConsistencyLevel_Eventually})
 	if err := check(resp.GetStatus(), err); err != nil {
 		t.Errorf("%s: %v", expr, err)
-		return &transfer.Keys{}
+		return &rows.Keys{}
 	}
 	for _, f := range resp.GetFieldsData() {
 		if f.GetFieldName() == "id" {
-			k := &transfer.Keys{Ints: f.GetScalars().GetLongData().GetData(), Strings: f.GetScalars().GetStringData().GetData()}
+			k := &rows.Keys{Ints: f.GetScalars().GetLongData().GetData(), Strings: f.GetScalars().GetStringData().GetData()}
 			slices.Sort(k.Ints)
 			slices.Sort(k.Strings)
 			return k
 		}
 	}
-	return &transfer.Keys{}
+	return &rows.Keys{}
 }

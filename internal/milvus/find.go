@@ -5,14 +5,14 @@ import (
 	"fmt"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // findBytes is about how large an answer to a look-up of keys, or the question, may get.
 const findBytes = 4 << 20
 
 // Find implements transfer.Finder. What it yields has no cursor.
-func (s *source) Find(ctx context.Context, target string, keys *transfer.Keys, yield func(*transfer.Batch) error) error {
+func (s *source) Find(ctx context.Context, target string, keys *rows.Keys, yield func(*rows.Batch) error) error {
 	p := partition{}
 	if target != "" {
 		var err error
@@ -38,7 +38,7 @@ func (s *source) Find(ctx context.Context, target string, keys *transfer.Keys, y
 }
 
 // findable is how many keys from one on may be asked for at once.
-func (s *source) findable(keys *transfer.Keys, from int) int {
+func (s *source) findable(keys *rows.Keys, from int) int {
 	left := findBytes
 	for i := from; i < keys.Len(); i++ {
 		left -= int(s.view.rowBytes()) + 24
@@ -53,7 +53,7 @@ func (s *source) findable(keys *transfer.Keys, from int) int {
 }
 
 // find asks for the rows of some keys, of fewer at once where the answer is too large.
-func (s *source) find(ctx context.Context, p partition, keys *transfer.Keys, yield func(*transfer.Batch) error) error {
+func (s *source) find(ctx context.Context, p partition, keys *rows.Keys, yield func(*rows.Batch) error) error {
 	resp, size, err := s.read(ctx, query{expr: s.view.and(isOneOf(s.view.key, keys)), outputs: s.view.outputs, partition: p.source})
 	if n := keys.Len(); answerTooLarge(err) && n > 1 {
 		if err := s.find(ctx, p, keysIn(keys, 0, n/2), yield); err != nil {
@@ -73,19 +73,19 @@ func (s *source) find(ctx context.Context, p partition, keys *transfer.Keys, yie
 		return nil
 	}
 	b := got.batch(s.view, p.source)
-	b.After = transfer.Cursor{}
+	b.After = rows.Cursor{}
 	return yield(b)
 }
 
-func keysIn(k *transfer.Keys, from, to int) *transfer.Keys {
+func keysIn(k *rows.Keys, from, to int) *rows.Keys {
 	if k.Strings != nil {
-		return &transfer.Keys{Strings: k.Strings[from:to]}
+		return &rows.Keys{Strings: k.Strings[from:to]}
 	}
-	return &transfer.Keys{Ints: k.Ints[from:to]}
+	return &rows.Keys{Ints: k.Ints[from:to]}
 }
 
 // CountRange implements transfer.Counter. It counts what was acknowledged before it is called.
-func (s *source) CountRange(ctx context.Context, r transfer.Range) (int64, error) {
+func (s *source) CountRange(ctx context.Context, r rows.Range) (int64, error) {
 	p, err := s.view.partition(r.Partition)
 	if err != nil {
 		return 0, err
@@ -114,7 +114,7 @@ func (s *source) countRead(ctx context.Context) (int64, error) {
 }
 
 // countOf counts the rows to read in (from, to] of a partition.
-func (s *source) countOf(ctx context.Context, p partition, from, to transfer.Cursor) (int64, error) {
+func (s *source) countOf(ctx context.Context, p partition, from, to rows.Cursor) (int64, error) {
 	return s.countWhere(ctx, p, s.view.where(from, to))
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // release is a version of Milvus, as {2, 3, 5}.
@@ -58,7 +58,7 @@ var fieldFeatures = []struct {
 	{"type SparseFloatVector", release{2, 4}, isOf(schemapb.DataType_SparseFloatVector)},
 	{"a clustering key", release{2, 4, 7}, (*schemapb.FieldSchema).GetIsClusteringKey},
 	{"a nullable field", release{2, 5}, (*schemapb.FieldSchema).GetNullable},
-	{"text analysis", release{2, 5}, func(f *schemapb.FieldSchema) bool { return transfer.TypeParam(f, "enable_analyzer") == "true" }},
+	{"text analysis", release{2, 5}, func(f *schemapb.FieldSchema) bool { return rows.TypeParam(f, "enable_analyzer") == "true" }},
 	{"the output of a function", release{2, 5}, (*schemapb.FieldSchema).GetIsFunctionOutput},
 	{"type Int8Vector", release{2, 6}, isOf(schemapb.DataType_Int8Vector)},
 	{"type Text", release{2, 6}, isOf(schemapb.DataType_Text)},
@@ -79,7 +79,7 @@ func isOf(t schemapb.DataType) func(*schemapb.FieldSchema) bool {
 }
 
 // holds refuses a schema that servers of this version can't hold, naming each field and the release that it needs.
-func holds(server string, s transfer.Schema) error {
+func holds(server string, s rows.Schema) error {
 	is, ok := releaseOf(server)
 	if !ok {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 func TestWhatAServerCannotHoldIsNamed(t *testing.T) {
@@ -41,7 +41,7 @@ func TestWhatAServerCannotHoldIsNamed(t *testing.T) {
 		{[]*schemapb.FieldSchema{of("x", 77)}, `"x" (type 77, which this program does not know)`, []string{"2.5.0"}, []string{"2.6.9"}},
 	}
 	for _, c := range cases {
-		s := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: c.fields}}
+		s := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: c.fields}}
 		for _, version := range c.refused {
 			if err := holds(version, s); fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), c.since) {
 				t.Errorf("%s: %v, not %s", version, err, c.since)
@@ -53,7 +53,7 @@ func TestWhatAServerCannotHoldIsNamed(t *testing.T) {
 			}
 		}
 	}
-	structs := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{StructArrayFields: []*schemapb.StructArrayFieldSchema{{Name: "s"}}}}
+	structs := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{StructArrayFields: []*schemapb.StructArrayFieldSchema{{Name: "s"}}}}
 	if err := holds("2.6.3", structs); err == nil || !strings.Contains(err.Error(), `"s" (an array of structs) needs Milvus 2.6.4`) {
 		t.Error(err)
 	}
@@ -73,7 +73,7 @@ func TestEveryTypeHasARelease(t *testing.T) {
 		delete(rest, t)
 	}
 	for dt := range rest {
-		s := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{{Name: "x", DataType: dt}}}}
+		s := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{{Name: "x", DataType: dt}}}}
 		if holds("2.3.0", s) == nil {
 			t.Errorf("%v is in no release", dt)
 		}

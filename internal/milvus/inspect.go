@@ -9,6 +9,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -88,8 +89,8 @@ func (s *sink) planVectors(plan *transfer.TargetPlan, from *transfer.Description
 	if len(vectors) == 0 && (from.Settings == nil || len(from.Schema.GetStructArrayFields()) == 0) {
 		return fault.New(fault.Unsupported, "the source has no vector field, and a Milvus collection needs one")
 	}
-	if d := s.job.Dimension; d != 0 && len(vectors) > 0 && transfer.TypeParam(vectors[0], "dim") != fmt.Sprint(d) {
-		return fault.New(fault.Config, "target.milvus.dimension: is %d, and the data has %s", d, transfer.TypeParam(vectors[0], "dim"))
+	if d := s.job.Dimension; d != 0 && len(vectors) > 0 && rows.TypeParam(vectors[0], "dim") != fmt.Sprint(d) {
+		return fault.New(fault.Config, "target.milvus.dimension: is %d, and the data has %s", d, rows.TypeParam(vectors[0], "dim"))
 	}
 	if from.Settings != nil {
 		return nil
@@ -123,9 +124,9 @@ func (s *sink) planNew(ctx context.Context, plan *transfer.TargetPlan, action tr
 		return err
 	}
 	// what a server has, another may take
-	if n := len(plan.Schema.Vectors()); from.Settings == nil && n > transfer.MaxVectorFields {
+	if n := len(plan.Schema.Vectors()); from.Settings == nil && n > rows.MaxVectorFields {
 		return fault.New(fault.Unsupported, "Milvus does not take this: %d vector fields, and a server can be set up for at most %d",
-			n, transfer.MaxVectorFields)
+			n, rows.MaxVectorFields)
 	}
 	plan.Notes = append(plan.Notes, manyFields(plan.Schema)...)
 	if key := plan.Schema.PartitionKey(); key != nil && plan.Partition != "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"milvusdm/internal/job"
+	"milvusdm/internal/limit"
 	"milvusdm/internal/transfer"
 )
 
@@ -85,7 +86,7 @@ func (t *throttle) enter(ctx context.Context, own job.Limit, what string, report
 		*throttle
 		what string
 	}
-	return transfer.Enter(ctx, place{t, what}, func() (func(), error) { return t.enterAlone(ctx, own, what, report) })
+	return limit.Enter(ctx, place{t, what}, func() (func(), error) { return t.enterAlone(ctx, own, what, report) })
 }
 
 func (t *throttle) enterAlone(ctx context.Context, own job.Limit, what string,

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/limit"
 )
 
 func TestOneServerHasOneThrottle(t *testing.T) {
@@ -82,28 +82,28 @@ func TestWhatIsChargedIsWaitedFor(t *testing.T) {
 }
 
 func TestWhatIsReadTogetherIsOneRange(t *testing.T) {
-	limit, release := throttleOf("together", job.Limit{Ranges: 1})
+	server, release := throttleOf("together", job.Limit{Ranges: 1})
 	defer release()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	both := transfer.Together(ctx)
+	both := limit.Together(ctx)
 	silent := func(string) {}
-	left, err := limit.enter(both, job.Limit{}, "read", silent)
+	left, err := server.enter(both, job.Limit{}, "read", silent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	right, err := limit.enter(both, job.Limit{}, "read", silent)
+	right, err := server.enter(both, job.Limit{}, "read", silent)
 	if err != nil {
 		t.Fatalf("the second waits for the first: %v", err)
 	}
 	left()
 	left()
 	told, tell := context.WithCancel(ctx)
-	if _, err := limit.enter(told, job.Limit{}, "read", func(string) { tell() }); err == nil {
+	if _, err := server.enter(told, job.Limit{}, "read", func(string) { tell() }); err == nil {
 		t.Error("another range is read while one of two readers is at work")
 	}
 	right()
-	if leave, err := limit.enter(ctx, job.Limit{}, "read", silent); err != nil {
+	if leave, err := server.enter(ctx, job.Limit{}, "read", silent); err != nil {
 		t.Error(err)
 	} else {
 		leave()

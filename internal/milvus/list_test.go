@@ -10,7 +10,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 func TestListResolvesNames(t *testing.T) {
@@ -55,7 +55,7 @@ func TestListResolvesNames(t *testing.T) {
 	d := &testConn{inner}
 	theirs, alike := "two__mdm_eu", stagingName("zoe", "0123abcd") // users' own, by their names
 	for _, name := range []string{"one", "two", "three", theirs, alike, staged, old} {
-		d.make(t, name, readSchema(transfer.KeyField("id")), func(r *milvuspb.CreateCollectionRequest) {
+		d.make(t, name, readSchema(rows.KeyField("id")), func(r *milvuspb.CreateCollectionRequest) {
 			if name == staged {
 				r.Properties = keyValues(map[string]string{ownerProperty: "somebody"})
 			}

@@ -10,7 +10,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // load has what is not loaded loaded, and returns what that was.
@@ -88,7 +88,7 @@ func TestWhatIsNotLoadedIsLoadedAndReleased(t *testing.T) {
 
 func TestACollectionWithoutAnIndexCantBeLoaded(t *testing.T) {
 	c := testServer(t)
-	name := c.make(t, "no_index", readSchema(transfer.KeyField("id")))
+	name := c.make(t, "no_index", readSchema(rows.KeyField("id")))
 	void := opened(t, job.Collection{Name: name})
 	if _, err := load(void); err != nil {
 		t.Errorf("an empty one is there to be read: %v", err)

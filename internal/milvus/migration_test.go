@@ -17,21 +17,22 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
 // everyType is a schema of all that a Milvus 2.3.5 holds, but for a partition key, and rows of it.
-func everyType(rows int) (transfer.Schema, []*schemapb.FieldData) {
-	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Description: "all types", EnableDynamicField: true, Fields: []*schemapb.FieldSchema{
-		keyOf(transfer.VarCharField("key", 100)),
+func everyType(n int) (rows.Schema, []*schemapb.FieldData) {
+	schema := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Description: "all types", EnableDynamicField: true, Fields: []*schemapb.FieldSchema{
+		keyOf(rows.VarCharField("key", 100)),
 		{Name: "bool", DataType: schemapb.DataType_Bool, Description: "yes or no"},
 		{Name: "int8", DataType: schemapb.DataType_Int8}, {Name: "int16", DataType: schemapb.DataType_Int16},
 		{Name: "int32", DataType: schemapb.DataType_Int32}, {Name: "int64", DataType: schemapb.DataType_Int64},
 		{Name: "float", DataType: schemapb.DataType_Float}, {Name: "double", DataType: schemapb.DataType_Double},
-		transfer.VarCharField("text", 300), {Name: "json", DataType: schemapb.DataType_JSON},
+		rows.VarCharField("text", 300), {Name: "json", DataType: schemapb.DataType_JSON},
 		arrayField("bools", schemapb.DataType_Bool), arrayField("int8s", schemapb.DataType_Int8), arrayField("int64s", schemapb.DataType_Int64),
 		arrayField("floats", schemapb.DataType_Float), arrayField("doubles", schemapb.DataType_Double), arrayField("texts", schemapb.DataType_VarChar),
-		transfer.VectorField("vector", schemapb.DataType_FloatVector, 4),
+		rows.VectorField("vector", schemapb.DataType_FloatVector, 4),
 	}}}
 	var (
 		keys, texts        []string
@@ -46,7 +47,7 @@ func everyType(rows int) (transfer.Schema, []*schemapb.FieldData) {
 		int64s, floatLists []*schemapb.ScalarField
 		doubleLists, lists []*schemapb.ScalarField
 	)
-	for i := range rows {
+	for i := range n {
 		keys, texts = append(keys, fmt.Sprintf("k%04d \"'\\ü", i)), append(texts, strings.Repeat("é\x00\n", i%50))
 		bools, small, large = append(bools, i%3 == 0), append(small, int32(i%256-128)), append(large, int64(i)<<40-5)
 		floats, doubles = append(floats, float32(i)/3), append(doubles, float64(i)/7)
@@ -60,17 +61,17 @@ func everyType(rows int) (transfer.Schema, []*schemapb.FieldData) {
 		doubleLists = append(doubleLists, &schemapb.ScalarField{Data: &schemapb.ScalarField_DoubleData{DoubleData: &schemapb.DoubleArray{Data: doubles[:n]}}})
 		lists = append(lists, &schemapb.ScalarField{Data: &schemapb.ScalarField_StringData{StringData: &schemapb.StringArray{Data: texts[:n]}}})
 	}
-	dynamic := transfer.JSONColumn("$meta", meta)
+	dynamic := rows.JSONColumn("$meta", meta)
 	dynamic.IsDynamic = true
 	return schema, []*schemapb.FieldData{
-		transfer.VarCharColumn("key", keys), transfer.BoolColumn("bool", bools),
-		transfer.Int32Column("int8", schemapb.DataType_Int8, small), transfer.Int32Column("int16", schemapb.DataType_Int16, small),
-		transfer.Int32Column("int32", schemapb.DataType_Int32, small), transfer.Int64Column("int64", large),
-		transfer.FloatColumn("float", floats), transfer.DoubleColumn("double", doubles), transfer.VarCharColumn("text", texts), transfer.JSONColumn("json", jsons),
+		rows.VarCharColumn("key", keys), rows.BoolColumn("bool", bools),
+		rows.Int32Column("int8", schemapb.DataType_Int8, small), rows.Int32Column("int16", schemapb.DataType_Int16, small),
+		rows.Int32Column("int32", schemapb.DataType_Int32, small), rows.Int64Column("int64", large),
+		rows.FloatColumn("float", floats), rows.DoubleColumn("double", doubles), rows.VarCharColumn("text", texts), rows.JSONColumn("json", jsons),
 		arrayColumn("bools", schemapb.DataType_Bool, boolArrays), arrayColumn("int8s", schemapb.DataType_Int8, int8s),
 		arrayColumn("int64s", schemapb.DataType_Int64, int64s), arrayColumn("floats", schemapb.DataType_Float, floatLists),
 		arrayColumn("doubles", schemapb.DataType_Double, doubleLists), arrayColumn("texts", schemapb.DataType_VarChar, lists),
-		transfer.FloatVectorColumn("vector", 4, vectors), dynamic,
+		rows.FloatVectorColumn("vector", 4, vectors), dynamic,
 	}
 }
 
@@ -94,15 +95,15 @@ func flat(field string) *transfer.Settings {
 }
 
 // plainRows is a collection of keys and vectors, which most of what a sink does can be seen by.
-func plainRows(rows int) (*transfer.Description, []*schemapb.FieldData) {
-	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
-		transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}}
-	ids := make([]int64, rows)
+func plainRows(n int) (*transfer.Description, []*schemapb.FieldData) {
+	schema := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
+		rows.KeyField("id"), rows.VectorField("v", schemapb.DataType_FloatVector, 2)}}}
+	ids := make([]int64, n)
 	for i := range ids {
 		ids[i] = int64(i)
 	}
 	return &transfer.Description{Schema: schema, Settings: flat("v"), Partitions: []string{defaultPartition}},
-		[]*schemapb.FieldData{transfer.Int64Column("id", ids), transfer.FloatVectorColumn("v", 2, make([]float32, 2*rows))}
+		[]*schemapb.FieldData{rows.Int64Column("id", ids), rows.FloatVectorColumn("v", 2, make([]float32, 2*n))}
 }
 
 // migration is what the engine does with a sink.
@@ -162,7 +163,7 @@ func (m *migration) run(from *transfer.Description, rows int, byPartition map[st
 	return t
 }
 
-func (m *migration) fill(from *transfer.Description, rows int, byPartition map[string][]*schemapb.FieldData) *transfer.Target {
+func (m *migration) fill(from *transfer.Description, n int, byPartition map[string][]*schemapb.FieldData) *transfer.Target {
 	m.Helper()
 	ctx := context.Background()
 	s := m.sink()
@@ -179,7 +180,7 @@ func (m *migration) fill(from *transfer.Description, rows int, byPartition map[s
 		if err != nil {
 			m.Fatal(err)
 		}
-		if err := w.Write(ctx, &transfer.Batch{Fields: byPartition[partition], Rows: rows, First: -1}); err != nil {
+		if err := w.Write(ctx, &rows.Batch{Fields: byPartition[partition], Rows: n, First: -1}); err != nil {
 			m.Fatal(err)
 		}
 		if err := w.Close(); err != nil {
@@ -226,7 +227,7 @@ func (m *migration) rows(name string, partitions ...string) int {
 }
 
 // same compares the schemas of collections, but for what only their servers gave them.
-func same(t *testing.T, got, want transfer.Schema) {
+func same(t *testing.T, got, want rows.Schema) {
 	t.Helper()
 	g := newSchema(got, false)
 	g.Name = want.GetName()
@@ -242,25 +243,25 @@ func (m *migration) holds(name, key string, fields []*schemapb.FieldData) {
 	for _, f := range fields {
 		names = append(names, f.GetFieldName())
 	}
-	wanted := &transfer.Batch{Fields: fields}
+	wanted := &rows.Batch{Fields: fields}
 	column := wanted.Field(key).GetScalars()
-	keys := &transfer.Keys{Ints: column.GetLongData().GetData(), Strings: column.GetStringData().GetData()}
+	keys := &rows.Keys{Ints: column.GetLongData().GetData(), Strings: column.GetStringData().GetData()}
 	wanted.Rows = keys.Len()
 	resp, err := m.raw.Query(context.Background(), &milvuspb.QueryRequest{CollectionName: name, Expr: isOneOf(key, keys), OutputFields: names})
 	if err := check(resp.GetStatus(), err); err != nil {
 		m.Fatal(err)
 	}
-	got := &transfer.Batch{Rows: wanted.Rows}
+	got := &rows.Batch{Rows: wanted.Rows}
 	for _, f := range resp.GetFieldsData() {
 		if f.GetFieldName() == "$meta" || wanted.Field(f.GetFieldName()) != nil {
 			got.Fields = append(got.Fields, f)
 		}
 	}
-	is, err := transfer.SumBatch("", got)
+	is, err := rows.SumBatch("", got)
 	if err != nil {
 		m.Fatal(err)
 	}
-	want, err := transfer.SumBatch("", wanted)
+	want, err := rows.SumBatch("", wanted)
 	if err != nil {
 		m.Fatal(err)
 	}

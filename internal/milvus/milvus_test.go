@@ -13,6 +13,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -31,8 +32,8 @@ func TestOneCollectionHasOneLock(t *testing.T) {
 }
 
 func TestIndexIsCompleted(t *testing.T) {
-	float := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
-	binary := transfer.VectorField("v", schemapb.DataType_BinaryVector, 8)
+	float := rows.VectorField("v", schemapb.DataType_FloatVector, 8)
+	binary := rows.VectorField("v", schemapb.DataType_BinaryVector, 8)
 	cases := []struct {
 		field        *schemapb.FieldSchema
 		wish         job.Index
@@ -66,16 +67,16 @@ func TestIndexIsCompleted(t *testing.T) {
 }
 
 func TestEveryDifferenceOfSchemasIsNamed(t *testing.T) {
-	from := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
-		transfer.KeyField("id"), transfer.VectorField("embedding", schemapb.DataType_FloatVector, 8), transfer.VarCharField("name", 100)}}}
+	from := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
+		rows.KeyField("id"), rows.VectorField("embedding", schemapb.DataType_FloatVector, 8), rows.VarCharField("name", 100)}}}
 	same := &collection{Name: "c", Schema: from}
 	if notes, err := fits(from, same, "2.3.5"); err != nil || len(notes) > 0 {
 		t.Errorf("the same schema: %v, %v", notes, err)
 	}
-	auto := transfer.KeyField("id")
+	auto := rows.KeyField("id")
 	auto.AutoID = true
-	other := &collection{Name: "c", Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
-		auto, transfer.VectorField("embedding", schemapb.DataType_FloatVector, 9), transfer.VarCharField("title", 100)}}}}
+	other := &collection{Name: "c", Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{
+		auto, rows.VectorField("embedding", schemapb.DataType_FloatVector, 9), rows.VarCharField("title", 100)}}}}
 	_, err := fits(from, other, "2.3.5")
 	if err == nil {
 		t.Fatal("no error")
@@ -88,10 +89,10 @@ func TestEveryDifferenceOfSchemasIsNamed(t *testing.T) {
 }
 
 func TestOldServersAreLeftNoFieldToFillIn(t *testing.T) {
-	from := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id")}}}
-	optional := transfer.VarCharField("name", 100)
+	from := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{rows.KeyField("id")}}}
+	optional := rows.VarCharField("name", 100)
 	optional.DefaultValue = &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "?"}}
-	into := &collection{Name: "c", Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), optional}}}}
+	into := &collection{Name: "c", Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{rows.KeyField("id"), optional}}}}
 	for version, ok := range map[string]bool{"v2.3.5-lite": false, "2.4.15": false, "2.5.0": true, "my own": true} {
 		if _, err := fits(from, into, version); (err == nil) != ok {
 			t.Errorf("%s: %v", version, err)
@@ -172,8 +173,8 @@ func TestSourceWithoutVectorsIsRefused(t *testing.T) {
 	s := &sink{}
 	structs := []*schemapb.StructArrayFieldSchema{{Name: "s"}}
 	for _, from := range []*transfer.Description{
-		{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{StructArrayFields: structs}}},
-		{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{}}, Settings: &transfer.Settings{}},
+		{Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{StructArrayFields: structs}}},
+		{Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{}}, Settings: &transfer.Settings{}},
 	} {
 		if err := s.planVectors(&transfer.TargetPlan{}, from); fault.KindOf(err) != fault.Unsupported {
 			t.Errorf("%v: %v", from, err)

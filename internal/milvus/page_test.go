@@ -8,19 +8,20 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
 func TestOnlyWholePagesAreTaken(t *testing.T) {
 	v := &view{key: "id"}
-	id, s := transfer.Int64Column("id", []int64{1, 2}), transfer.VarCharColumn("s", []string{"a", "b"})
+	id, s := rows.Int64Column("id", []int64{1, 2}), rows.VarCharColumn("s", []string{"a", "b"})
 	for says, columns := range map[string][]*schemapb.FieldData{
-		"":                            {s, id, transfer.BoolColumn("more", nil)},
+		"":                            {s, id, rows.BoolColumn("more", nil)},
 		"lacks the primary key":       {s},
 		`lacks field "s"`:             {id},
-		"1 values for 2 rows":         {id, transfer.VarCharColumn("s", []string{"a"})},
-		"there are no keys":           {transfer.VarCharColumn("id", []string{"1"}), s},
-		`field "s": it has -1 values`: {id, transfer.FloatVectorColumn("s", 2, make([]float32, 3))},
+		"1 values for 2 rows":         {id, rows.VarCharColumn("s", []string{"a"})},
+		"there are no keys":           {rows.VarCharColumn("id", []string{"1"}), s},
+		`field "s": it has -1 values`: {id, rows.FloatVectorColumn("s", 2, make([]float32, 3))},
 	} {
 		got, err := v.page(columns, []string{"id", "s"})
 		if says == "" {
@@ -40,7 +41,7 @@ func TestOnlyWholePagesAreTaken(t *testing.T) {
 
 func TestValuesThatAreLeftOutForNullsAreFilled(t *testing.T) {
 	valid := []bool{false, true, false, true}
-	text, vector, none := transfer.VarCharColumn("s", []string{"a", "b"}), transfer.FloatVectorColumn("v", 2, []float32{1, 2, 3, 4}), transfer.Int64Column("n", nil)
+	text, vector, none := rows.VarCharColumn("s", []string{"a", "b"}), rows.FloatVectorColumn("v", 2, []float32{1, 2, 3, 4}), rows.Int64Column("n", nil)
 	text.ValidData, vector.ValidData, none.ValidData = valid, valid, make([]bool, 4)
 	for _, f := range []*schemapb.FieldData{text, vector, none} {
 		if err := fill(f, 4); err != nil {
@@ -67,8 +68,8 @@ func TestPagesAreCutToBatches(t *testing.T) {
 	long := strings.Repeat("x", 1000)
 	reading := func(more ...*schemapb.FieldData) *reader {
 		v := &view{key: "id", renamed: map[string]string{"id": "key", "s": "s", "newer": "newer"}}
-		p := &page{keys: &transfer.Keys{Ints: []int64{1, 2, 3, 4, 5}}, size: 2100, whole: true,
-			columns: append([]*schemapb.FieldData{transfer.Int64Column("id", []int64{1, 2, 3, 4, 5}), transfer.VarCharColumn("s", []string{"", long, "", "", long})}, more...)}
+		p := &page{keys: &rows.Keys{Ints: []int64{1, 2, 3, 4, 5}}, size: 2100, whole: true,
+			columns: append([]*schemapb.FieldData{rows.Int64Column("id", []int64{1, 2, 3, 4, 5}), rows.VarCharColumn("s", []string{"", long, "", "", long})}, more...)}
 		return &reader{pager: &pager{source: &source{view: v}}, rest: p}
 	}
 	cuts := func(r *reader, limit transfer.BatchLimit) (out []int) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // unpruned is an expression that is true for the same rows as expr, and for which the server reads all partitions.
@@ -33,15 +33,15 @@ type value struct {
 	isText bool
 }
 
-func valueAt(k *transfer.Keys, i int) value {
+func valueAt(k *rows.Keys, i int) value {
 	if k.Strings != nil {
 		return value{text: k.Strings[i], isText: true}
 	}
 	return value{int: k.Ints[i]}
 }
 
-func keysFrom(values []value) *transfer.Keys {
-	k := &transfer.Keys{}
+func keysFrom(values []value) *rows.Keys {
+	k := &rows.Keys{}
 	for _, v := range values {
 		if v.isText {
 			k.Strings = append(k.Strings, v.text)
@@ -53,8 +53,8 @@ func keysFrom(values []value) *transfer.Keys {
 }
 
 // keysAt are the keys at the places.
-func keysAt(k *transfer.Keys, at []int) *transfer.Keys {
-	out := &transfer.Keys{}
+func keysAt(k *rows.Keys, at []int) *rows.Keys {
+	out := &rows.Keys{}
 	for _, i := range at {
 		if k.Strings != nil {
 			out.Strings = append(out.Strings, k.Strings[i])

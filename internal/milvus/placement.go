@@ -10,6 +10,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -62,7 +63,7 @@ type search struct {
 // window checks the next rows: as many as have no more distinct values than fit into memory.
 func (s *search) window(ctx context.Context) (ended bool, err error) {
 	from := s.Cursor
-	pages := s.pages(s.view.partitions[0], s.outputs(), from, transfer.Cursor{})
+	pages := s.pages(s.view.partitions[0], s.outputs(), from, rows.Cursor{})
 	counts := map[value]int64{}
 	for left, rows := s.memory, s.Rows+windowRows; left > 0 && s.Rows < rows; {
 		got, values, err := s.next(ctx, pages)
@@ -96,12 +97,12 @@ func (s *search) window(ctx context.Context) (ended bool, err error) {
 func (s *search) outputs() []string { return []string{s.view.key, s.Field} }
 
 // next reads a page of keys and values of the partition key.
-func (s *search) next(ctx context.Context, pages *pager) (*page, *transfer.Keys, error) {
+func (s *search) next(ctx context.Context, pages *pager) (*page, *rows.Keys, error) {
 	got, err := pages.next(ctx, keyPages)
 	if err != nil || got.rows() == 0 {
 		return got, nil, err
 	}
-	values, err := transfer.KeysOf(&transfer.Batch{Fields: got.columns, Rows: got.rows(), First: -1}, s.Field)
+	values, err := rows.KeysOf(&rows.Batch{Fields: got.columns, Rows: got.rows(), First: -1}, s.Field)
 	if err != nil {
 		return nil, nil, fault.New(fault.Internal, "read the partition key of %s: %w", s.view.name(), err)
 	}
@@ -109,7 +110,7 @@ func (s *search) next(ctx context.Context, pages *pager) (*page, *transfer.Keys,
 }
 
 // suspects are values of which a query finds fewer rows in (from, Cursor] than were read there.
-func (s *search) suspects(ctx context.Context, from transfer.Cursor, counts map[value]int64) (map[value]bool, error) {
+func (s *search) suspects(ctx context.Context, from rows.Cursor, counts map[value]int64) (map[value]bool, error) {
 	parts := s.there.KeyPartitions
 	if len(counts) <= maxSingle {
 		parts = 0 // one by one, whatever the server's hash is
@@ -144,7 +145,7 @@ func (s *search) found(expr string, values []value) string {
 
 // lookUp reads the rows in (from, Cursor] again and counts those of suspect values that a query for the value does not
 // find.
-func (s *search) lookUp(ctx context.Context, from transfer.Cursor, suspects map[value]bool) error {
+func (s *search) lookUp(ctx context.Context, from rows.Cursor, suspects map[value]bool) error {
 	pages := s.pages(s.view.partitions[0], s.outputs(), from, s.Cursor)
 	for {
 		got, values, err := s.next(ctx, pages)
@@ -197,8 +198,8 @@ func (s *search) lost(ctx context.Context, p *page, rows map[value][]int, some [
 }
 
 // have returns which of the page's keys at the places the server answers with.
-func (s *search) have(ctx context.Context, p *page, at []int, expr func(keys string) string) (transfer.KeySet, error) {
-	var found transfer.KeySet
+func (s *search) have(ctx context.Context, p *page, at []int, expr func(keys string) string) (rows.KeySet, error) {
+	var found rows.KeySet
 	keys := isOneOf(s.view.key, keysAt(p.keys, at))
 	resp, _, err := s.ask(ctx, query{expr: expr(keys), outputs: []string{s.view.key}})
 	if err != nil {
@@ -211,17 +212,17 @@ func (s *search) have(ctx context.Context, p *page, at []int, expr func(keys str
 }
 
 // CountPlaced implements transfer.PlacedCounter.
-func (s *sink) CountPlaced(ctx context.Context, t *transfer.Target, b *transfer.Batch) (int64, error) {
+func (s *sink) CountPlaced(ctx context.Context, t *transfer.Target, b *rows.Batch) (int64, error) {
 	name, err := s.currentName(ctx, t)
 	if err != nil {
 		return 0, err
 	}
 	pk, field := t.Plan.Schema.PrimaryKey().GetName(), t.Plan.Schema.PartitionKey().GetName()
-	keys, err := transfer.KeysOf(b, pk)
+	keys, err := rows.KeysOf(b, pk)
 	if err != nil {
 		return 0, fault.Wrap(fault.Internal, err, "find the primary keys")
 	}
-	values, err := transfer.KeysOf(b, field)
+	values, err := rows.KeysOf(b, field)
 	if err != nil {
 		return 0, fault.Wrap(fault.Internal, err, "find the partition keys")
 	}

@@ -8,19 +8,20 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
 // keyed makes a collection with a partition key. The first rows of tenantRows are inserted; the others are upserted,
 // which misplaces them in a Milvus before 2.3.10.
-func keyed(t testing.TB, c *testConn, key, tenant schemapb.DataType, rows, tenants, inserted int,
+func keyed(t testing.TB, c *testConn, key, tenant schemapb.DataType, all, tenants, inserted int,
 	partitions int64) string {
 	t.Helper()
 	schema := &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{keyOf(fieldOf("id", key)),
-		tenantField(fieldOf("", tenant)), transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}
+		tenantField(fieldOf("", tenant)), rows.VectorField("v", schemapb.DataType_FloatVector, 2)}}
 	name := c.make(t, fmt.Sprintf("keyed_%s_%s_%d_%d_%d", key, tenant, tenants, inserted, partitions), schema,
 		func(r *milvuspb.CreateCollectionRequest) { r.NumPartitions = partitions })
-	b := tenantRows(key, tenant, rows, tenants, 0)
+	b := tenantRows(key, tenant, all, tenants, 0)
 	part := func(from, to int) (uint32, []*schemapb.FieldData) {
 		var out []*schemapb.FieldData
 		for _, f := range b.Fields {
@@ -36,8 +37,8 @@ func keyed(t testing.TB, c *testConn, key, tenant schemapb.DataType, rows, tenan
 		n, fields := part(0, inserted)
 		c.insert(t, name, "", int(n), fields...)
 	}
-	if inserted < rows {
-		n, fields := part(inserted, rows)
+	if inserted < all {
+		n, fields := part(inserted, all)
 		resp, err := c.raw.Upsert(t.Context(),
 			&milvuspb.UpsertRequest{CollectionName: name, NumRows: n, FieldsData: fields})
 		c.must(t, "upsert")(resp.GetStatus(), err)
@@ -48,12 +49,12 @@ func keyed(t testing.TB, c *testConn, key, tenant schemapb.DataType, rows, tenan
 
 // expectedMisplaced is how many rows are in their primary key's partition and not in their tenant's, and the first of
 // them.
-func expectedMisplaced(t testing.TB, b *transfer.Batch, from int, partitions uint32) (n int64, example string) {
-	keys, err := transfer.KeysOf(b, "id")
+func expectedMisplaced(t testing.TB, b *rows.Batch, from int, partitions uint32) (n int64, example string) {
+	keys, err := rows.KeysOf(b, "id")
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, err := transfer.KeysOf(b, "tenant")
+	values, err := rows.KeysOf(b, "tenant")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,34 +74,34 @@ func expectedMisplaced(t testing.TB, b *transfer.Batch, from int, partitions uin
 }
 
 func TestMisplacedRowsAreFound(t *testing.T) {
-	const rows, partitions = 3000, 16
+	const n, partitions = 3000, 16
 	const ints, texts = schemapb.DataType_Int64, schemapb.DataType_VarChar
 	for _, x := range []struct {
 		key, tenant     schemapb.DataType
 		tenants         int // few are asked for one by one, many by partition
 		misplacedBehind int
 	}{
-		{ints, ints, 20, 0}, {texts, texts, 20, 2000}, {ints, texts, 20, rows},
-		{texts, ints, rows, 0}, {ints, texts, rows, 2000}, {ints, ints, rows, rows},
+		{ints, ints, 20, 0}, {texts, texts, 20, 2000}, {ints, texts, 20, n},
+		{texts, ints, n, 0}, {ints, texts, n, 2000}, {ints, ints, n, n},
 	} {
 		what := fmt.Sprintf("key %s, %d tenants %s, from %d", x.key, x.tenants, x.tenant, x.misplacedBehind)
 		t.Run(what, func(t *testing.T) {
 			c := testServer(t)
-			name := keyed(t, c, x.key, x.tenant, rows, x.tenants, x.misplacedBehind, partitions)
-			b := tenantRows(x.key, x.tenant, rows, x.tenants, 0)
+			name := keyed(t, c, x.key, x.tenant, n, x.tenants, x.misplacedBehind, partitions)
+			b := tenantRows(x.key, x.tenant, n, x.tenants, 0)
 			want, example := expectedMisplaced(t, b, x.misplacedBehind, partitions)
 			src := opened(t, job.Collection{Name: name})
 			got, err := src.FindMisplaced(t.Context(), transfer.Placement{}, func(transfer.Placement) {})
-			got.Cursor = transfer.Cursor{}
-			found := transfer.Placement{Rows: rows, Field: "tenant", Misplaced: want, Example: example}
+			got.Cursor = rows.Cursor{}
+			found := transfer.Placement{Rows: n, Field: "tenant", Misplaced: want, Example: example}
 			if err != nil || got != found {
 				t.Errorf("%+v, %v; want %+v", got, err, found)
 			}
 			s := &sink{conn: *c.conn}
 			target := &transfer.Target{Name: name, CollectionID: src.there.ID,
 				Plan: transfer.TargetPlan{Schema: src.there.Schema}}
-			if n, err := s.CountPlaced(t.Context(), target, b); err != nil || n != rows-want {
-				t.Errorf("%d rows are found, want %d: %v", n, rows-want, err)
+			if found, err := s.CountPlaced(t.Context(), target, b); err != nil || found != n-want {
+				t.Errorf("%d rows are found, want %d: %v", found, n-want, err)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -15,7 +16,7 @@ import (
 var keyPages = transfer.BatchLimit{Rows: maxPage, Bytes: 8 << 20}
 
 // Plan reads all keys, partition by partition, and cuts between them.
-func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]transfer.Range, error) {
+func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]rows.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
 	}
@@ -23,12 +24,12 @@ func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(strin
 	if left == 0 {
 		left = math.MaxInt64
 	}
-	var out []transfer.Range
+	var out []rows.Range
 	for _, p := range s.view.partitions {
 		if left == 0 {
 			break
 		}
-		n, err := s.countOf(ctx, p, transfer.Cursor{}, transfer.Cursor{})
+		n, err := s.countOf(ctx, p, rows.Cursor{}, rows.Cursor{})
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +55,7 @@ func (s *source) Plan(ctx context.Context, rowsPerRange int64, report func(strin
 
 // cutPartition shows the cutter the first left keys of the partition.
 func (s *source) cutPartition(ctx context.Context, p partition, c *cutter, left int64, report func(string)) error {
-	pages := s.pages(p, []string{s.view.key}, transfer.Cursor{}, transfer.Cursor{})
+	pages := s.pages(p, []string{s.view.key}, rows.Cursor{}, rows.Cursor{})
 	for {
 		got, err := pages.next(ctx, keyPages)
 		if err != nil {
@@ -68,7 +69,7 @@ func (s *source) cutPartition(ctx context.Context, p partition, c *cutter, left 
 			c.add(got.keys, i)
 		}
 		if got.rows() == 0 {
-			c.end(transfer.Cursor{})
+			c.end(rows.Cursor{})
 			return nil
 		}
 		report(fmt.Sprintf("read %d keys of %s, up to %s", c.total, s.view.name(), got.keys.At(got.rows()-1)))
@@ -79,9 +80,9 @@ func (s *source) cutPartition(ctx context.Context, p partition, c *cutter, left 
 // upper one.
 type cutter struct {
 	size   int64
-	ranges []transfer.Range
-	open   transfer.Range // the range that is being filled
-	last   transfer.Cursor
+	ranges []rows.Range
+	open   rows.Range // the range that is being filled
+	last   rows.Cursor
 	total  int64
 }
 
@@ -91,13 +92,13 @@ func newCutter(rows, rowsPerRange int64) *cutter {
 }
 
 // add takes up the next key.
-func (c *cutter) add(keys *transfer.Keys, i int) {
+func (c *cutter) add(keys *rows.Keys, i int) {
 	at := keys.Cursor(i)
 	if c.open.Rows >= c.size {
 		if bound, ok := boundary(c.last, at, c.open.Rows >= 2*c.size); ok {
 			c.open.To = bound
 			c.ranges = append(c.ranges, c.open)
-			c.open = transfer.Range{From: bound}
+			c.open = rows.Range{From: bound}
 		}
 	}
 	c.open.Rows++
@@ -106,11 +107,11 @@ func (c *cutter) add(keys *transfer.Keys, i int) {
 }
 
 // end closes the last range, if there is one.
-func (c *cutter) end(to transfer.Cursor) {
+func (c *cutter) end(to rows.Cursor) {
 	if c.open.Rows > 0 {
 		c.open.To = to
 		c.ranges = append(c.ranges, c.open)
-		c.open = transfer.Range{}
+		c.open = rows.Range{}
 	}
 }
 
@@ -123,8 +124,8 @@ const (
 
 // boundary returns a place that lies behind one key and not behind the next, which is greater; false if there is no short one.
 // Between strings it is, if it can be, as much of the next as it takes, cut between characters.
-func boundary(last, next transfer.Cursor, long bool) (transfer.Cursor, bool) {
-	if last.Kind != transfer.StringCursor {
+func boundary(last, next rows.Cursor, long bool) (rows.Cursor, bool) {
+	if last.Kind != rows.StringCursor {
 		return last, true
 	}
 	limit := shortBound
@@ -143,9 +144,9 @@ func boundary(last, next transfer.Cursor, long bool) (transfer.Cursor, bool) {
 		end++
 	}
 	if end >= len(next.Str) || end > limit { // all of next would lie behind itself
-		return transfer.Cursor{}, false
+		return rows.Cursor{}, false
 	}
-	return transfer.Cursor{Kind: transfer.StringCursor, Str: strings.Clone(next.Str[:end])}, true
+	return rows.Cursor{Kind: rows.StringCursor, Str: strings.Clone(next.Str[:end])}, true
 }
 
 // repeated is how many rows the partition holds beyond one for each key, up to where the cutter ended. counted rows were there
@@ -153,13 +154,13 @@ func boundary(last, next transfer.Cursor, long bool) (transfer.Cursor, bool) {
 //
 // Others may write meanwhile, so that a count and the keys differ all the same: then both are looked at again, closer.
 func (s *source) repeated(ctx context.Context, p partition, c *cutter, counted int64, report func(string)) (int64, error) {
-	var to transfer.Cursor
+	var to rows.Cursor
 	if n := len(c.ranges); n > 0 {
 		to = c.ranges[n-1].To
 	}
 	if !to.IsZero() {
 		var err error
-		if counted, err = s.countOf(ctx, p, transfer.Cursor{}, to); err != nil {
+		if counted, err = s.countOf(ctx, p, rows.Cursor{}, to); err != nil {
 			return 0, err
 		}
 	}
@@ -167,7 +168,7 @@ func (s *source) repeated(ctx context.Context, p partition, c *cutter, counted i
 		return 0, nil
 	}
 	total := int64(0)
-	pages := s.pages(p, []string{s.view.key}, transfer.Cursor{}, to)
+	pages := s.pages(p, []string{s.view.key}, rows.Cursor{}, to)
 	for {
 		from := pages.at
 		got, err := pages.next(ctx, keyPages)
@@ -192,7 +193,7 @@ func (s *source) repeated(ctx context.Context, p partition, c *cutter, counted i
 
 // repeatedIn is how many rows more than the given keys, which are those in (from, to], the server counts there. It is asked
 // several times, since others may write: rows that stand there twice do so each time.
-func (s *source) repeatedIn(ctx context.Context, p partition, from, to transfer.Cursor, keys *transfer.Keys) (int64, error) {
+func (s *source) repeatedIn(ctx context.Context, p partition, from, to rows.Cursor, keys *rows.Keys) (int64, error) {
 	if from == to && !to.IsZero() {
 		return 0, nil
 	}
@@ -213,7 +214,7 @@ func (s *source) repeatedIn(ctx context.Context, p partition, from, to transfer.
 			return least, nil
 		}
 		again := s.pages(p, []string{s.view.key}, from, to)
-		keys = &transfer.Keys{}
+		keys = &rows.Keys{}
 		for {
 			got, err := again.next(ctx, keyPages)
 			if err != nil {
@@ -230,7 +231,7 @@ func (s *source) repeatedIn(ctx context.Context, p partition, from, to transfer.
 }
 
 // missing reports whether the interval (from, to] holds rows of other keys than those given.
-func (s *source) missing(ctx context.Context, p partition, from, to transfer.Cursor, keys *transfer.Keys) (bool, error) {
+func (s *source) missing(ctx context.Context, p partition, from, to rows.Cursor, keys *rows.Keys) (bool, error) {
 	if keys.Len() == 0 {
 		return true, nil
 	}

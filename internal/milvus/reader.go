@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -23,7 +24,7 @@ type reader struct {
 	err   error
 }
 
-func (s *source) Open(ctx context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+func (s *source) Open(ctx context.Context, r rows.Range, from rows.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	if from.IsZero() {
 		from = r.From
 	}
@@ -31,11 +32,11 @@ func (s *source) Open(ctx context.Context, r transfer.Range, from transfer.Curso
 	if err != nil {
 		return nil, err
 	}
-	want := transfer.Int64Cursor
+	want := rows.Int64Cursor
 	if s.view.strings {
-		want = transfer.StringCursor
+		want = rows.StringCursor
 	}
-	for _, c := range []transfer.Cursor{r.From, r.To, from} {
+	for _, c := range []rows.Cursor{r.From, r.To, from} {
 		if !c.IsZero() && c.Kind != want {
 			return nil, fault.New(fault.SourceChanged, "%v is no place in %s", c, s.view.name())
 		}
@@ -43,7 +44,7 @@ func (s *source) Open(ctx context.Context, r transfer.Range, from transfer.Curso
 	return &reader{pager: s.pages(p, s.view.outputs, from, r.To), limit: limit}, nil
 }
 
-func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) Next(ctx context.Context) (*rows.Batch, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -61,7 +62,7 @@ func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
 	return b, err
 }
 
-func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) next(ctx context.Context) (*rows.Batch, error) {
 	if r.leave == nil {
 		leave, err := r.source.throttle.enter(ctx, r.source.limit, "read", r.source.report)
 		if err != nil {
@@ -86,7 +87,7 @@ func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
 }
 
 // cut makes a batch of the next rows of the page.
-func (r *reader) cut() (*transfer.Batch, error) {
+func (r *reader) cut() (*rows.Batch, error) {
 	p := r.rest
 	if p.rows() <= r.limit.Rows && p.size <= r.limit.Bytes || p.rows() == 1 || !p.sliceable() {
 		r.rest = nil
@@ -118,16 +119,16 @@ func (r *reader) cut() (*transfer.Batch, error) {
 }
 
 // batch gives a page's columns their names in the target.
-func (r *reader) batch(p *page) *transfer.Batch {
+func (r *reader) batch(p *page) *rows.Batch {
 	return p.batch(r.source.view, r.partition.source)
 }
 
-func (p *page) batch(v *view, partition string) *transfer.Batch {
+func (p *page) batch(v *view, partition string) *rows.Batch {
 	keys, where := p.keys, v.choice.Name
 	if partition != "" {
 		where += "/" + partition
 	}
-	b := &transfer.Batch{Rows: p.rows(), First: -1, After: keys.Cursor(keys.Len() - 1),
+	b := &rows.Batch{Rows: p.rows(), First: -1, After: keys.Cursor(keys.Len() - 1),
 		Where: func(i int) string { return "key " + keys.At(i) + " of " + where }}
 	for _, f := range p.columns {
 		f.FieldName = v.renamed[f.FieldName]
@@ -171,7 +172,7 @@ func (s *source) unchanged(ctx context.Context, p partition) error {
 // page is the answer to one question: columns in the source's names, rows in the order of their keys.
 type page struct {
 	columns []*schemapb.FieldData
-	keys    *transfer.Keys
+	keys    *rows.Keys
 	size    int // about, in bytes
 	// whole: it has its memory for itself.
 	whole bool
@@ -191,7 +192,7 @@ func (p *page) sliceable() bool {
 
 // slice returns rows [from, to), which share their memory with the page.
 func (p *page) slice(from, to int) (*page, error) {
-	out := &page{keys: &transfer.Keys{}}
+	out := &page{keys: &rows.Keys{}}
 	if p.keys.Strings != nil {
 		out.keys.Strings = p.keys.Strings[from:to]
 	} else {
@@ -213,13 +214,13 @@ type pager struct {
 	source    *source
 	partition partition
 	outputs   []string
-	at, to    transfer.Cursor
+	at, to    rows.Cursor
 	ceiling   int     // most rows to ask for, after an answer was too large
 	spread    float64 // rows answered for each one asked for
 	rowBytes  float64 // of the last page; 0 before
 }
 
-func (s *source) pages(p partition, outputs []string, from, to transfer.Cursor) *pager {
+func (s *source) pages(p partition, outputs []string, from, to rows.Cursor) *pager {
 	return &pager{source: s, partition: p, outputs: outputs, at: from, to: to, ceiling: maxPage, spread: 1}
 }
 
@@ -230,7 +231,7 @@ const firstRows = 256
 // than those before.
 func (p *pager) next(ctx context.Context, limit transfer.BatchLimit) (*page, error) {
 	if p.at == p.to && !p.to.IsZero() {
-		return &page{keys: &transfer.Keys{}}, nil
+		return &page{keys: &rows.Keys{}}, nil
 	}
 	want := p.aim(limit)
 	for {
@@ -318,11 +319,11 @@ func (p *pager) advance(got *page) error {
 }
 
 // compare orders key i and the key that a cursor stands behind.
-func compare(k *transfer.Keys, i int, c transfer.Cursor) int {
-	if c.Kind == transfer.StringCursor {
-		return k.Compare(i, &transfer.Keys{Strings: []string{c.Str}}, 0)
+func compare(k *rows.Keys, i int, c rows.Cursor) int {
+	if c.Kind == rows.StringCursor {
+		return k.Compare(i, &rows.Keys{Strings: []string{c.Str}}, 0)
 	}
-	return k.Compare(i, &transfer.Keys{Ints: []int64{c.Int}}, 0)
+	return k.Compare(i, &rows.Keys{Ints: []int64{c.Int}}, 0)
 }
 
 // page takes from an answer the columns that were asked for, each with a value for every row.

@@ -7,6 +7,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -31,9 +32,9 @@ func misplacesUpserts(version string, t *transfer.Target) bool {
 //
 // An acknowledged delete without its insert would lose rows that the batch was to replace, so a server that asks to wait in
 // between is waited for even if the job is being stopped, up to the deadline.
-func (w *writer) replace(ctx context.Context, b *transfer.Batch, fields columns) (*milvuspb.MutationResult, error) {
+func (w *writer) replace(ctx context.Context, b *rows.Batch, fields columns) (*milvuspb.MutationResult, error) {
 	pk := w.target.Plan.Schema.PrimaryKey().GetName()
-	keys, err := transfer.KeysOf(b, pk)
+	keys, err := rows.KeysOf(b, pk)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "delete rows before they are inserted")
 	}

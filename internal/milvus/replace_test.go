@@ -17,6 +17,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -28,10 +29,10 @@ func tenantField(f *schemapb.FieldSchema) *schemapb.FieldSchema {
 
 // tenantRows are rows of so many tenants, whose numbers are shifted. Names of more than 20 are longer than the 100 bytes that
 // Milvus hashes.
-func tenantRows(key, tenant schemapb.DataType, rows, many, shift int) *transfer.Batch {
-	b := &transfer.Batch{Rows: rows}
-	ints, texts := make([]int64, rows), make([]string, rows)
-	for i := range rows {
+func tenantRows(key, tenant schemapb.DataType, n, many, shift int) *rows.Batch {
+	b := &rows.Batch{Rows: n}
+	ints, texts := make([]int64, n), make([]string, n)
+	for i := range n {
 		ints[i], texts[i] = int64(i), fmt.Sprintf("k\"%d\\u", i)
 	}
 	ints[0] = math.MinInt64
@@ -39,18 +40,18 @@ func tenantRows(key, tenant schemapb.DataType, rows, many, shift int) *transfer.
 	if many > 20 {
 		tail = strings.Repeat("x", 120)
 	}
-	tenants, names := make([]int64, rows), make([]string, rows)
-	for i := range rows {
+	tenants, names := make([]int64, n), make([]string, n)
+	for i := range n {
 		tenants[i], names[i] = int64((i+shift)%many), fmt.Sprint("t", (i+shift)%many, tail)
 	}
 	column := func(name string, kind schemapb.DataType, ints []int64, texts []string) *schemapb.FieldData {
 		if kind == schemapb.DataType_Int64 {
-			return transfer.Int64Column(name, ints)
+			return rows.Int64Column(name, ints)
 		}
-		return transfer.VarCharColumn(name, texts)
+		return rows.VarCharColumn(name, texts)
 	}
 	b.Fields = []*schemapb.FieldData{column("id", key, ints, texts), column("tenant", tenant, tenants, names),
-		transfer.FloatVectorColumn("v", 2, make([]float32, 2*rows))}
+		rows.FloatVectorColumn("v", 2, make([]float32, 2*n))}
 	return b
 }
 
@@ -58,24 +59,24 @@ func fieldOf(name string, kind schemapb.DataType) *schemapb.FieldSchema {
 	if kind == schemapb.DataType_Int64 {
 		return &schemapb.FieldSchema{Name: name, DataType: kind}
 	}
-	return transfer.VarCharField(name, 200)
+	return rows.VarCharField(name, 200)
 }
 
 // Rows that may be there already are found by their tenants' queries when they were written again: also those that another
 // program's upsert had misplaced.
 func TestReplacedRowsAreFoundByPartitionKey(t *testing.T) {
-	const rows = 2000
+	const total = 2000
 	for _, key := range []schemapb.DataType{schemapb.DataType_Int64, schemapb.DataType_VarChar} {
 		for _, tenant := range []schemapb.DataType{schemapb.DataType_Int64, schemapb.DataType_VarChar} {
 			t.Run(fmt.Sprintf("key %s, tenant %s", key, tenant), func(t *testing.T) {
 				ctx := context.Background()
 				c := testServer(t)
 				schema := &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{keyOf(fieldOf("id", key)),
-					tenantField(fieldOf("", tenant)), transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}}
+					tenantField(fieldOf("", tenant)), rows.VectorField("v", schemapb.DataType_FloatVector, 2)}}
 				name := c.make(t, "replaced", schema, func(r *milvuspb.CreateCollectionRequest) { r.NumPartitions = 16 })
 				w := &writer{sink: &sink{conn: *c.conn, copy: job.Copy{WriteTimeout: time.Minute}}, report: func(string) {},
-					target: &transfer.Target{Name: name, CollectionID: 1, Plan: transfer.TargetPlan{Schema: transfer.Schema{CollectionSchema: schema}}}}
-				write := func(b *transfer.Batch) {
+					target: &transfer.Target{Name: name, CollectionID: 1, Plan: transfer.TargetPlan{Schema: rows.Schema{CollectionSchema: schema}}}}
+				write := func(b *rows.Batch) {
 					t.Helper()
 					if err := w.Write(ctx, b); err != nil {
 						t.Fatal(err)
@@ -84,28 +85,28 @@ func TestReplacedRowsAreFoundByPartitionKey(t *testing.T) {
 				byTenant := func(when string) {
 					t.Helper()
 					total, err := c.count(ctx, name, "", nil)
-					if err != nil || total != rows {
-						t.Errorf("%s: %d rows of %d, %v", when, total, rows, err)
+					if err != nil || total != total {
+						t.Errorf("%s: %d rows of %d, %v", when, total, total, err)
 					}
 					for i := range 20 {
 						expr := fmt.Sprintf("tenant == %d", i)
 						if tenant == schemapb.DataType_VarChar {
 							expr = fmt.Sprintf(`tenant == "t%d"`, i)
 						}
-						if n, err := c.count(ctx, name, expr, nil); err != nil || n != rows/20 {
-							t.Errorf("%s: %s: %d rows of %d, %v", when, expr, n, rows/20, err)
+						if n, err := c.count(ctx, name, expr, nil); err != nil || n != total/20 {
+							t.Errorf("%s: %s: %d rows of %d, %v", when, expr, n, total/20, err)
 						}
 					}
 				}
-				misplaced := tenantRows(key, tenant, rows, 20, 3)
-				resp, err := c.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: name, NumRows: rows, FieldsData: misplaced.Fields})
+				misplaced := tenantRows(key, tenant, total, 20, 3)
+				resp, err := c.raw.Upsert(ctx, &milvuspb.UpsertRequest{CollectionName: name, NumRows: total, FieldsData: misplaced.Fields})
 				c.must(t, "upsert")(resp.GetStatus(), err)
-				write(tenantRows(key, tenant, rows, 20, 1)) // of a collection that is not loaded
+				write(tenantRows(key, tenant, total, 20, 1)) // of a collection that is not loaded
 				c.indexAndLoad(t, name, "v")
 				byTenant("written once")
 				flush, err := c.raw.Flush(ctx, &milvuspb.FlushRequest{CollectionNames: []string{name}})
 				c.must(t, "flush")(flush.GetStatus(), err)
-				write(tenantRows(key, tenant, rows, 20, 2))
+				write(tenantRows(key, tenant, total, 20, 2))
 				byTenant("written again")
 				c.release(t, name)
 				c.must(t, "load")(c.raw.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{CollectionName: name, ReplicaNumber: 1}))
@@ -197,8 +198,8 @@ func TestReplacesInOrderOrSaysThatItDidNot(t *testing.T) {
 					return x.answer(call, n)
 				}
 			}
-			err := w.Write(ctx, &transfer.Batch{Rows: 3, Fields: []*schemapb.FieldData{transfer.Int64Column("id", []int64{1, 2, 3}),
-				transfer.Int64Column("tenant", []int64{1, 1, 1})}})
+			err := w.Write(ctx, &rows.Batch{Rows: 3, Fields: []*schemapb.FieldData{rows.Int64Column("id", []int64{1, 2, 3}),
+				rows.Int64Column("tenant", []int64{1, 1, 1})}})
 			if got := fmt.Sprint(s.calls); got != x.calls {
 				t.Errorf("calls: %s, not %s", got, x.calls)
 			}

@@ -11,12 +11,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // newSchema is the schema of a collection that is made for a source's rows: the source's own, without what only its server gave it.
 // The server makes new primary keys, or none.
-func newSchema(from transfer.Schema, newIDs bool) transfer.Schema {
+func newSchema(from rows.Schema, newIDs bool) rows.Schema {
 	schema := proto.Clone(from.CollectionSchema).(*schemapb.CollectionSchema)
 	schema.DbName, schema.Properties = "", nil // Settings have the properties
 	schema.AutoID = false                      //nolint:staticcheck // the key field's counts, and old servers state both
@@ -35,12 +35,12 @@ func newSchema(from transfer.Schema, newIDs bool) transfer.Schema {
 	for _, f := range schema.Functions {
 		f.Id, f.InputFieldIds, f.OutputFieldIds = 0, nil, nil
 	}
-	return transfer.Schema{CollectionSchema: schema}
+	return rows.Schema{CollectionSchema: schema}
 }
 
 // equals refuses a collection whose schema is not wanted, to which rows of another collection are to be added as they are. It names
 // every difference that a row could meet.
-func equals(want transfer.Schema, into *collection) error {
+func equals(want rows.Schema, into *collection) error {
 	if wrong := differences(want, into.Schema); len(wrong) > 0 {
 		return fault.New(fault.Conflict, "collection %s does not have the source's schema: %s", into.Name, strings.Join(wrong, "; "))
 	}
@@ -49,7 +49,7 @@ func equals(want transfer.Schema, into *collection) error {
 
 // takenWhole refuses a server that left something out of the schema of the collection that it was asked to make, as servers do
 // with what they are too old to know.
-func takenWhole(server string, want transfer.Schema, made *collection) error {
+func takenWhole(server string, want rows.Schema, made *collection) error {
 	wrong := differences(want, made.Schema)
 	for _, f := range want.GetFields() {
 		if f.GetIsClusteringKey() && !made.Schema.Field(f.GetName()).GetIsClusteringKey() {
@@ -72,7 +72,7 @@ func takenWhole(server string, want transfer.Schema, made *collection) error {
 }
 
 // differences says how a schema is not the wanted one, as far as rows are concerned.
-func differences(want, is transfer.Schema) []string {
+func differences(want, is rows.Schema) []string {
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	compareFields(want.GetFields(), is.GetFields(), "", say)
@@ -128,9 +128,9 @@ func compareFields(want, is []*schemapb.FieldSchema, prefix string, say func(str
 		}
 		for _, p := range []struct{ what, want, is string }{
 			{"type", fieldType(f), fieldType(t)},
-			{"dimension", transfer.TypeParam(f, "dim"), transfer.TypeParam(t, "dim")},
-			{"max_length", transfer.TypeParam(f, "max_length"), transfer.TypeParam(t, "max_length")},
-			{"max_capacity", transfer.TypeParam(f, "max_capacity"), transfer.TypeParam(t, "max_capacity")},
+			{"dimension", rows.TypeParam(f, "dim"), rows.TypeParam(t, "dim")},
+			{"max_length", rows.TypeParam(f, "max_length"), rows.TypeParam(t, "max_length")},
+			{"max_capacity", rows.TypeParam(f, "max_capacity"), rows.TypeParam(t, "max_capacity")},
 			{"primary key", yesNo(f.GetIsPrimaryKey()), yesNo(t.GetIsPrimaryKey())},
 			{"partition key", yesNo(f.GetIsPartitionKey()), yesNo(t.GetIsPartitionKey())},
 			{"nullable", yesNo(f.GetNullable()), yesNo(t.GetNullable())},
@@ -180,7 +180,7 @@ func defaultValue(f *schemapb.FieldSchema) string {
 
 // fits refuses a source whose rows the collection can't take, naming every difference at once. Notes are what fits only
 // as long as the values do.
-func fits(from transfer.Schema, into *collection, server string) (notes []string, err error) {
+func fits(from rows.Schema, into *collection, server string) (notes []string, err error) {
 	is, known := releaseOf(server)
 	fillsIn := !known || !is.before(fillsDefaultsSince)
 	var wrong []string
@@ -196,11 +196,11 @@ func fits(from transfer.Schema, into *collection, server string) (notes []string
 			say("field %q is the primary key on one side only", f.GetName())
 		case t.GetAutoID():
 			say("primary key %q is made by the server (autoID), so the source's keys can't be kept", f.GetName())
-		case transfer.IsVector(t.GetDataType()) && transfer.TypeParam(t, "dim") != transfer.TypeParam(f, "dim"):
-			say("field %q has dimension %s, the source's has %s", f.GetName(), transfer.TypeParam(t, "dim"), transfer.TypeParam(f, "dim"))
-		case f.GetDataType() == schemapb.DataType_VarChar && len(transfer.TypeParam(t, "max_length")) > 0 &&
-			transfer.TypeParam(t, "max_length") != transfer.TypeParam(f, "max_length"):
-			notes = append(notes, fmt.Sprintf("field %q takes strings of up to %s bytes; a longer one fails the job", f.GetName(), transfer.TypeParam(t, "max_length")))
+		case rows.IsVector(t.GetDataType()) && rows.TypeParam(t, "dim") != rows.TypeParam(f, "dim"):
+			say("field %q has dimension %s, the source's has %s", f.GetName(), rows.TypeParam(t, "dim"), rows.TypeParam(f, "dim"))
+		case f.GetDataType() == schemapb.DataType_VarChar && len(rows.TypeParam(t, "max_length")) > 0 &&
+			rows.TypeParam(t, "max_length") != rows.TypeParam(f, "max_length"):
+			notes = append(notes, fmt.Sprintf("field %q takes strings of up to %s bytes; a longer one fails the job", f.GetName(), rows.TypeParam(t, "max_length")))
 		}
 	}
 	for _, t := range into.Schema.GetFields() {
@@ -215,7 +215,7 @@ func fits(from transfer.Schema, into *collection, server string) (notes []string
 	return notes, nil
 }
 
-func fieldNames(s transfer.Schema) string {
+func fieldNames(s rows.Schema) string {
 	var names []string
 	for _, f := range s.GetFields() {
 		names = append(names, f.GetName())

@@ -13,15 +13,15 @@ import (
 // What a job sets by AlterCollection is still set when the server was killed: limits and the time that rows live, which are set
 // last, the job's mark taken off, and the mark of a partition that is being filled.
 func TestPropertiesOutliveAKilledServer(t *testing.T) {
-	const rows = 50
+	const total = 50
 	ctx := context.Background()
 	const name = "properties"
 	want := map[string]string{ttlProperty: "86400", "custom": "x", "collection.insertRate.max.mb": "0.001",
 		"collection.diskProtection.diskQuota.mb": "0.001"}
 	m := newMigration(t, name)
-	from, fields := plainRows(rows)
+	from, fields := plainRows(total)
 	from.Settings.Properties = want
-	m.run(from, rows, map[string][]*schemapb.FieldData{defaultPartition: fields})
+	m.run(from, total, map[string][]*schemapb.FieldData{defaultPartition: fields})
 	if err := m.setProperties(ctx, name, map[string]string{fillingPrefix + "p": "test"}); err != nil {
 		t.Fatal(err)
 	}

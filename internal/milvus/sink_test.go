@@ -15,15 +15,16 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/tests/stack"
 )
 
 func TestEverythingOfACollectionArrives(t *testing.T) {
-	const rows = 200
+	const total = 200
 	m := newMigration(t, "everything")
 	m.dropAfter(t, "everything")
-	schema, fields := everyType(rows)
+	schema, fields := everyType(total)
 	from := &transfer.Description{Schema: schema, Partitions: []string{"_default", "a"}, Settings: &transfer.Settings{
 		Collection: "1/2", Aliases: []string{"everything_alias", "everything"}, Shards: 2, Consistency: "Session", Partitions: []string{"a", "empty"},
 		Properties: map[string]string{ttlProperty: "86400", "mmap.enabled": "true", "custom": "x", ownerProperty: "another job", fillingPrefix + "a": "another"},
@@ -40,8 +41,8 @@ func TestEverythingOfACollectionArrives(t *testing.T) {
 			t.Errorf("%q does not say %q", notes, want)
 		}
 	}
-	target := m.fill(from, rows/2, map[string][]*schemapb.FieldData{"_default": halfOf(t, fields, 0, rows/2), "a": halfOf(t, fields, rows/2, rows)})
-	if n, err := m.sink().Count(context.Background(), target); err != nil || n != rows {
+	target := m.fill(from, total/2, map[string][]*schemapb.FieldData{"_default": halfOf(t, fields, 0, total/2), "a": halfOf(t, fields, total/2, total)})
+	if n, err := m.sink().Count(context.Background(), target); err != nil || n != total {
 		t.Errorf("%d rows: %v", n, err)
 	}
 	if ttl := m.see(target.Name).Properties[ttlProperty]; ttl != "" {
@@ -61,7 +62,7 @@ func TestEverythingOfACollectionArrives(t *testing.T) {
 	if slices.Sort(partitions); err != nil || !slices.Equal(partitions, []string{"_default", "a", "empty"}) {
 		t.Errorf("partitions %v, %v", partitions, err)
 	}
-	if a, rest, empty := m.rows("everything", "a"), m.rows("everything", "_default"), m.rows("everything", "empty"); a != rows/2 || rest != rows/2 || empty != 0 {
+	if a, rest, empty := m.rows("everything", "a"), m.rows("everything", "_default"), m.rows("everything", "empty"); a != total/2 || rest != total/2 || empty != 0 {
 		t.Errorf("%d rows in a, %d in _default, %d in empty", a, rest, empty)
 	}
 	indexes, err := m.indexes(context.Background(), "everything")
@@ -78,33 +79,33 @@ func TestEverythingOfACollectionArrives(t *testing.T) {
 }
 
 func TestPartitionKeyChoosesPartitions(t *testing.T) {
-	const rows = 100
+	const total = 100
 	m := newMigration(t, "partition_key")
 	m.dropAfter(t, "partition_key")
-	tenant := transfer.VarCharField("tenant", 20)
+	tenant := rows.VarCharField("tenant", 20)
 	tenant.IsPartitionKey = true
-	from, fields := plainRows(rows)
+	from, fields := plainRows(total)
 	from.Schema.Fields = append(from.Schema.Fields, tenant)
 	from.Partitions, from.Settings.KeyPartitions = nil, 5
-	tenants := make([]string, rows)
+	tenants := make([]string, total)
 	for i := range tenants {
 		tenants[i] = fmt.Sprint("t", i%7)
 	}
-	fields = append(fields, transfer.VarCharColumn("tenant", tenants))
+	fields = append(fields, rows.VarCharColumn("tenant", tenants))
 	m.target.Partition = "_default_1"
 	m.refuses(from, fault.Config, "chooses partitions by its field \"tenant\"")
 	m.target.Partition = ""
-	m.run(from, rows, map[string][]*schemapb.FieldData{"": fields})
+	m.run(from, total, map[string][]*schemapb.FieldData{"": fields})
 	is := m.see("partition_key")
 	same(t, is.Schema, from.Schema)
-	if is.KeyPartitions != 5 || m.rows("partition_key") != rows {
+	if is.KeyPartitions != 5 || m.rows("partition_key") != total {
 		t.Errorf("%d partitions, %d rows", is.KeyPartitions, m.rows("partition_key"))
 	}
 	m.holds("partition_key", "id", fields)
 	// what is there is found by an upsert, which names no partition
-	again := m.run(from, rows, map[string][]*schemapb.FieldData{"": fields})
-	if n, err := m.sink().CountKeys(context.Background(), again, &transfer.Keys{Ints: fields[0].GetScalars().GetLongData().GetData()}, ""); err != nil || n != rows {
-		t.Errorf("%d rows of %d keys, %v", n, rows, err)
+	again := m.run(from, total, map[string][]*schemapb.FieldData{"": fields})
+	if n, err := m.sink().CountKeys(context.Background(), again, &rows.Keys{Ints: fields[0].GetScalars().GetLongData().GetData()}, ""); err != nil || n != total {
+		t.Errorf("%d rows of %d keys, %v", n, total, err)
 	}
 }
 
@@ -296,7 +297,7 @@ func TestServerRefusesAnIndexBeforeRowsAreSent(t *testing.T) {
 func TestServerThatLeavesSomethingOutIsRefused(t *testing.T) {
 	m := newMigration(t, "left_out")
 	from, _ := plainRows(0)
-	from.Schema.Fields = append(from.Schema.Fields, transfer.VarCharField("text", 50), &schemapb.FieldSchema{Name: "n", DataType: schemapb.DataType_Int64})
+	from.Schema.Fields = append(from.Schema.Fields, rows.VarCharField("text", 50), &schemapb.FieldSchema{Name: "n", DataType: schemapb.DataType_Int64})
 	s := m.sink()
 	plan := m.inspect(from)
 	plan.Schema.Field("n").Nullable, plan.Schema.Field("text").IsClusteringKey = true, true
@@ -319,35 +320,35 @@ func TestServerThatLeavesSomethingOutIsRefused(t *testing.T) {
 
 // Some that no release notes tell of.
 func TestMoreThatMilvus235Holds(t *testing.T) {
-	const rows = 2000
+	const total = 2000
 	m := newMigration(t, "more")
 	m.dropAfter(t, "more")
-	from, fields := plainRows(rows)
-	from.Schema.Fields[1] = transfer.VectorField("v", schemapb.DataType_Float16Vector, 2)
-	fields[1] = transfer.Float16VectorColumn("v", 2, make([]byte, 4*rows))
+	from, fields := plainRows(total)
+	from.Schema.Fields[1] = rows.VectorField("v", schemapb.DataType_Float16Vector, 2)
+	fields[1] = rows.Float16VectorColumn("v", 2, make([]byte, 4*total))
 	from.Schema.Fields = append(from.Schema.Fields, &schemapb.FieldSchema{Name: "d", DataType: schemapb.DataType_Int64,
 		DefaultValue: &schemapb.ValueField{Data: &schemapb.ValueField_LongData{LongData: 5}}})
-	numbers := make([]int64, rows)
+	numbers := make([]int64, total)
 	for i := range numbers {
 		numbers[i] = int64(i) * 3
 		fields[1].GetVectors().GetFloat16Vector()[4*i] = byte(i)
 	}
-	fields = append(fields, transfer.Int64Column("d", numbers))
-	m.run(from, rows, map[string][]*schemapb.FieldData{"_default": fields})
+	fields = append(fields, rows.Int64Column("d", numbers))
+	m.run(from, total, map[string][]*schemapb.FieldData{"_default": fields})
 	same(t, m.see("more").Schema, from.Schema)
 	m.holds("more", "id", fields)
 }
 
 // What is too large for a message arrives in parts.
 func TestLargeBatchArrives(t *testing.T) {
-	const rows, dim = 2400, 8000 // 73 MiB
+	const total, dim = 2400, 8000 // 73 MiB
 	m := newMigration(t, "large_batch")
 	m.dropAfter(t, "large_batch")
-	from, fields := plainRows(rows)
-	from.Schema.Fields[1] = transfer.VectorField("v", schemapb.DataType_FloatVector, dim)
-	fields[1] = transfer.FloatVectorColumn("v", dim, make([]float32, rows*dim))
-	m.run(from, rows, map[string][]*schemapb.FieldData{"_default": fields})
-	if n := m.rows("large_batch"); n != rows {
+	from, fields := plainRows(total)
+	from.Schema.Fields[1] = rows.VectorField("v", schemapb.DataType_FloatVector, dim)
+	fields[1] = rows.FloatVectorColumn("v", dim, make([]float32, total*dim))
+	m.run(from, total, map[string][]*schemapb.FieldData{"_default": fields})
+	if n := m.rows("large_batch"); n != total {
 		t.Errorf("%d rows", n)
 	}
 }

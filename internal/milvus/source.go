@@ -16,6 +16,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -146,7 +147,7 @@ func (s *source) Identity() string {
 
 // schemaHash is the same for schemas whose rows look alike: names and texts of the collection, which can be changed, don't
 // count, nor how its data is kept in memory.
-func schemaHash(schema transfer.Schema) string {
+func schemaHash(schema rows.Schema) string {
 	c := proto.Clone(schema.CollectionSchema).(*schemapb.CollectionSchema)
 	c.Name, c.Description, c.DbName, c.Properties = "", "", "", nil
 	fields := slices.Clone(c.Fields)

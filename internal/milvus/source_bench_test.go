@@ -15,17 +15,18 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
 // BenchmarkReading compares the reader with a bare loop of Query, of pages of the same size: rows and processor time a row.
 func BenchmarkReading(b *testing.B) {
-	const rows, dim, page = 200_000, 128, 8000
+	const total, dim, page = 200_000, 128, 8000
 	ctx := context.Background()
 	c, server := testServer(b), serverOf(b)
-	name := c.make(b, "bench_reading", &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"),
-		transfer.VectorField("v", schemapb.DataType_FloatVector, dim), {Name: "n", DataType: schemapb.DataType_Int64}, transfer.VarCharField("s", 100)}})
-	for from := 0; from < rows; from += 10_000 {
+	name := c.make(b, "bench_reading", &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{rows.KeyField("id"),
+		rows.VectorField("v", schemapb.DataType_FloatVector, dim), {Name: "n", DataType: schemapb.DataType_Int64}, rows.VarCharField("s", 100)}})
+	for from := 0; from < total; from += 10_000 {
 		v, texts := make([]float32, 10_000*dim), make([]string, 10_000)
 		for i := range v {
 			v[i] = rand.Float32()
@@ -34,7 +35,7 @@ func BenchmarkReading(b *testing.B) {
 			texts[i] = fmt.Sprintf("row %d of a benchmark", from+i)
 		}
 		keys := sequence(int64(from), 10_000)
-		c.insert(b, name, "", len(keys), transfer.Int64Column("id", keys), transfer.FloatVectorColumn("v", dim, v), transfer.Int64Column("n", keys), transfer.VarCharColumn("s", texts))
+		c.insert(b, name, "", len(keys), rows.Int64Column("id", keys), rows.FloatVectorColumn("v", dim, v), rows.Int64Column("n", keys), rows.VarCharColumn("s", texts))
 	}
 	c.flush(b, name)
 	c.indexAndLoad(b, name, "v")
@@ -65,7 +66,7 @@ func BenchmarkReading(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer src.Close()
-			r, err := src.Open(ctx, transfer.Range{Partition: "_default"}, transfer.Cursor{}, transfer.BatchLimit{Rows: page, Bytes: 8 << 20})
+			r, err := src.Open(ctx, rows.Range{Partition: "_default"}, rows.Cursor{}, transfer.BatchLimit{Rows: page, Bytes: 8 << 20})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -16,6 +16,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -42,10 +43,10 @@ func refusal(t *testing.T, choice job.Collection) error {
 	return err
 }
 
-// rows are what was read: by key, the row's content as text.
-type rows map[string]string
+// content is what was read: by key, the row's content as text.
+type content map[string]string
 
-func (r rows) keys() []string {
+func (r content) keys() []string {
 	var out []string
 	for k := range r {
 		out = append(out, k)
@@ -55,14 +56,14 @@ func (r rows) keys() []string {
 }
 
 // readAll reads all ranges and checks what the contracts of Plan and Next promise.
-func readAll(t *testing.T, src *source, perRange int64, limit transfer.BatchLimit) (rows, []transfer.Range) {
+func readAll(t *testing.T, src *source, perRange int64, limit transfer.BatchLimit) (content, []rows.Range) {
 	t.Helper()
 	ctx := context.Background()
 	ranges, err := src.Plan(ctx, perRange, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := rows{}
+	got := content{}
 	for i, r := range ranges {
 		switch {
 		case r.ID != i || r.Rows <= 0:
@@ -73,7 +74,7 @@ func readAll(t *testing.T, src *source, perRange int64, limit transfer.BatchLimi
 			t.Fatalf("range %d, the first of its partition, is %+v", i, r)
 		}
 		n := 0
-		each(t, src, r, transfer.Cursor{}, limit, func(b *transfer.Batch) {
+		each(t, src, r, rows.Cursor{}, limit, func(b *rows.Batch) {
 			n += b.Rows
 			for row := range b.Rows {
 				key, text := rowText(t, src, b, row)
@@ -91,7 +92,7 @@ func readAll(t *testing.T, src *source, perRange int64, limit transfer.BatchLimi
 	return got, ranges
 }
 
-func each(t *testing.T, src *source, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit, f func(*transfer.Batch)) {
+func each(t *testing.T, src *source, r rows.Range, from rows.Cursor, limit transfer.BatchLimit, f func(*rows.Batch)) {
 	t.Helper()
 	reader, err := src.Open(context.Background(), r, from, limit)
 	if err != nil {
@@ -117,13 +118,13 @@ func each(t *testing.T, src *source, r transfer.Range, from transfer.Cursor, lim
 }
 
 // rowText is a row's key, and its content with the sum that it has.
-func rowText(t *testing.T, src *source, b *transfer.Batch, row int) (key, text string) {
+func rowText(t *testing.T, src *source, b *rows.Batch, row int) (key, text string) {
 	t.Helper()
-	keys, err := transfer.KeysOf(b, src.view.schema.PrimaryKey().GetName())
+	keys, err := rows.KeysOf(b, src.view.schema.PrimaryKey().GetName())
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := &transfer.Batch{Rows: 1}
+	one := &rows.Batch{Rows: 1}
 	for _, f := range b.Fields {
 		part, err := selectRows(f, []span{{row, row + 1}})
 		if err != nil {
@@ -131,7 +132,7 @@ func rowText(t *testing.T, src *source, b *transfer.Batch, row int) (key, text s
 		}
 		one.Fields = append(one.Fields, part)
 	}
-	sum, err := transfer.SumBatch("", one)
+	sum, err := rows.SumBatch("", one)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +143,8 @@ var wide = transfer.BatchLimit{Rows: 16384, Bytes: 1 << 30}
 
 // readSchema is the schema of most tests: an Int64 or VarChar key, a vector and a number.
 func readSchema(key *schemapb.FieldSchema) *schemapb.CollectionSchema {
-	return &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{key, transfer.VectorField("v", schemapb.DataType_FloatVector, 4),
-		{Name: "n", DataType: schemapb.DataType_Int64}, transfer.VarCharField("s", 2000)}}
+	return &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{key, rows.VectorField("v", schemapb.DataType_FloatVector, 4),
+		{Name: "n", DataType: schemapb.DataType_Int64}, rows.VarCharField("s", 2000)}}
 }
 
 // filled are rows of readSchema with the given keys; what else is in them follows from the key's place.
@@ -154,14 +155,14 @@ func filled(key *schemapb.FieldData, n, from int) []*schemapb.FieldData {
 		numbers[i] = int64(from + i)
 		texts[i] = strings.Repeat("x", (from+i)%40)
 	}
-	return []*schemapb.FieldData{key, transfer.FloatVectorColumn("v", 4, v), transfer.Int64Column("n", numbers), transfer.VarCharColumn("s", texts)}
+	return []*schemapb.FieldData{key, rows.FloatVectorColumn("v", 4, v), rows.Int64Column("n", numbers), rows.VarCharColumn("s", texts)}
 }
 
 func (c *testConn) insertInts(t testing.TB, name, partition string, keys []int64) {
 	t.Helper()
 	for from := 0; from < len(keys); from += 20_000 {
 		part := keys[from:min(from+20_000, len(keys))]
-		c.insert(t, name, partition, len(part), filled(transfer.Int64Column("id", part), len(part), from)...)
+		c.insert(t, name, partition, len(part), filled(rows.Int64Column("id", part), len(part), from)...)
 	}
 }
 
@@ -187,7 +188,7 @@ func TestReadsEveryRowOnceWhateverTheRangesAndBatches(t *testing.T) {
 	slices.Sort(skewed)
 	skewed = slices.Compact(skewed)
 	rand.Shuffle(len(skewed), func(i, j int) { skewed[i], skewed[j] = skewed[j], skewed[i] })
-	name := c.make(t, "read_ints", readSchema(transfer.KeyField("id")), func(r *milvuspb.CreateCollectionRequest) { r.ShardsNum = 2 })
+	name := c.make(t, "read_ints", readSchema(rows.KeyField("id")), func(r *milvuspb.CreateCollectionRequest) { r.ShardsNum = 2 })
 	c.insertInts(t, name, "", skewed)
 	c.indexAndLoad(t, name, "v")
 
@@ -220,7 +221,7 @@ func TestReadsEveryRowOnceWhateverTheRangesAndBatches(t *testing.T) {
 	}
 }
 
-func sameRows(a, b rows) bool {
+func sameRows(a, b content) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -244,10 +245,10 @@ func TestReadsStringKeysOfAnyForm(t *testing.T) {
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	name := c.make(t, "read_strings", readSchema(keyOf(transfer.VarCharField("id", 500))))
+	name := c.make(t, "read_strings", readSchema(keyOf(rows.VarCharField("id", 500))))
 	shuffled := slices.Clone(keys)
 	rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-	c.insert(t, name, "", len(shuffled), filled(transfer.VarCharColumn("id", shuffled), len(shuffled), 0)...)
+	c.insert(t, name, "", len(shuffled), filled(rows.VarCharColumn("id", shuffled), len(shuffled), 0)...)
 	c.indexAndLoad(t, name, "v")
 
 	src := opened(t, job.Collection{Name: name})
@@ -273,12 +274,12 @@ func TestReadsStringKeysOfAnyForm(t *testing.T) {
 
 func TestReadingGoesOnFromAnyCursor(t *testing.T) {
 	c := testServer(t)
-	name := c.make(t, "read_on", readSchema(keyOf(transfer.VarCharField("id", 500))))
+	name := c.make(t, "read_on", readSchema(keyOf(rows.VarCharField("id", 500))))
 	var keys []string
 	for i := range 300 {
 		keys = append(keys, strings.Repeat("long ", 20)+fmt.Sprint(i))
 	}
-	c.insert(t, name, "", len(keys), filled(transfer.VarCharColumn("id", keys), len(keys), 0)...)
+	c.insert(t, name, "", len(keys), filled(rows.VarCharColumn("id", keys), len(keys), 0)...)
 	c.indexAndLoad(t, name, "v")
 	src := opened(t, job.Collection{Name: name})
 	ranges, err := src.Plan(context.Background(), 120, func(string) {})
@@ -287,14 +288,14 @@ func TestReadingGoesOnFromAnyCursor(t *testing.T) {
 	}
 	for _, r := range ranges {
 		var order []string
-		var after []transfer.Cursor
-		each(t, src, r, transfer.Cursor{}, transfer.BatchLimit{Rows: 1, Bytes: 1 << 30}, func(b *transfer.Batch) {
+		var after []rows.Cursor
+		each(t, src, r, rows.Cursor{}, transfer.BatchLimit{Rows: 1, Bytes: 1 << 30}, func(b *rows.Batch) {
 			key, _ := rowText(t, src, b, 0)
 			order, after = append(order, key), append(after, b.After)
 		})
 		for i := 0; i < len(after); i += 17 {
 			var rest []string
-			each(t, src, r, after[i], transfer.BatchLimit{Rows: 50, Bytes: 1 << 30}, func(b *transfer.Batch) {
+			each(t, src, r, after[i], transfer.BatchLimit{Rows: 50, Bytes: 1 << 30}, func(b *rows.Batch) {
 				for row := range b.Rows {
 					key, _ := rowText(t, src, b, row)
 					rest = append(rest, key)
@@ -310,7 +311,7 @@ func TestReadingGoesOnFromAnyCursor(t *testing.T) {
 // A server that holds keys twice skips others, if it isn't asked rightly.
 func TestRepeatedKeysAreCountedAndNothingIsSkipped(t *testing.T) {
 	c := testServer(t)
-	name := c.make(t, "read_repeated", readSchema(transfer.KeyField("id")))
+	name := c.make(t, "read_repeated", readSchema(rows.KeyField("id")))
 	var even, odd []int64
 	for i := range int64(20_000) {
 		even, odd = append(even, 2*i), append(odd, 20_001+2*i)
@@ -339,7 +340,7 @@ func TestRepeatedKeysAreCountedAndNothingIsSkipped(t *testing.T) {
 
 func TestAKeyThatTheServerDoesNotAnswerWithIsFound(t *testing.T) {
 	c := testServer(t)
-	name := c.make(t, "read_greatest", readSchema(transfer.KeyField("id")))
+	name := c.make(t, "read_greatest", readSchema(rows.KeyField("id")))
 	c.insertInts(t, name, "", []int64{1, 2, math.MaxInt64})
 	c.indexAndLoad(t, name, "v")
 	_, err := opened(t, job.Collection{Name: name}).Plan(context.Background(), 10, func(string) {})

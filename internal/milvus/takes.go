@@ -9,6 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -20,7 +21,7 @@ const maxVarChar = 65535
 var aName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]{0,254}$`)
 
 // takes refuses a new collection that no Milvus takes, naming everything that is wrong, before anything is made.
-func takes(s transfer.Schema, partitions []string) error {
+func takes(s rows.Schema, partitions []string) error {
 	var wrong []string
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	name := func(what, n string) {
@@ -50,7 +51,7 @@ func takes(s transfer.Schema, partitions []string) error {
 // takesType checks what a field's type says of its size.
 func takesType(f *schemapb.FieldSchema, bad func(string, ...any)) {
 	number := func(key string) (int, bool) {
-		text := transfer.TypeParam(f, key)
+		text := rows.TypeParam(f, key)
 		n, err := strconv.Atoi(text)
 		if err != nil && text != "" {
 			bad("field %q: %s is %q", f.GetName(), key, text)
@@ -61,7 +62,7 @@ func takesType(f *schemapb.FieldSchema, bad func(string, ...any)) {
 		if f.GetDataType() == schemapb.DataType_BinaryVector && d%8 != 0 {
 			bad("field %q has dimension %d, and binary vectors have a multiple of 8", f.GetName(), d)
 		}
-		if most := int(transfer.MaxDimension(f.GetDataType())); d < 1 || d > most {
+		if most := int(rows.MaxDimension(f.GetDataType())); d < 1 || d > most {
 			bad("field %q has dimension %d, and Milvus takes 1 to %d", f.GetName(), d, most)
 		}
 	}
@@ -92,13 +93,13 @@ func (s *sink) survives(plan *transfer.TargetPlan, there *collection) error {
 }
 
 // manyFields notes where there are more fields than a server takes unless it is set up for it, which it does not tell.
-func manyFields(s transfer.Schema) (notes []string) {
-	if n := len(s.GetFields()); n > transfer.MaxFields {
-		notes = append(notes, fmt.Sprintf("%d fields: a server takes %d unless its proxy.maxFieldNum is raised", n, transfer.MaxFields))
+func manyFields(s rows.Schema) (notes []string) {
+	if n := len(s.GetFields()); n > rows.MaxFields {
+		notes = append(notes, fmt.Sprintf("%d fields: a server takes %d unless its proxy.maxFieldNum is raised", n, rows.MaxFields))
 	}
-	if n := len(s.Vectors()); n > transfer.UsualVectorFields {
+	if n := len(s.Vectors()); n > rows.UsualVectorFields {
 		notes = append(notes, fmt.Sprintf("%d vector fields: a server takes %d unless its proxy.maxVectorFieldNum is raised",
-			n, transfer.UsualVectorFields))
+			n, rows.UsualVectorFields))
 	}
 	return notes
 }

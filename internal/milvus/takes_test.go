@@ -11,21 +11,22 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
 // TestPlanRefusesWhatNoMilvusTakes names everything at once.
 func TestPlanRefusesWhatNoMilvusTakes(t *testing.T) {
-	schema := func(name string, fields ...*schemapb.FieldSchema) transfer.Schema {
-		return transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Name: name, Fields: fields}}
+	schema := func(name string, fields ...*schemapb.FieldSchema) rows.Schema {
+		return rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Name: name, Fields: fields}}
 	}
-	good := schema("c", transfer.KeyField("id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 32768),
-		transfer.VectorField("b", schemapb.DataType_BinaryVector, 8*32768), transfer.VarCharField("t", 65535))
+	good := schema("c", rows.KeyField("id"), rows.VectorField("v", schemapb.DataType_FloatVector, 32768),
+		rows.VectorField("b", schemapb.DataType_BinaryVector, 8*32768), rows.VarCharField("t", 65535))
 	if err := takes(good, []string{"_default", "p1", ""}); err != nil {
 		t.Error(err)
 	}
-	bad := schema("my collection", transfer.KeyField("item-id"), transfer.VectorField("v", schemapb.DataType_FloatVector, 40000),
-		transfer.VectorField("0b", schemapb.DataType_BinaryVector, 12), transfer.VarCharField("t", 70000), transfer.KeyField(strings.Repeat("x", 256)))
+	bad := schema("my collection", rows.KeyField("item-id"), rows.VectorField("v", schemapb.DataType_FloatVector, 40000),
+		rows.VectorField("0b", schemapb.DataType_BinaryVector, 12), rows.VarCharField("t", 70000), rows.KeyField(strings.Repeat("x", 256)))
 	err := takes(bad, []string{"p-1"})
 	if fault.KindOf(err) != fault.Unsupported {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestPlanRefusesWhatNoMilvusTakes(t *testing.T) {
 }
 
 func TestUnknownIndexParametersAreRefused(t *testing.T) {
-	float := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
+	float := rows.VectorField("v", schemapb.DataType_FloatVector, 8)
 	for _, c := range []struct {
 		kind, param, says string
 	}{
@@ -83,7 +84,7 @@ func TestIndexProgressNeverPassesTheEnd(t *testing.T) {
 
 // TestOtherIndexKeepsTheMetric: the job's index takes the place of the source's, with its metric unless the job says another.
 func TestOtherIndexKeepsTheMetric(t *testing.T) {
-	vector := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
+	vector := rows.VectorField("v", schemapb.DataType_FloatVector, 8)
 	from := &transfer.Description{Settings: &transfer.Settings{Indexes: []transfer.FieldIndex{{Field: "v", Name: "old", Params: map[string]string{indexType: "DISKANN", metricType: "COSINE"}}}}}
 	for _, c := range []struct {
 		wish         job.Index
@@ -95,7 +96,7 @@ func TestOtherIndexKeepsTheMetric(t *testing.T) {
 		{job.Index{}, "DISKANN", "COSINE"},
 	} {
 		s := &sink{job: job.MilvusTarget{Index: c.wish}}
-		plan := &transfer.TargetPlan{Settings: &transfer.Settings{}, Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{vector}}}}
+		plan := &transfer.TargetPlan{Settings: &transfer.Settings{}, Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{vector}}}}
 		if err := s.planIndexes(plan, from); err != nil || len(plan.Settings.Indexes) != 1 || plan.Index.Type != c.kind || plan.Index.Metric != c.metric {
 			t.Errorf("%+v: %+v, %v", c.wish, plan.Settings.Indexes, err)
 		}
@@ -104,8 +105,8 @@ func TestOtherIndexKeepsTheMetric(t *testing.T) {
 
 // TestOtherMetricIsAWarning: an index that is there stays; that it ranks otherwise than the job or the source says is no mere note.
 func TestOtherMetricIsAWarning(t *testing.T) {
-	field := transfer.VectorField("v", schemapb.DataType_FloatVector, 8)
-	schema := transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), field}}}
+	field := rows.VectorField("v", schemapb.DataType_FloatVector, 8)
+	schema := rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: []*schemapb.FieldSchema{rows.KeyField("id"), field}}}
 	pairs := []*commonpb.KeyValuePair{{Key: indexType, Value: "FLAT"}, {Key: metricType, Value: "L2"}}
 	there := []*milvuspb.IndexDescription{{FieldName: "v", IndexName: "x", Params: pairs}}
 	for metric, want := range map[string]string{"IP": "WARNING: field v has an index with metric L2, which stays, and the job asks for IP: ", "l2": "", "": ""} {

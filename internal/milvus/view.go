@@ -13,7 +13,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // view is what a job takes of a collection, and under which names.
@@ -21,7 +21,7 @@ type view struct {
 	place  string // the key of the job that holds the choice
 	choice job.Collection
 	// schema and its fields have the target's names.
-	schema transfer.Schema
+	schema rows.Schema
 	// outputs are the fields that rows are asked for, by their names in the source; renamed are those in the target.
 	outputs []string
 	renamed map[string]string
@@ -63,7 +63,7 @@ func (v *view) keyPlace(key string) string {
 func (v *view) name() string { return v.choice.PartName() }
 
 // chooseFields makes schema, outputs and renamed.
-func (v *view) chooseFields(source transfer.Schema) error {
+func (v *view) chooseFields(source rows.Schema) error {
 	names := allFields(source)
 	for _, f := range v.choice.Fields {
 		if !slices.Contains(names, f) {
@@ -95,7 +95,7 @@ func (v *view) chooseFields(source transfer.Schema) error {
 		return err
 	}
 	part := proto.Clone(source.CollectionSchema).(*schemapb.CollectionSchema)
-	whole := transfer.Schema{CollectionSchema: part}
+	whole := rows.Schema{CollectionSchema: part}
 	part.Fields = slices.DeleteFunc(part.Fields, func(f *schemapb.FieldSchema) bool { return f.GetIsDynamic() || !taken(f.GetName()) })
 	part.StructArrayFields = slices.DeleteFunc(part.StructArrayFields, func(f *schemapb.StructArrayFieldSchema) bool { return !taken(f.GetName()) })
 	if len(v.choice.Fields) > 0 && part.EnableDynamicField {
@@ -111,12 +111,12 @@ func (v *view) chooseFields(source transfer.Schema) error {
 		}
 	}
 	if part.EnableDynamicField {
-		v.outputs, v.renamed[transfer.MetaField] = append(v.outputs, transfer.MetaField), transfer.MetaField
+		v.outputs, v.renamed[rows.MetaField] = append(v.outputs, rows.MetaField), rows.MetaField
 	}
-	for _, name := range transfer.UnknownFields(whole) {
+	for _, name := range rows.UnknownFields(whole) {
 		v.notes = append(v.notes, fmt.Sprintf("field %q is of a type that this program does not know: it is copied as it comes, and its content is not verified", name))
 	}
-	if err := transfer.Widen(whole, v.choice.MaxLength, v.keyPlace("max_length")); err != nil {
+	if err := rows.Widen(whole, v.choice.MaxLength, v.keyPlace("max_length")); err != nil {
 		return err
 	}
 	v.rename(part)
@@ -125,7 +125,7 @@ func (v *view) chooseFields(source transfer.Schema) error {
 }
 
 // allFields names the fields that a schema states, function outputs too.
-func allFields(s transfer.Schema) []string {
+func allFields(s rows.Schema) []string {
 	var names []string
 	for _, f := range s.GetFields() {
 		if !f.GetIsDynamic() { // which goes by EnableDynamicField
@@ -194,7 +194,7 @@ func (v *view) distinct(key string, renamed map[string]string) error {
 }
 
 // choosePartitions makes byKey and partitions out of those that are there.
-func (v *view) choosePartitions(schema transfer.Schema, there []partition) error {
+func (v *view) choosePartitions(schema rows.Schema, there []partition) error {
 	if f := schema.PartitionKey(); f != nil {
 		v.byKey = true
 		for key, used := range map[string]bool{"partitions": len(v.choice.Partitions) > 0, "rename_partitions": len(v.choice.RenamePartitions) > 0} {
@@ -255,7 +255,7 @@ func (v *view) partition(target string) (partition, error) {
 }
 
 // where is the expression of the rows of the job's filter whose keys lie in (from, to].
-func (v *view) where(from, to transfer.Cursor) string { return v.and(behind(v.key, from, to)) }
+func (v *view) where(from, to rows.Cursor) string { return v.and(behind(v.key, from, to)) }
 
 // and adds the job's filter to an expression.
 func (v *view) and(expr string) string {
@@ -266,19 +266,19 @@ func (v *view) and(expr string) string {
 }
 
 // keys returns the keys of an answer to a query for the source's rows.
-func (v *view) keys(columns []*schemapb.FieldData) (*transfer.Keys, error) {
+func (v *view) keys(columns []*schemapb.FieldData) (*rows.Keys, error) {
 	for _, f := range columns {
 		if f.GetFieldName() != v.key {
 			continue
 		}
-		k := &transfer.Keys{Ints: f.GetScalars().GetLongData().GetData()}
+		k := &rows.Keys{Ints: f.GetScalars().GetLongData().GetData()}
 		if v.strings {
-			k = &transfer.Keys{Strings: f.GetScalars().GetStringData().GetData()}
+			k = &rows.Keys{Strings: f.GetScalars().GetStringData().GetData()}
 		}
 		return k, nil
 	}
 	if len(columns) == 0 {
-		return &transfer.Keys{}, nil
+		return &rows.Keys{}, nil
 	}
 	return nil, fmt.Errorf("the server's answer lacks the primary key %q", v.key)
 }
@@ -302,7 +302,7 @@ func (v *view) rowBytes() int64 {
 }
 
 func fieldBytes(f *schemapb.FieldSchema) int64 {
-	dim, _ := strconv.ParseInt(transfer.TypeParam(f, "dim"), 10, 64) // 0 for what has none
+	dim, _ := strconv.ParseInt(rows.TypeParam(f, "dim"), 10, 64) // 0 for what has none
 	switch f.GetDataType() {
 	case schemapb.DataType_FloatVector:
 		return 4 * dim
@@ -325,7 +325,7 @@ func (v *view) fixed() bool {
 	for _, f := range v.schema.GetFields() {
 		switch t := f.GetDataType(); {
 		case f.GetIsFunctionOutput(), t < schemapb.DataType_String:
-		case transfer.IsVector(t) && transfer.TypeParam(f, "dim") != "" && t != schemapb.DataType_ArrayOfVector && t != schemapb.DataType_SparseFloatVector:
+		case rows.IsVector(t) && rows.TypeParam(f, "dim") != "" && t != schemapb.DataType_ArrayOfVector && t != schemapb.DataType_SparseFloatVector:
 		default:
 			return false
 		}

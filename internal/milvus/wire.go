@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // columns is a gRPC codec for one Insert or Upsert: it adds the columns to a request that was made without them. Vectors of
@@ -65,7 +65,7 @@ func (c columns) Marshal(v any) (mem.BufferSlice, error) {
 			}
 			continue
 		}
-		floats := transfer.FloatBytes(f.GetVectors().GetFloatVector().GetData())
+		floats := rows.FloatBytes(f.GetVectors().GetFloatVector().GetData())
 		if buf, err = appendVectorHead(buf, f, len(floats)); err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // answer is a gRPC codec for one Query. Vectors of floats, which are nearly all of an answer, are moved at once from where
@@ -153,8 +153,8 @@ func decodeFloats(in wire) *schemapb.VectorField {
 			if err != nil || size != uint64(array.left) || size%4 != 0 || size == 0 {
 				return nil
 			}
-			floats = transfer.Room[float32](int(size / 4))
-			array.read(transfer.FloatBytes(floats))
+			floats = rows.Room[float32](int(size / 4))
+			array.read(rows.FloatBytes(floats))
 		default:
 			return nil
 		}

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // pieces cuts a message as a connection may.
@@ -28,7 +28,7 @@ func pieces(b []byte, size int) mem.BufferSlice {
 }
 
 func answers() map[string]*milvuspb.QueryResults {
-	odd := transfer.FloatVectorColumn("odd", 3, []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Copysign(0, -1)), 1, 2, 3})
+	odd := rows.FloatVectorColumn("odd", 3, []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Copysign(0, -1)), 1, 2, 3})
 	odd.FieldId, odd.ValidData, odd.IsDynamic = 7, []bool{true, false}, true
 	newer := &schemapb.FieldData{Type: 999, FieldName: "newer"}
 	newer.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 77, protowire.BytesType), []byte("values")))
@@ -36,10 +36,10 @@ func answers() map[string]*milvuspb.QueryResults {
 		"empty":  {},
 		"status": {Status: &commonpb.Status{Code: 65535, Reason: "no"}, CollectionName: "c"},
 		"rows": {Status: &commonpb.Status{}, OutputFields: []string{"id", "v"}, PrimaryFieldName: "id", FieldsData: []*schemapb.FieldData{
-			transfer.Int64Column("id", []int64{1, -2}), transfer.FloatVectorColumn("v", 2, []float32{1, 2, 3, 4}),
-			transfer.VarCharColumn("s", []string{"", "ü"}), transfer.JSONColumn("$meta", [][]byte{[]byte("{}"), nil}), odd, newer,
-			transfer.BinaryVectorColumn("b", 8, []byte{1, 2}), transfer.FloatVectorColumn("none", 2, nil)}},
-		"large": {FieldsData: []*schemapb.FieldData{transfer.FloatVectorColumn("v", 100, make([]float32, 100_000)), transfer.Int64Column("id", make([]int64, 1000))}},
+			rows.Int64Column("id", []int64{1, -2}), rows.FloatVectorColumn("v", 2, []float32{1, 2, 3, 4}),
+			rows.VarCharColumn("s", []string{"", "ü"}), rows.JSONColumn("$meta", [][]byte{[]byte("{}"), nil}), odd, newer,
+			rows.BinaryVectorColumn("b", 8, []byte{1, 2}), rows.FloatVectorColumn("none", 2, nil)}},
+		"large": {FieldsData: []*schemapb.FieldData{rows.FloatVectorColumn("v", 100, make([]float32, 100_000)), rows.Int64Column("id", make([]int64, 1000))}},
 	}
 }
 
@@ -80,7 +80,7 @@ func FuzzAnswer(f *testing.F) {
 			f.Add(raw, 5)
 		}
 	}
-	vectors, err := proto.Marshal(&milvuspb.QueryResults{FieldsData: []*schemapb.FieldData{transfer.FloatVectorColumn("v", 1, []float32{1})}})
+	vectors, err := proto.Marshal(&milvuspb.QueryResults{FieldsData: []*schemapb.FieldData{rows.FloatVectorColumn("v", 1, []float32{1})}})
 	if err != nil {
 		f.Fatal(err)
 	}

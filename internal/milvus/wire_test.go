@@ -8,23 +8,23 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/proto"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // What the codec puts on the wire is the request that protobuf itself makes.
 func TestColumnsOnTheWire(t *testing.T) {
 	floats := []float32{1, -2, 3.5, 0, 5, 6}
-	full := transfer.FloatVectorColumn("full", 2, floats)
+	full := rows.FloatVectorColumn("full", 2, floats)
 	full.FieldId, full.IsDynamic, full.ValidData = 104, true, []bool{true, false, true}
 	for name, fields := range map[string][]*schemapb.FieldData{
 		"none":        nil,
-		"scalars":     {transfer.Int64Column("id", []int64{1, -2, 1 << 62}), transfer.VarCharColumn("s", []string{"", "a", "ü"}), transfer.BoolColumn("b", []bool{true, false, true})},
-		"vector":      {transfer.Int64Column("id", []int64{1, 2, 3}), transfer.FloatVectorColumn("v", 2, floats)},
-		"all set":     {full, transfer.JSONColumn("j", [][]byte{[]byte("{}"), []byte("1"), []byte("[]")})},
-		"two vectors": {transfer.FloatVectorColumn("v", 2, floats), transfer.FloatVectorColumn("w", 1, floats[:3])},
-		"others":      {transfer.BinaryVectorColumn("b", 8, []byte{1, 2, 3}), transfer.Float16VectorColumn("h", 1, make([]byte, 6))},
-		"empty":       {transfer.FloatVectorColumn("v", 2, nil)},
-		"long":        {transfer.FloatVectorColumn("v", 1000, make([]float32, 300_000)), transfer.Int64Column("id", make([]int64, 300))},
+		"scalars":     {rows.Int64Column("id", []int64{1, -2, 1 << 62}), rows.VarCharColumn("s", []string{"", "a", "ü"}), rows.BoolColumn("b", []bool{true, false, true})},
+		"vector":      {rows.Int64Column("id", []int64{1, 2, 3}), rows.FloatVectorColumn("v", 2, floats)},
+		"all set":     {full, rows.JSONColumn("j", [][]byte{[]byte("{}"), []byte("1"), []byte("[]")})},
+		"two vectors": {rows.FloatVectorColumn("v", 2, floats), rows.FloatVectorColumn("w", 1, floats[:3])},
+		"others":      {rows.BinaryVectorColumn("b", 8, []byte{1, 2, 3}), rows.Float16VectorColumn("h", 1, make([]byte, 6))},
+		"empty":       {rows.FloatVectorColumn("v", 2, nil)},
+		"long":        {rows.FloatVectorColumn("v", 1000, make([]float32, 300_000)), rows.Int64Column("id", make([]int64, 300))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := &milvuspb.InsertRequest{CollectionName: "c", PartitionName: "p", NumRows: 3, FieldsData: fields}
@@ -57,7 +57,7 @@ func TestColumnsOnTheWire(t *testing.T) {
 // Vectors are not copied on their way to gRPC.
 func TestVectorsAreSentFromWhereTheyLie(t *testing.T) {
 	v := make([]float32, 128_000)
-	fields := columns{transfer.FloatVectorColumn("v", 128, v)}
+	fields := columns{rows.FloatVectorColumn("v", 128, v)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range 10 {

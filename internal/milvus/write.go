@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -41,7 +42,7 @@ func (w *writer) Close() error {
 
 // Write sends one Insert or Upsert, or what stands for an upsert (see replace). A refusal for load is repeated, and a batch
 // that is too large is sent in halves, since nothing was written then; nothing else is sent twice.
-func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
+func (w *writer) Write(ctx context.Context, b *rows.Batch) error {
 	fields, err := insertable(b, &w.target.Plan)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (w *writer) Write(ctx context.Context, b *transfer.Batch) error {
 }
 
 // writeHalves sends a batch that the server would not take whole.
-func (w *writer) writeHalves(ctx context.Context, b *transfer.Batch) error {
+func (w *writer) writeHalves(ctx context.Context, b *rows.Batch) error {
 	parts, err := halves(b)
 	if err != nil {
 		return fault.New(fault.Config, "%d rows (%s) are too large for one message to the server and can't be cut: %w; write a smaller copy.batch_bytes", b.Rows, b.Place(0), err)
@@ -87,7 +88,7 @@ func (w *writer) writeHalves(ctx context.Context, b *transfer.Batch) error {
 }
 
 // send makes the one write, with a deadline: after it the outcome is unknown.
-func (w *writer) send(ctx context.Context, b *transfer.Batch, fields columns) error {
+func (w *writer) send(ctx context.Context, b *rows.Batch, fields columns) error {
 	ctx, cancel := context.WithTimeout(ctx, w.copy.WriteTimeout)
 	defer cancel()
 	verb := "upsert"

@@ -22,6 +22,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -56,7 +57,7 @@ func (s *smallServer) Insert(_ context.Context, in *milvuspb.InsertRequest, opts
 
 func writerTo(s milvuspb.MilvusServiceClient, schema ...*schemapb.FieldSchema) *writer {
 	return &writer{sink: &sink{conn: conn{raw: s, quota: &quota{}, throttle: &throttle{running: map[string]int{}}}, copy: job.Copy{WriteTimeout: time.Minute}}, insert: true, report: func(string) {},
-		target: &transfer.Target{Name: "c", Plan: transfer.TargetPlan{Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: schema}}}}}
+		target: &transfer.Target{Name: "c", Plan: transfer.TargetPlan{Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Fields: schema}}}}}
 }
 
 func TestBatchIsHalvedUntilItFits(t *testing.T) {
@@ -66,18 +67,18 @@ func TestBatchIsHalvedUntilItFits(t *testing.T) {
 }
 
 func testHalves(t *testing.T, s *smallServer) {
-	const rows = 1000
-	ids, texts := make([]int64, rows), make([]string, rows)
+	const total = 1000
+	ids, texts := make([]int64, total), make([]string, total)
 	for i := range ids {
 		ids[i], texts[i] = int64(i), fmt.Sprint("row ", i)
 	}
-	b := &transfer.Batch{Rows: rows, Fields: []*schemapb.FieldData{transfer.Int64Column("id", ids), transfer.VarCharColumn("text", texts), transfer.FloatVectorColumn("v", 2, make([]float32, 2*rows))}}
+	b := &rows.Batch{Rows: total, Fields: []*schemapb.FieldData{rows.Int64Column("id", ids), rows.VarCharColumn("text", texts), rows.FloatVectorColumn("v", 2, make([]float32, 2*total))}}
 	if err := writerTo(s).Write(context.Background(), b); err != nil {
 		t.Fatal(err)
 	}
 	var got []int64
 	for _, r := range s.got {
-		f := (&transfer.Batch{Fields: r.FieldsData}).Field
+		f := (&rows.Batch{Fields: r.FieldsData}).Field
 		part := f("id").GetScalars().GetLongData().GetData()
 		if len(part) != int(r.NumRows) || len(f("text").GetScalars().GetStringData().GetData()) != len(part) || len(f("v").GetVectors().GetFloatVector().GetData()) != 2*len(part) {
 			t.Errorf("%d rows: %v", r.NumRows, r)
@@ -103,7 +104,7 @@ func unknownColumn(name string, size int) *schemapb.FieldData {
 
 func TestUnknownTypePassesWholeOrNotAtAll(t *testing.T) {
 	unknown := unknownColumn("x", 2000)
-	b := &transfer.Batch{Rows: 3, Fields: []*schemapb.FieldData{transfer.Int64Column("id", []int64{1, 2, 3}), unknown}}
+	b := &rows.Batch{Rows: 3, Fields: []*schemapb.FieldData{rows.Int64Column("id", []int64{1, 2, 3}), unknown}}
 	s := &smallServer{limit: 3000}
 	if err := writerTo(s).Write(context.Background(), b); err != nil {
 		t.Fatal(err)
@@ -122,31 +123,31 @@ func TestUnknownTypePassesWholeOrNotAtAll(t *testing.T) {
 func TestNullsAreLeftOut(t *testing.T) {
 	nullable := func(f *schemapb.FieldSchema) *schemapb.FieldSchema { f.Nullable = true; return f }
 	withDefault := &schemapb.FieldSchema{Name: "d", DataType: schemapb.DataType_Int32, DefaultValue: &schemapb.ValueField{Data: &schemapb.ValueField_IntData{IntData: 7}}}
-	schema := []*schemapb.FieldSchema{transfer.KeyField("id"), nullable(transfer.VarCharField("some", 9)), nullable(transfer.VarCharField("all", 9)), nullable(transfer.VarCharField("none", 9)),
-		withDefault, transfer.VarCharField("plain", 9), nullable(transfer.VectorField("v", schemapb.DataType_FloatVector, 2))}
+	schema := []*schemapb.FieldSchema{rows.KeyField("id"), nullable(rows.VarCharField("some", 9)), nullable(rows.VarCharField("all", 9)), nullable(rows.VarCharField("none", 9)),
+		withDefault, rows.VarCharField("plain", 9), nullable(rows.VectorField("v", schemapb.DataType_FloatVector, 2))}
 	valid := func(f *schemapb.FieldData, v ...bool) *schemapb.FieldData { f.ValidData = v; return f }
-	id := transfer.Int64Column("id", []int64{1, 2, 3})
+	id := rows.Int64Column("id", []int64{1, 2, 3})
 	id.FieldId = 100
-	b := &transfer.Batch{Rows: 3, Fields: []*schemapb.FieldData{id,
-		valid(transfer.VarCharColumn("some", []string{"a", "", "c"}), true, false, true),
-		transfer.VarCharColumn("all", []string{"a", "b", "c"}),
-		valid(transfer.VarCharColumn("none", []string{"", "", ""}), false, false, false),
-		transfer.Int32Column("d", schemapb.DataType_Int32, []int32{1, 2, 3}),
-		valid(transfer.VarCharColumn("plain", []string{"a", "b", "c"}), true, true, true),
-		valid(transfer.FloatVectorColumn("v", 2, []float32{0, 0, 1, 2, 3, 4}), false, true, true)}}
+	b := &rows.Batch{Rows: 3, Fields: []*schemapb.FieldData{id,
+		valid(rows.VarCharColumn("some", []string{"a", "", "c"}), true, false, true),
+		rows.VarCharColumn("all", []string{"a", "b", "c"}),
+		valid(rows.VarCharColumn("none", []string{"", "", ""}), false, false, false),
+		rows.Int32Column("d", schemapb.DataType_Int32, []int32{1, 2, 3}),
+		valid(rows.VarCharColumn("plain", []string{"a", "b", "c"}), true, true, true),
+		valid(rows.FloatVectorColumn("v", 2, []float32{0, 0, 1, 2, 3, 4}), false, true, true)}}
 	before := proto.Clone(&milvuspb.InsertRequest{FieldsData: b.Fields})
 	s := &smallServer{limit: 1 << 20}
 	if err := writerTo(s, schema...).Write(context.Background(), b); err != nil {
 		t.Fatal(err)
 	}
 	want := &milvuspb.InsertRequest{CollectionName: "c", NumRows: 3, FieldsData: []*schemapb.FieldData{
-		transfer.Int64Column("id", []int64{1, 2, 3}),
-		valid(transfer.VarCharColumn("some", []string{"a", "c"}), true, false, true),
-		valid(transfer.VarCharColumn("all", []string{"a", "b", "c"}), true, true, true),
-		valid(transfer.VarCharColumn("none", nil), false, false, false),
-		valid(transfer.Int32Column("d", schemapb.DataType_Int32, []int32{1, 2, 3}), true, true, true),
-		transfer.VarCharColumn("plain", []string{"a", "b", "c"}),
-		valid(transfer.FloatVectorColumn("v", 2, []float32{1, 2, 3, 4}), false, true, true)}}
+		rows.Int64Column("id", []int64{1, 2, 3}),
+		valid(rows.VarCharColumn("some", []string{"a", "c"}), true, false, true),
+		valid(rows.VarCharColumn("all", []string{"a", "b", "c"}), true, true, true),
+		valid(rows.VarCharColumn("none", nil), false, false, false),
+		valid(rows.Int32Column("d", schemapb.DataType_Int32, []int32{1, 2, 3}), true, true, true),
+		rows.VarCharColumn("plain", []string{"a", "b", "c"}),
+		valid(rows.FloatVectorColumn("v", 2, []float32{1, 2, 3, 4}), false, true, true)}}
 	if diff := cmp.Diff(want, s.got[0], protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
@@ -171,7 +172,7 @@ func TestSpansAreTheValidRows(t *testing.T) {
 				want = append(want, v[i])
 			}
 		}
-		got, err := selectRows(transfer.FloatVectorColumn("v", 3, v), spansOf(valid))
+		got, err := selectRows(rows.FloatVectorColumn("v", 3, v), spansOf(valid))
 		if err != nil || !slices.Equal(got.GetVectors().GetFloatVector().GetData(), want) {
 			t.Errorf("%v: %v, %v", valid, got, err)
 		}
@@ -179,7 +180,7 @@ func TestSpansAreTheValidRows(t *testing.T) {
 }
 
 func TestColumnThatIsTooShortIsNoPanic(t *testing.T) {
-	short := transfer.Int64Column("id", []int64{1})
+	short := rows.Int64Column("id", []int64{1})
 	if _, err := selectRows(short, []span{{0, 2}}); err == nil {
 		t.Error("row 1 of 1 was found")
 	}

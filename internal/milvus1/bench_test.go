@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"milvusdm/internal/milvus1/milvus1test"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -31,20 +32,20 @@ func BenchmarkRead(b *testing.B) {
 }
 
 // drain reads all rows and forgets them.
-func drain(t testing.TB, src transfer.Source, limit transfer.BatchLimit) (rows int64) {
+func drain(t testing.TB, src transfer.Source, limit transfer.BatchLimit) (n int64) {
 	t.Helper()
 	ranges, err := src.Plan(t.Context(), 1<<40, func(string) {})
 	must(t, err)
 	for _, r := range ranges {
-		reader, err := src.Open(t.Context(), r, transfer.Cursor{}, limit)
+		reader, err := src.Open(t.Context(), r, rows.Cursor{}, limit)
 		must(t, err)
 		for at := r.From.Int; at < r.To.Int; {
 			batch, err := reader.Next(t.Context())
 			must(t, err)
-			at, rows = batch.After.Int, rows+int64(batch.Rows)
+			at, n = batch.After.Int, n+int64(batch.Rows)
 			batch.Recycle()
 		}
 		must(t, reader.Close())
 	}
-	return rows
+	return n
 }

@@ -10,6 +10,7 @@ import (
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus1"
 	"milvusdm/internal/milvus1/milvus1test"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -103,8 +104,8 @@ func tryReadAll(src transfer.Source, rangeRows int64, limit transfer.BatchLimit)
 	return out, nil
 }
 
-func readRange(src transfer.Source, r transfer.Range, limit transfer.BatchLimit, out []row) (_ []row, err error) {
-	reader, err := src.Open(context.Background(), r, transfer.Cursor{}, limit)
+func readRange(src transfer.Source, r rows.Range, limit transfer.BatchLimit, out []row) (_ []row, err error) {
+	reader, err := src.Open(context.Background(), r, rows.Cursor{}, limit)
 	if err != nil {
 		return out, err
 	}
@@ -119,7 +120,7 @@ func readRange(src transfer.Source, r transfer.Range, limit transfer.BatchLimit,
 		}
 		vectors := b.Field("embedding").GetVectors().GetBinaryVector()
 		if vectors == nil {
-			vectors = transfer.FloatBytes(b.Field("embedding").GetVectors().GetFloatVector().GetData())
+			vectors = rows.FloatBytes(b.Field("embedding").GetVectors().GetFloatVector().GetData())
 		}
 		w := len(vectors) / b.Rows
 		for i, id := range b.Field("id").GetScalars().GetLongData().GetData() {

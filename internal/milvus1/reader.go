@@ -7,7 +7,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // reader reads rows [row, end) of a source in batches of at most rows, which do not cross from one segment to the next.
@@ -21,7 +21,7 @@ type reader struct {
 }
 
 // Next implements transfer.Reader.
-func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) Next(ctx context.Context) (*rows.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *reader) Next(ctx context.Context) (*transfer.Batch, error) {
 	return b, err
 }
 
-func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
+func (r *reader) next(ctx context.Context) (*rows.Batch, error) {
 	if err := r.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -56,9 +56,9 @@ func (r *reader) next(ctx context.Context) (*transfer.Batch, error) {
 	}
 	first := r.row
 	r.row += n
-	b := &transfer.Batch{
-		Fields: []*schemapb.FieldData{transfer.Int64Column(r.source.keyField, keys), column},
-		Rows:   int(n), First: first, After: transfer.Row(r.row),
+	b := &rows.Batch{
+		Fields: []*schemapb.FieldData{rows.Int64Column(r.source.keyField, keys), column},
+		Rows:   int(n), First: first, After: rows.Row(r.row),
 		Where: func(i int) string { return r.source.Place(first + int64(i)) },
 	}
 	b.Recyclable(column)
@@ -92,11 +92,11 @@ func (r *reader) Close() error {
 // vectors makes room for n vectors, and the column made of it.
 func (s *source) vectors(n int64) ([]byte, *schemapb.FieldData) {
 	if s.shape.binary {
-		v := transfer.Room[byte](int(n * s.shape.rowBytes))
-		return v, transfer.BinaryVectorColumn(s.vectorField, s.shape.dim, v)
+		v := rows.Room[byte](int(n * s.shape.rowBytes))
+		return v, rows.BinaryVectorColumn(s.vectorField, s.shape.dim, v)
 	}
-	v := transfer.Room[float32](int(n * s.shape.dim))
-	return transfer.FloatBytes(v), transfer.FloatVectorColumn(s.vectorField, s.shape.dim, v)
+	v := rows.Room[float32](int(n * s.shape.dim))
+	return rows.FloatBytes(v), rows.FloatVectorColumn(s.vectorField, s.shape.dim, v)
 }
 
 // int64Bytes returns the memory of v, which machines that this program runs on keep little-endian, as in the files.

@@ -20,6 +20,7 @@ import (
 
 	"milvusdm/internal/fault"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -171,14 +172,14 @@ func (s *source) rows() int64 {
 func (s *source) Close() error { return nil }
 
 func (s *source) Describe(context.Context) (*transfer.Description, error) {
-	vector := transfer.VectorField(s.vectorField, schemapb.DataType_FloatVector, s.shape.dim)
+	vector := rows.VectorField(s.vectorField, schemapb.DataType_FloatVector, s.shape.dim)
 	if s.shape.binary {
 		vector.DataType = schemapb.DataType_BinaryVector
 	}
 	d := &transfer.Description{
 		Format: "Milvus 1.x directory, metadata in " + s.metadata,
-		Schema: transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{
-			Fields: []*schemapb.FieldSchema{transfer.KeyField(s.keyField), vector}}},
+		Schema: rows.Schema{CollectionSchema: &schemapb.CollectionSchema{
+			Fields: []*schemapb.FieldSchema{rows.KeyField(s.keyField), vector}}},
 		Rows: s.rows(), Metric: s.shape.metric, Identity: s.identity(), Inputs: s.inputs(),
 	}
 	for i, p := range s.partitions {
@@ -226,7 +227,7 @@ func (s *source) identity() string {
 
 // Plan cuts the rows into ranges that do not cross from one partition to the next. They do cross segments, which can be many
 // and small.
-func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]transfer.Range, error) {
+func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]rows.Range, error) {
 	if rowsPerRange < 1 {
 		return nil, fault.New(fault.Config, "ranges of %d rows: at least 1 is needed", rowsPerRange)
 	}
@@ -238,12 +239,12 @@ func (s *source) Plan(_ context.Context, rowsPerRange int64, _ func(string)) ([]
 	return ranges, nil
 }
 
-func (s *source) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+func (s *source) Open(_ context.Context, r rows.Range, from rows.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	if from.IsZero() {
 		from = r.From
 	}
-	for _, c := range []transfer.Cursor{r.From, r.To, from} {
-		if c.Kind != transfer.RowCursor || c.Int < 0 || c.Int > s.rows() {
+	for _, c := range []rows.Cursor{r.From, r.To, from} {
+		if c.Kind != rows.RowCursor || c.Int < 0 || c.Int > s.rows() {
 			return nil, fault.New(fault.SourceChanged, "%v is not within the %d rows of this collection", c, s.rows())
 		}
 	}

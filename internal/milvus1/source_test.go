@@ -17,6 +17,7 @@ import (
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus1"
 	"milvusdm/internal/milvus1/milvus1test"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/internal/transfer/transfertest"
 )
@@ -101,7 +102,7 @@ func TestDescribe(t *testing.T) {
 	d := describe(t, open(t, sourceOf(dir, "faces")))
 	vector := d.Schema.Field("embedding")
 	if d.Rows != 95 || d.Bytes != 95*24 || d.Metric != "IP" || d.GeneratedKeys || vector.GetDataType() != schemapb.DataType_FloatVector ||
-		transfer.TypeParam(vector, "dim") != "4" || !d.Schema.Field("id").GetIsPrimaryKey() {
+		rows.TypeParam(vector, "dim") != "4" || !d.Schema.Field("id").GetIsPrimaryKey() {
 		t.Errorf("%+v", d)
 	}
 	if !slices.Equal(d.Partitions, []string{"_default", "2020-01", "y2021"}) || len(d.Inputs) != 3 || d.Inputs[0].Rows != 46 ||
@@ -116,7 +117,7 @@ func TestDescribe(t *testing.T) {
 	d = describe(t, open(t, src))
 	vector = d.Schema.Field("hash")
 	if d.Rows != 27 || d.Metric != "JACCARD" || vector.GetDataType() != schemapb.DataType_BinaryVector ||
-		transfer.TypeParam(vector, "dim") != "16" || d.Schema.PrimaryKey().GetName() != "pk" {
+		rows.TypeParam(vector, "dim") != "16" || d.Schema.PrimaryKey().GetName() != "pk" {
 		t.Errorf("%+v", d)
 	}
 }
@@ -248,7 +249,7 @@ func TestAnySegments(t *testing.T) {
 		}
 		if len(want) > 0 {
 			from := rapid.IntRange(0, len(want)-1).Draw(r, "from")
-			rest, err := readRange(src, transfer.Range{Partition: "_default", From: transfer.Row(int64(from)), To: transfer.Row(int64(len(want)))}, limit, nil)
+			rest, err := readRange(src, rows.Range{Partition: "_default", From: rows.Row(int64(from)), To: rows.Row(int64(len(want)))}, limit, nil)
 			if err != nil || !slices.Equal(rest, want[from:]) {
 				r.Fatalf("from row %d: %d rows (%v), expected %d", from, len(rest), err, len(want)-from)
 			}

@@ -7,21 +7,23 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/proto"
+
+	"milvusdm/internal/rows"
 )
 
 // Checkpoint is how far the copy of a range has come: what precedes Cursor is in the target, acknowledged; what follows
 // may have been sent or not.
 type Checkpoint struct {
-	Cursor Cursor `json:"cursor"`
+	Cursor rows.Cursor `json:"cursor"`
 	// Epoch is the one under which rows were acknowledged that the target may not have flushed yet.
 	Epoch Epoch `json:"epoch,omitempty"`
 	// Rows counts the rows read up to Cursor, Bytes their size on the wire; Sum covers those written, which are fewer where
 	// the range has rows to skip.
-	Rows  int64 `json:"rows,string"`
-	Bytes int64 `json:"bytes,string"`
-	Sum   Sum   `json:"sum"`
+	Rows  int64    `json:"rows,string"`
+	Bytes int64    `json:"bytes,string"`
+	Sum   rows.Sum `json:"sum"`
 	// Read covers all rows read up to Cursor, where the source's sums are known: see Copier.Written.
-	Read *Sum `json:"read,omitempty"`
+	Read *rows.Sum `json:"read,omitempty"`
 }
 
 // Standing returns what the checkpoint is worth under the epoch now: all of it, or, where rows that the target acknowledged may be
@@ -41,9 +43,9 @@ type Copier struct {
 	// Writers is how many batches are under way at once.
 	Writers int
 	// Check refuses a batch before it is sent, or drops rows of it; nil does neither.
-	Check func(*Batch) error
+	Check func(*rows.Batch) error
 	// Range is what is copied: its partition counts in the sum, its Skip rows are left out.
-	Range Range
+	Range rows.Range
 	// Written is that of the file that the range lies in, nil where none is known. With it, what is read is summed up as it was
 	// written, so that CheckRead can compare the two.
 	Written *Written
@@ -138,7 +140,7 @@ var errStopped = errors.New("stopped")
 // prepared is a batch ready to be sent, and what its acknowledgement adds to the checkpoint.
 type prepared struct {
 	seq    int
-	batch  *Batch
+	batch  *rows.Batch
 	covers Checkpoint
 }
 
@@ -149,9 +151,9 @@ func (c *Copier) prepare(ctx context.Context, seq int, skip func(int64) bool) (p
 		return prepared{}, err
 	}
 	read := int64(b.Rows)
-	var whole *Sum
+	var whole *rows.Sum
 	if c.Written != nil {
-		sum, err := SumBatch(c.Written.Partition, b)
+		sum, err := rows.SumBatch(c.Written.Partition, b)
 		if err != nil {
 			return prepared{}, err
 		}
@@ -168,10 +170,10 @@ func (c *Copier) prepare(ctx context.Context, seq int, skip func(int64) bool) (p
 			return prepared{}, err
 		}
 	}
-	var sum Sum
+	var sum rows.Sum
 	if untouched := whole != nil && whole.Rows == int64(b.Rows) && c.Written.Partition == c.Range.Partition; untouched {
 		sum = *whole
-	} else if sum, err = SumBatch(c.Range.Partition, b); err != nil {
+	} else if sum, err = rows.SumBatch(c.Range.Partition, b); err != nil {
 		return prepared{}, err
 	}
 	p := prepared{seq: seq, batch: b, covers: Checkpoint{Cursor: b.After, Rows: read, Sum: sum, Read: whole}}

@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
+	"milvusdm/internal/rows"
 )
 
 // numbers is a reader of rows whose key is their number, five to a batch.
 type numbers struct{ at, end int64 }
 
-func (n *numbers) Next(context.Context) (*Batch, error) {
+func (n *numbers) Next(context.Context) (*rows.Batch, error) {
 	if n.at >= n.end {
 		return nil, io.EOF
 	}
@@ -28,13 +30,13 @@ func (n *numbers) Next(context.Context) (*Batch, error) {
 
 func (n *numbers) Close() error { return nil }
 
-func batchOf(from, to int64) *Batch {
+func batchOf(from, to int64) *rows.Batch {
 	keys, vectors := make([]int64, 0, 5), make([]float32, 0, 10)
 	for k := from; k < to; k++ {
 		keys, vectors = append(keys, k), append(vectors, float32(k), -float32(k))
 	}
-	return &Batch{Fields: []*schemapb.FieldData{Int64Column("id", keys), FloatVectorColumn("embedding", 2, vectors)},
-		Rows: len(keys), First: from, After: Row(to)}
+	return &rows.Batch{Fields: []*schemapb.FieldData{rows.Int64Column("id", keys), rows.FloatVectorColumn("embedding", 2, vectors)},
+		Rows: len(keys), First: from, After: rows.Row(to)}
 }
 
 // collector is a writer that remembers keys, after a random while; fail decides about each batch.
@@ -44,7 +46,7 @@ type collector struct {
 	fail func(first int64) error
 }
 
-func (c *collector) Write(ctx context.Context, b *Batch) error {
+func (c *collector) Write(ctx context.Context, b *rows.Batch) error {
 	if ctx.Err() != nil {
 		return ErrNotSent
 	}
@@ -65,16 +67,16 @@ func (c *collector) Write(ctx context.Context, b *Batch) error {
 
 func (c *collector) Close() error { return nil }
 
-func copier(c *collector, rows int64, recorded *[]Checkpoint) *Copier {
-	return &Copier{Reader: &numbers{0, rows}, Writer: c, Writers: 4, Range: Range{Rows: rows, From: Row(0), To: Row(rows)},
+func copier(c *collector, n int64, recorded *[]Checkpoint) *Copier {
+	return &Copier{Reader: &numbers{0, n}, Writer: c, Writers: 4, Range: rows.Range{Rows: n, From: rows.Row(0), To: rows.Row(n)},
 		Record: func(cp Checkpoint) { *recorded = append(*recorded, cp) }}
 }
 
 func TestCopyWritesEveryRowOnce(t *testing.T) {
 	c := &collector{keys: map[int64]int{}}
 	var recorded []Checkpoint
-	reached, done, err := copier(c, 1003, &recorded).Run(context.Background(), Checkpoint{Cursor: Row(0)})
-	if err != nil || !done || reached.Rows != 1003 || reached.Cursor != Row(1003) {
+	reached, done, err := copier(c, 1003, &recorded).Run(context.Background(), Checkpoint{Cursor: rows.Row(0)})
+	if err != nil || !done || reached.Rows != 1003 || reached.Cursor != rows.Row(1003) {
 		t.Fatalf("reached %+v, done %v, err %v", reached, done, err)
 	}
 	if len(c.keys) != 1003 {
@@ -85,7 +87,7 @@ func TestCopyWritesEveryRowOnce(t *testing.T) {
 			t.Errorf("key %d written %d times", k, n)
 		}
 	}
-	whole, err := SumBatch("", batchOf(0, 1003))
+	whole, err := rows.SumBatch("", batchOf(0, 1003))
 	if err != nil || whole != reached.Sum {
 		t.Errorf("sum %v in batches, %v in one (%v)", reached.Sum, whole, err)
 	}
@@ -107,7 +109,7 @@ func TestCheckpointNeverPassesAFailedBatch(t *testing.T) {
 			return nil
 		}}
 		var recorded []Checkpoint
-		reached, done, err := copier(c, 1000, &recorded).Run(context.Background(), Checkpoint{Cursor: Row(0)})
+		reached, done, err := copier(c, 1000, &recorded).Run(context.Background(), Checkpoint{Cursor: rows.Row(0)})
 		if !errors.Is(err, boom) || done {
 			t.Fatalf("err %v, done %v", err, done)
 		}
@@ -141,7 +143,7 @@ func TestStopCoversAllThatWasSent(t *testing.T) {
 			c := &collector{keys: map[int64]int{}}
 			var recorded []Checkpoint
 			x := copier(c, 1_000_000, &recorded)
-			reached, done, err := x.Run(prepare(x), Checkpoint{Cursor: Row(0)})
+			reached, done, err := x.Run(prepare(x), Checkpoint{Cursor: rows.Row(0)})
 			if err != nil || done {
 				t.Fatalf("err %v, done %v", err, done)
 			}
@@ -154,16 +156,16 @@ func TestStopCoversAllThatWasSent(t *testing.T) {
 
 func TestCopyGoesOnFromACheckpoint(t *testing.T) {
 	c := &collector{keys: map[int64]int{}}
-	x := &Copier{Reader: &numbers{400, 1000}, Writer: c, Writers: 2, Range: Range{Rows: 1000, From: Row(0), To: Row(1000)}}
-	first, err := SumBatch("", batchOf(0, 400))
+	x := &Copier{Reader: &numbers{400, 1000}, Writer: c, Writers: 2, Range: rows.Range{Rows: 1000, From: rows.Row(0), To: rows.Row(1000)}}
+	first, err := rows.SumBatch("", batchOf(0, 400))
 	if err != nil {
 		t.Fatal(err)
 	}
-	reached, done, err := x.Run(context.Background(), Checkpoint{Cursor: Row(400), Rows: 400, Sum: first})
+	reached, done, err := x.Run(context.Background(), Checkpoint{Cursor: rows.Row(400), Rows: 400, Sum: first})
 	if err != nil || !done || reached.Rows != 1000 || len(c.keys) != 600 {
 		t.Fatalf("reached %+v, done %v, err %v, %d keys", reached, done, err, len(c.keys))
 	}
-	if whole, _ := SumBatch("", batchOf(0, 1000)); whole != reached.Sum {
+	if whole, _ := rows.SumBatch("", batchOf(0, 1000)); whole != reached.Sum {
 		t.Errorf("sum %v over two runs, %v in one", reached.Sum, whole)
 	}
 }
@@ -172,7 +174,7 @@ func TestSkippedRowsAreReadAndNotWritten(t *testing.T) {
 	c := &collector{keys: map[int64]int{}}
 	var recorded []Checkpoint
 	x := copier(c, 100, &recorded)
-	x.Range.Skip = NewRowSet([]int64{0, 5, 6, 7, 8, 9, 99}, 100) // one whole batch among them
+	x.Range.Skip = rows.NewRowSet([]int64{0, 5, 6, 7, 8, 9, 99}, 100) // one whole batch among them
 	reached, done, err := x.Run(context.Background(), Checkpoint{})
 	if err != nil || !done || reached.Rows != 100 || reached.Sum.Rows != 93 || len(c.keys) != 93 {
 		t.Fatalf("reached %+v, done %v, err %v, %d keys", reached, done, err, len(c.keys))
@@ -188,7 +190,7 @@ func TestCheckStopsTheCopyBeforeTheBadBatch(t *testing.T) {
 	c := &collector{keys: map[int64]int{}}
 	var recorded []Checkpoint
 	x := copier(c, 1000, &recorded)
-	x.Check = func(b *Batch) error {
+	x.Check = func(b *rows.Batch) error {
 		if b.First == 500 {
 			return fmt.Errorf("bad %s", b.Place(0))
 		}
@@ -205,19 +207,19 @@ func TestCheckStopsTheCopyBeforeTheBadBatch(t *testing.T) {
 
 func TestCheckFinite(t *testing.T) {
 	bad := map[string]*schemapb.FieldData{
-		"float32 NaN":   FloatVectorColumn("v", 2, []float32{1, 2, 3, float32(math.NaN())}),
-		"float32 -Inf":  FloatVectorColumn("v", 2, []float32{1, 2, 3, float32(math.Inf(-1))}),
-		"float16 NaN":   Float16VectorColumn("v", 2, []byte{0, 0x3c, 0, 0x3c, 0, 0x3c, 1, 0x7e}),
-		"bfloat16 +Inf": BFloat16VectorColumn("v", 2, []byte{0x80, 0x3f, 0x80, 0x3f, 0x80, 0x3f, 0x80, 0x7f}),
+		"float32 NaN":   rows.FloatVectorColumn("v", 2, []float32{1, 2, 3, float32(math.NaN())}),
+		"float32 -Inf":  rows.FloatVectorColumn("v", 2, []float32{1, 2, 3, float32(math.Inf(-1))}),
+		"float16 NaN":   rows.Float16VectorColumn("v", 2, []byte{0, 0x3c, 0, 0x3c, 0, 0x3c, 1, 0x7e}),
+		"bfloat16 +Inf": rows.BFloat16VectorColumn("v", 2, []byte{0x80, 0x3f, 0x80, 0x3f, 0x80, 0x3f, 0x80, 0x7f}),
 	}
 	for name, f := range bad {
-		err := CheckFinite(&Batch{Fields: []*schemapb.FieldData{f}, Rows: 2, First: 40})
+		err := rows.CheckFinite(&rows.Batch{Fields: []*schemapb.FieldData{f}, Rows: 2, First: 40})
 		if err == nil || err.Error()[:6] != "row 41" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	good := FloatVectorColumn("v", 2, []float32{math.MaxFloat32, -math.MaxFloat32, 0, math.SmallestNonzeroFloat32})
-	if err := CheckFinite(&Batch{Fields: []*schemapb.FieldData{good}, Rows: 2}); err != nil {
+	good := rows.FloatVectorColumn("v", 2, []float32{math.MaxFloat32, -math.MaxFloat32, 0, math.SmallestNonzeroFloat32})
+	if err := rows.CheckFinite(&rows.Batch{Fields: []*schemapb.FieldData{good}, Rows: 2}); err != nil {
 		t.Error(err)
 	}
 }

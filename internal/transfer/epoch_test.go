@@ -1,6 +1,10 @@
 package transfer
 
-import "testing"
+import (
+	"testing"
+
+	"milvusdm/internal/rows"
+)
 
 // TestACheckpointStandsWhileItsProcessesLive: one that is gone takes acknowledged rows with it, a new one takes none.
 func TestACheckpointStandsWhileItsProcessesLive(t *testing.T) {
@@ -17,7 +21,7 @@ func TestACheckpointStandsWhileItsProcessesLive(t *testing.T) {
 		"never told, not now":  {nil, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			from, lost := Checkpoint{Rows: 5, Bytes: 6, Cursor: Row(5), Epoch: c.then}.Standing(c.now)
+			from, lost := Checkpoint{Rows: 5, Bytes: 6, Cursor: rows.Row(5), Epoch: c.then}.Standing(c.now)
 			want := int64(5)
 			if c.over {
 				want = 0

@@ -1,6 +1,10 @@
 package transfer
 
-import "context"
+import (
+	"context"
+
+	"milvusdm/internal/rows"
+)
 
 // Placer is a Source of a server that keeps each row in the partition that a field's value chooses, the partition key,
 // and answers a query for a value from that partition alone.
@@ -14,14 +18,14 @@ type Placer interface {
 type PlacedCounter interface {
 	// CountPlaced returns how many rows have one of the batch's distinct keys and are found by queries for the batch's
 	// values of the partition key.
-	CountPlaced(ctx context.Context, t *Target, b *Batch) (int64, error)
+	CountPlaced(ctx context.Context, t *Target, b *rows.Batch) (int64, error)
 }
 
 // Placement is what a Placer has found so far.
 type Placement struct {
 	// Cursor: what precedes it was looked at, Rows many.
-	Cursor Cursor `json:"cursor,omitzero"`
-	Rows   int64  `json:"rows,string"`
+	Cursor rows.Cursor `json:"cursor,omitzero"`
+	Rows   int64       `json:"rows,string"`
 	// Field is the partition key. Queries for it do not find Misplaced rows; Example names the first by key and value.
 	Field     string `json:"field,omitempty"`
 	Misplaced int64  `json:"misplaced,string"`

@@ -3,6 +3,8 @@ package transfer
 import (
 	"context"
 	"errors"
+
+	"milvusdm/internal/rows"
 )
 
 // Sink is one target collection. Every step may be repeated: it is a no-op when its result already stands, and never
@@ -32,9 +34,9 @@ type Sink interface {
 	// Count returns how many rows the target holds: of the partition, where there is one.
 	Count(ctx context.Context, t *Target) (int64, error)
 	// CountKeys returns how many rows have one of the given distinct keys, in one partition, or over all ("").
-	CountKeys(ctx context.Context, t *Target, keys *Keys, partition string) (int64, error)
+	CountKeys(ctx context.Context, t *Target, keys *rows.Keys, partition string) (int64, error)
 	// ExistingKeys returns those of the given keys that stand in the target, in any partition.
-	ExistingKeys(ctx context.Context, t *Target, keys *Keys) (KeySet, error)
+	ExistingKeys(ctx context.Context, t *Target, keys *rows.Keys) (rows.KeySet, error)
 	// Publish puts the target in its final place, dropping what it replaces.
 	Publish(ctx context.Context, t *Target) error
 	// Discard drops what Prepare made and Publish has not put in place; what belongs to others it never touches.
@@ -61,7 +63,7 @@ type Writer interface {
 	// batch was sent it returns ErrNotSent; a call under way it does not cut off. After any other error the batch may have
 	// been written wholly, partly or not at all, and the batch's memory may still be read from: it must not be changed. When it
 	// returns nil it keeps nothing of b.
-	Write(ctx context.Context, b *Batch) error
+	Write(ctx context.Context, b *rows.Batch) error
 	Close() error
 }
 
@@ -70,14 +72,14 @@ type PartSink interface {
 	Sink
 	// OpenPart begins the part that r becomes; where it stands there already, from an attempt before, it returns that instead.
 	// attempt is unique to the attempt. report is called with what is going on.
-	OpenPart(ctx context.Context, t *Target, r Range, attempt string, report func(string)) (PartWriter, *Part, error)
+	OpenPart(ctx context.Context, t *Target, r rows.Range, attempt string, report func(string)) (PartWriter, *Part, error)
 }
 
 // PartWriter is a Writer of a part. It takes batches in order, one at a time; Close, without Finish, leaves nothing.
 type PartWriter interface {
 	Writer
 	// Finish puts the part in its place, durably. sum is that of the rows that were written.
-	Finish(ctx context.Context, sum Sum) (*Part, error)
+	Finish(ctx context.Context, sum rows.Sum) (*Part, error)
 }
 
 // Part is what a range became: a file of an export.
@@ -90,8 +92,8 @@ type Part struct {
 	Rows   int64 `json:"rows,string"`
 	Bytes  int64 `json:"bytes,string"`
 	// SHA256 is the file's, in hex; Sum the content sum of its rows.
-	SHA256 string `json:"sha256"`
-	Sum    Sum    `json:"sum"`
+	SHA256 string   `json:"sha256"`
+	Sum    rows.Sum `json:"sum"`
 }
 
 // ErrNotSent says that a write was given up before anything was sent.
@@ -152,7 +154,7 @@ type TargetPlan struct {
 	// Rows is how many rows stand in the target, -1 when that is not known (the collection is not loaded).
 	Rows int64 `json:"rows,string"`
 	// Schema is the collection's: as it is, or as it will be made.
-	Schema Schema `json:"schema"`
+	Schema rows.Schema `json:"schema"`
 	// Index is the vector field's. With Settings those have all indexes, and this is the first vector field's, to be told.
 	Index Index `json:"index"`
 	// Indexed: the collection that is there has an index on the vector field.

@@ -1,6 +1,10 @@
 package transfer
 
-import "context"
+import (
+	"context"
+
+	"milvusdm/internal/rows"
+)
 
 // Source is one collection's worth of rows. Nothing that it does changes what it reads.
 //
@@ -11,9 +15,9 @@ type Source interface {
 	// Plan cuts the rows into ranges, disjoint and complete, of about rowsPerRange rows, numbered from 0.
 	// The same unchanged source and argument give the same ranges. A server's source reads all its keys for it, and calls
 	// report with how far it is.
-	Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]Range, error)
+	Plan(ctx context.Context, rowsPerRange int64, report func(string)) ([]rows.Range, error)
 	// Open reads a range from the cursor on; the zero Cursor means from its beginning.
-	Open(ctx context.Context, r Range, from Cursor, limit BatchLimit) (Reader, error)
+	Open(ctx context.Context, r rows.Range, from rows.Cursor, limit BatchLimit) (Reader, error)
 	Close() error
 }
 
@@ -22,7 +26,7 @@ type Source interface {
 type Reader interface {
 	// Next returns the next rows, at least one, or io.EOF behind the last. Cursors of successive batches strictly advance.
 	// Memory is bounded by the batch. The error of a bad file is fault.Corrupt and names file and row; it repeats.
-	Next(ctx context.Context) (*Batch, error)
+	Next(ctx context.Context) (*rows.Batch, error)
 	Close() error
 }
 
@@ -58,13 +62,13 @@ type Checker interface {
 // Finder is a Source that can read rows by their primary keys.
 type Finder interface {
 	// Find yields the rows of a partition ("": of any) that have one of the distinct keys, in any order.
-	Find(ctx context.Context, partition string, keys *Keys, yield func(*Batch) error) error
+	Find(ctx context.Context, partition string, keys *rows.Keys, yield func(*rows.Batch) error) error
 }
 
 // Counter is a Source that can count rows without reading them.
 type Counter interface {
 	// CountRange returns how many rows stand in the range. A key that stands twice counts twice, though it is read once.
-	CountRange(ctx context.Context, r Range) (int64, error)
+	CountRange(ctx context.Context, r rows.Range) (int64, error)
 }
 
 // Hashed is a KeyScanner whose keys are strings: it yields a 64-bit hash of each.
@@ -89,9 +93,9 @@ type Description struct {
 	// Format names what was found, as "HDF5, MilvusDM layout (embeddings, ids)".
 	Format string `json:"format"`
 	// Collection is the source's own name of what it holds, "" where it has none.
-	Collection string `json:"collection,omitempty"`
-	Schema     Schema `json:"schema"`
-	Rows       int64  `json:"rows"`
+	Collection string      `json:"collection,omitempty"`
+	Schema     rows.Schema `json:"schema"`
+	Rows       int64       `json:"rows"`
 	// Bytes is how much will be read, at least roughly.
 	Bytes int64 `json:"bytes"`
 	// Identity changes when the source's content does: for files made from size, modification time and header.
@@ -161,6 +165,6 @@ type Input struct {
 
 // Written is what is known of a file that this program wrote: Sum is over its rows, with the name that Partition had then.
 type Written struct {
-	Partition string `json:"partition,omitempty"`
-	Sum       Sum    `json:"sum"`
+	Partition string   `json:"partition,omitempty"`
+	Sum       rows.Sum `json:"sum"`
 }

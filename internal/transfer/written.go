@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 )
 
 // InputOf returns the one of the files, in row order, that a range of rows lies in; nil where there is none, as for a server.
-func InputOf(inputs []Input, r *Range) *Input {
-	if r.From.Kind != RowCursor {
+func InputOf(inputs []Input, r *rows.Range) *Input {
+	if r.From.Kind != rows.RowCursor {
 		return nil
 	}
 	var end int64
@@ -22,15 +23,15 @@ func InputOf(inputs []Input, r *Range) *Input {
 
 // CheckRead compares what was read of files with what was recorded when they were written: sums[i] covers the rows of ranges[i],
 // which together are all rows. A file whose rows are others by now is fault.Corrupt, whatever its size and time say.
-func CheckRead(inputs []Input, ranges []Range, sums []Sum) error {
-	read := map[*Input]*Sum{}
+func CheckRead(inputs []Input, ranges []rows.Range, sums []rows.Sum) error {
+	read := map[*Input]*rows.Sum{}
 	for i := range ranges {
 		in := InputOf(inputs, &ranges[i])
 		if in == nil {
 			continue
 		}
 		if read[in] == nil {
-			read[in] = &Sum{}
+			read[in] = &rows.Sum{}
 		}
 		read[in].Add(sums[i])
 	}
@@ -39,7 +40,7 @@ func CheckRead(inputs []Input, ranges []Range, sums []Sum) error {
 		if in.Written == nil || in.Rows == 0 {
 			continue
 		}
-		sum := Sum{}
+		sum := rows.Sum{}
 		if read[in] != nil {
 			sum = *read[in]
 		}
@@ -54,16 +55,16 @@ func CheckRead(inputs []Input, ranges []Range, sums []Sum) error {
 type Summed struct {
 	Reader
 	Written *Written
-	Sum     Sum
+	Sum     rows.Sum
 }
 
 // Next implements Reader.
-func (s *Summed) Next(ctx context.Context) (*Batch, error) {
+func (s *Summed) Next(ctx context.Context) (*rows.Batch, error) {
 	b, err := s.Reader.Next(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sum, err := SumBatch(s.Written.Partition, b)
+	sum, err := rows.SumBatch(s.Written.Partition, b)
 	s.Sum.Add(sum)
 	return b, err
 }

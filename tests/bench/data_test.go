@@ -14,7 +14,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"gonum.org/v1/hdf5"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // shape is a data set's. Its contents follow from it: whoever makes row r makes the same.
@@ -59,19 +59,19 @@ func (s shape) columns(first, n int) []*schemapb.FieldData {
 	keys, vectors := make([]int64, n), make([]float32, n*s.Dim)
 	s.keys(keys, first)
 	s.vectors(vectors, first)
-	return []*schemapb.FieldData{transfer.Int64Column(keyField, keys), transfer.FloatVectorColumn(vectorField, int64(s.Dim), vectors)}
+	return []*schemapb.FieldData{rows.Int64Column(keyField, keys), rows.FloatVectorColumn(vectorField, int64(s.Dim), vectors)}
 }
 
 // sum is the content sum of all rows.
-func (s shape) sum() (transfer.Sum, error) { return s.sumOf("", s.columns) }
+func (s shape) sum() (rows.Sum, error) { return s.sumOf("", s.columns) }
 
 // sumOf is that of rows in a partition, as columns makes them.
-func (s shape) sumOf(partition string, columns func(first, n int) []*schemapb.FieldData) (transfer.Sum, error) {
+func (s shape) sumOf(partition string, columns func(first, n int) []*schemapb.FieldData) (rows.Sum, error) {
 	const n = 8000
-	var total transfer.Sum
+	var total rows.Sum
 	for first := 0; first < s.Rows; first += n {
-		rows := min(n, s.Rows-first)
-		sum, err := transfer.SumBatch(partition, &transfer.Batch{Fields: columns(first, rows), Rows: rows, First: int64(first)})
+		count := min(n, s.Rows-first)
+		sum, err := rows.SumBatch(partition, &rows.Batch{Fields: columns(first, count), Rows: count, First: int64(first)})
 		if err != nil {
 			return total, err
 		}

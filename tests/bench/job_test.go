@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 	"milvusdm/tests/content"
 	"milvusdm/tests/stack"
 	"milvusdm/workflows"
@@ -182,7 +182,7 @@ func (r *rig) phase(b *testing.B, id, activity string) (from, to time.Time) {
 }
 
 // check reads a loaded collection back.
-func (r *rig) check(b *testing.B, collection string, want transfer.Sum) {
+func (r *rig) check(b *testing.B, collection string, want rows.Sum) {
 	b.Helper()
 	say("checking the content of %s", collection)
 	got, err := content.Read(b.Context(), r.address, content.Place{Collection: collection})

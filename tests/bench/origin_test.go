@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"milvusdm/internal/job"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // A collection to be read has a VarChar and an Int64 field beside key and vector.
@@ -28,7 +28,7 @@ func (s shape) originColumns(first, n int) []*schemapb.FieldData {
 	for i := range n {
 		titles[i], years[i] = fmt.Sprintf("title of row %d", first+i), int64(1900+(first+i)%127)
 	}
-	return append(s.columns(first, n), transfer.VarCharColumn(titleField, titles), transfer.Int64Column(yearField, years))
+	return append(s.columns(first, n), rows.VarCharColumn(titleField, titles), rows.Int64Column(yearField, years))
 }
 
 // origin is a collection to be read, on the first server.
@@ -53,8 +53,8 @@ func newOrigin(b *testing.B, r *rig, s shape) *origin {
 func (o *origin) fill(ctx context.Context) error {
 	l := loop{Address: o.address, Collection: o.name, Data: o.data}
 	schema, err := proto.Marshal(&schemapb.CollectionSchema{Name: o.name, Fields: []*schemapb.FieldSchema{
-		transfer.KeyField(keyField), transfer.VectorField(vectorField, schemapb.DataType_FloatVector, int64(o.data.Dim)),
-		transfer.VarCharField(titleField, 64), {Name: yearField, DataType: schemapb.DataType_Int64}}})
+		rows.KeyField(keyField), rows.VectorField(vectorField, schemapb.DataType_FloatVector, int64(o.data.Dim)),
+		rows.VarCharField(titleField, 64), {Name: yearField, DataType: schemapb.DataType_Int64}}})
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (o *origin) fill(ctx context.Context) error {
 }
 
 // sum is the content sum of all rows, as a job tells it.
-func (o *origin) sum() (transfer.Sum, error) { return o.data.sumOf("_default", o.data.originColumns) }
+func (o *origin) sum() (rows.Sum, error) { return o.data.sumOf("_default", o.data.originColumns) }
 
 // job copies the collection under the name as.
 func (o *origin) job(b *testing.B, name, as, target string) *job.Job {

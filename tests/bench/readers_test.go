@@ -17,6 +17,7 @@ import (
 	"milvusdm/internal/faiss"
 	"milvusdm/internal/hdf5"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -45,22 +46,22 @@ func read(b *testing.B, path string, n, most int) time.Duration {
 	if err != nil {
 		b.Fatal(err)
 	}
-	all := transfer.Range{From: transfer.Row(0), To: transfer.Row(d.Rows), Rows: d.Rows}
-	r, err := src.Open(b.Context(), all, transfer.Cursor{}, transfer.BatchLimit{Rows: n, Bytes: 48 << 20})
+	all := rows.Range{From: rows.Row(0), To: rows.Row(d.Rows), Rows: d.Rows}
+	r, err := src.Open(b.Context(), all, rows.Cursor{}, transfer.BatchLimit{Rows: n, Bytes: 48 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}
-	rows := 0
-	for rows < most && err == nil {
-		var batch *transfer.Batch
+	read := 0
+	for read < most && err == nil {
+		var batch *rows.Batch
 		if batch, err = r.Next(b.Context()); err == nil {
-			rows += batch.Rows
+			read += batch.Rows
 			batch.Recycle() // as the copy does
 		}
 	}
 	took := time.Since(start)
-	if err != nil && !errors.Is(err, io.EOF) || rows < most {
-		b.Fatalf("%s: %d of %d rows were read: %v", path, rows, most, err)
+	if err != nil && !errors.Is(err, io.EOF) || read < most {
+		b.Fatalf("%s: %d of %d rows were read: %v", path, read, most, err)
 	}
 	if err := r.Close(); err != nil {
 		b.Fatal(err)

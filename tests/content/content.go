@@ -1,6 +1,6 @@
 // Package content says what a Milvus collection holds, so that a test can compare it with what should be there.
 //
-// It reads by its own raw calls, not by the connector under test, and sums rows as transfers do (transfer.SumBatch, with
+// It reads by its own raw calls, not by the connector under test, and sums rows as transfers do (rows.SumBatch, with
 // no partition), so a file's sum and its collection's are equal when all rows are.
 package content
 
@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 const (
@@ -38,14 +38,14 @@ type Content struct {
 	// Count is count(*) with Strong consistency. A key that was inserted twice counts twice.
 	Count int64
 	// Sum covers each key once: Sum.Rows is the number of distinct keys.
-	Sum transfer.Sum
+	Sum rows.Sum
 }
 
 // Duplicates is how many rows repeat a key.
 func (c Content) Duplicates() int64 { return c.Count - c.Sum.Rows }
 
 // Check returns an error unless the collection holds exactly the rows of want, each once.
-func (c Content) Check(want transfer.Sum) error {
+func (c Content) Check(want rows.Sum) error {
 	var errs []error
 	if c.Count != want.Rows {
 		errs = append(errs, fmt.Errorf("%d rows by Strong count, want %d", c.Count, want.Rows))
@@ -98,14 +98,14 @@ func (r *reader) describe(ctx context.Context) error {
 	if err := check(d.GetStatus(), err); err != nil {
 		return err
 	}
-	schema := transfer.Schema{CollectionSchema: d.GetSchema()}
+	schema := rows.Schema{CollectionSchema: d.GetSchema()}
 	if r.key = schema.PrimaryKey(); r.key == nil {
 		return errors.New("no primary key in the schema")
 	}
 	rowBytes := 1
 	for _, f := range schema.GetFields() {
 		r.fields = append(r.fields, f.GetName()) // "*" would leave out vectors on some servers
-		if dim, err := transfer.Dim(f); err == nil {
+		if dim, err := rows.Dim(f); err == nil {
 			rowBytes += int(dim) * 4 // at most
 		}
 	}
@@ -133,26 +133,26 @@ func (r *reader) count(ctx context.Context) (int64, error) {
 
 // sum pages through the collection in the order of its keys. Only an empty page is the end: the server drops rows of equal
 // keys after it has cut the page.
-func (r *reader) sum(ctx context.Context) (transfer.Sum, error) {
+func (r *reader) sum(ctx context.Context) (rows.Sum, error) {
 	now, err := r.service.AllocTimestamp(ctx, &milvuspb.AllocTimestampRequest{})
 	if err := check(now.GetStatus(), err); err != nil {
-		return transfer.Sum{}, fmt.Errorf("ask for the time: %w", err)
+		return rows.Sum{}, fmt.Errorf("ask for the time: %w", err)
 	}
 	r.asOf = now.GetTimestamp()
-	var total transfer.Sum
+	var total rows.Sum
 	var after cursor
 	for {
 		fields, err := r.page(ctx, after.expr(r.key))
 		if err != nil {
-			return transfer.Sum{}, fmt.Errorf("rows of %s: %w", after.expr(r.key), err)
+			return rows.Sum{}, fmt.Errorf("rows of %s: %w", after.expr(r.key), err)
 		}
-		rows, err := after.advance(fields, r.key)
-		if err != nil || rows == 0 {
+		n, err := after.advance(fields, r.key)
+		if err != nil || n == 0 {
 			return total, err
 		}
-		sum, err := transfer.SumBatch("", &transfer.Batch{Fields: fields, Rows: rows, First: -1})
+		sum, err := rows.SumBatch("", &rows.Batch{Fields: fields, Rows: n, First: -1})
 		if err != nil {
-			return transfer.Sum{}, err
+			return rows.Sum{}, err
 		}
 		total.Add(sum)
 	}

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/tests/content"
 )
@@ -49,7 +50,7 @@ func (m *fakeMilvus) DescribeCollection(_ context.Context, r *milvuspb.DescribeC
 		return &milvuspb.DescribeCollectionResponse{Status: &commonpb.Status{Code: 100, Reason: "collection not found"}}, nil
 	}
 	return &milvuspb.DescribeCollectionResponse{Status: &commonpb.Status{}, Schema: &schemapb.CollectionSchema{
-		Fields: []*schemapb.FieldSchema{transfer.KeyField("id"), transfer.VectorField("vec", schemapb.DataType_FloatVector, dim)}}}, nil
+		Fields: []*schemapb.FieldSchema{rows.KeyField("id"), rows.VectorField("vec", schemapb.DataType_FloatVector, dim)}}}, nil
 }
 
 func (m *fakeMilvus) AllocTimestamp(context.Context, *milvuspb.AllocTimestampRequest) (*milvuspb.AllocTimestampResponse, error) {
@@ -61,7 +62,7 @@ func (m *fakeMilvus) Query(_ context.Context, q *milvuspb.QueryRequest) (*milvus
 		if q.GetConsistencyLevel() != commonpb.ConsistencyLevel_Strong {
 			return nil, status.Error(codes.InvalidArgument, "a count that is not Strong")
 		}
-		return result(transfer.Int64Column("count(*)", []int64{int64(len(m.ids))})), nil
+		return result(rows.Int64Column("count(*)", []int64{int64(len(m.ids))})), nil
 	}
 	if q.GetGuaranteeTimestamp() != 77 || !slices.Equal(q.GetOutputFields(), []string{"id", "vec"}) {
 		return nil, status.Errorf(codes.InvalidArgument, "query %v", q)
@@ -106,20 +107,20 @@ func result(fields ...*schemapb.FieldData) *milvuspb.QueryResults {
 	return &milvuspb.QueryResults{Status: &commonpb.Status{}, FieldsData: fields}
 }
 
-func batch(ids []int64) *transfer.Batch {
+func batch(ids []int64) *rows.Batch {
 	var vectors []float32
 	for _, id := range ids {
 		for d := range dim {
 			vectors = append(vectors, float32(id)+float32(d)/8)
 		}
 	}
-	return &transfer.Batch{Rows: len(ids), First: -1, Fields: []*schemapb.FieldData{
-		transfer.FloatVectorColumn("vec", dim, vectors), transfer.Int64Column("id", ids)}}
+	return &rows.Batch{Rows: len(ids), First: -1, Fields: []*schemapb.FieldData{
+		rows.FloatVectorColumn("vec", dim, vectors), rows.Int64Column("id", ids)}}
 }
 
-func sumOf(t *testing.T, ids []int64) transfer.Sum {
+func sumOf(t *testing.T, ids []int64) rows.Sum {
 	t.Helper()
-	s, err := transfer.SumBatch("", batch(ids))
+	s, err := rows.SumBatch("", batch(ids))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func TestCheckNamesWhatDiffers(t *testing.T) {
 	}
 	other := batch(upTo(10))
 	other.Fields[0].GetVectors().GetFloatVector().Data[3] += 0.125
-	sum, sumErr := transfer.SumBatch("", other)
+	sum, sumErr := rows.SumBatch("", other)
 	if sumErr != nil {
 		t.Fatal(sumErr)
 	}
@@ -209,13 +210,13 @@ func (n numbers) Describe(context.Context) (*transfer.Description, error) {
 	return &transfer.Description{Rows: n.rows}, nil
 }
 
-func (n numbers) Plan(context.Context, int64, func(string)) ([]transfer.Range, error) {
+func (n numbers) Plan(context.Context, int64, func(string)) ([]rows.Range, error) {
 	ranges := transfer.RowRanges([]transfer.Input{{Rows: n.rows}}, 1_000)
-	ranges[0].Skip = transfer.NewRowSet([]int64{0, 5}, ranges[0].Rows)
+	ranges[0].Skip = rows.NewRowSet([]int64{0, 5}, ranges[0].Rows)
 	return ranges, nil
 }
 
-func (n numbers) Open(_ context.Context, r transfer.Range, _ transfer.Cursor, _ transfer.BatchLimit) (transfer.Reader, error) {
+func (n numbers) Open(_ context.Context, r rows.Range, _ rows.Cursor, _ transfer.BatchLimit) (transfer.Reader, error) {
 	return &numbersReader{next: r.From.Int, end: r.To.Int, bad: n.bad}, nil
 }
 
@@ -223,7 +224,7 @@ func (n numbers) Close() error { return nil }
 
 type numbersReader struct{ next, end, bad int64 }
 
-func (r *numbersReader) Next(context.Context) (*transfer.Batch, error) {
+func (r *numbersReader) Next(context.Context) (*rows.Batch, error) {
 	if r.next == r.end {
 		return nil, io.EOF
 	}
@@ -232,7 +233,7 @@ func (r *numbersReader) Next(context.Context) (*transfer.Batch, error) {
 	}
 	end := min(r.next+300, r.end)
 	b := batch(upTo(end)[r.next:])
-	b.First, b.After = r.next, transfer.Row(end)
+	b.First, b.After = r.next, rows.Row(end)
 	r.next = end
 	return b, nil
 }

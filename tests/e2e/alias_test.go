@@ -15,7 +15,7 @@ func TestFollowAlias(t *testing.T) {
 	from, to := theSource(t), theMilvus(t)
 	name := collectionOf(t, from, to)
 	alias := name + "_live"
-	versions := map[string]rows{name + "_1": {0, 300, 1}, name + "_2": {0, 400, 2}}
+	versions := map[string]rowSpan{name + "_1": {0, 300, 1}, name + "_2": {0, 400, 2}}
 	for c, r := range versions {
 		partly{"_default": r}.make(t, from, c)
 	}

@@ -107,7 +107,7 @@ func TestChangedSource(t *testing.T) {
 	t.Parallel()
 	j := newSlowJob(t)
 	cancelInTheMiddle(t, j.proxy, j.path)
-	changed := rows{0, 1500, 7}
+	changed := rowSpan{0, 1500, 7}
 	text := read(t, j.path)
 	at := strings.Index(text, "paths: ") + len("paths: ")
 	path := text[at : at+strings.Index(text[at:], "\n")]

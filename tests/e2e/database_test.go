@@ -166,7 +166,7 @@ func TestSecondDatabase(t *testing.T) {
 
 	// HDF5 to Milvus
 	file := name + "_file"
-	rows := rows{0, 500, 1}
+	rows := rowSpan{0, 500, 1}
 	verified(t, "run", own(t, "h2m-"+name, rows.hdf5File(t), targetProxy.Addr(), file, []string{in}, []string{"verify: full"}))
 	to.holdsSum(t, content.Place{Database: database, Collection: file}, sumOf(t, rows))
 

@@ -14,6 +14,7 @@ import (
 	"milvusdm/internal/fault"
 	"milvusdm/internal/hdf5"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/tests/content"
 	"milvusdm/tests/stack"
@@ -128,7 +129,7 @@ func env(t *testing.T) func(string) (string, bool) {
 var thousands = regexp.MustCompile(`^(\d+)(\d{3})$`)
 
 // sumOfSource reads a source on its own, and returns the number of its rows as plan writes it.
-func sumOfSource(t *testing.T, s *job.Source) (transfer.Sum, string) {
+func sumOfSource(t *testing.T, s *job.Source) (rows.Sum, string) {
 	t.Helper()
 	theLibrary.Lock()
 	defer theLibrary.Unlock()

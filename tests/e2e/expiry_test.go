@@ -21,10 +21,10 @@ func TestRowsThatExpire(t *testing.T) {
 	if err := from.AlterCollection(t.Context(), name, entity.CollectionTTL(5)); err != nil {
 		t.Fatal(err)
 	}
-	from.insert(t, name, "", rows{0, 500, 1})
+	from.insert(t, name, "", rowSpan{0, 500, 1})
 	from.load(t, name)
 	time.Sleep(6 * time.Second)
-	from.insert(t, name, "", rows{1000, 1400, 1})
+	from.insert(t, name, "", rowSpan{1000, 1400, 1})
 	proxy := faultproxy.Start(t, to.address)
 	hook := slow(proxy, 2*time.Second)
 	defer hook.Remove()

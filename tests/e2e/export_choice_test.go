@@ -10,12 +10,12 @@ import (
 	"testing"
 
 	"milvusdm/internal/export"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 	"milvusdm/tests/stack"
 )
 
 // inFile is the content sum of an exported file's keys and vectors, read here by other means.
-func inFile(t *testing.T, path string) transfer.Sum {
+func inFile(t *testing.T, path string) rows.Sum {
 	t.Helper()
 	return sumOfColumns(t, readHDF5[int64](t, path, "ids"), readHDF5[float32](t, path, "embeddings"), dim)
 }
@@ -29,14 +29,14 @@ func TestExportChoice(t *testing.T) {
 	for what, c := range map[string]struct {
 		choice string
 		target []string
-		want   map[string]rows
+		want   map[string]rowSpan
 	}{
-		"all":        {"", nil, map[string]rows{"None.h5": {0, 700, 1}, "north.h5": {1000, 1900, 1}, "south.h5": {5000, 5300, 1}}},
-		"filter":     {", filter: id >= 1500", nil, map[string]rows{"None.h5": {}, "north.h5": {1500, 1900, 1}, "south.h5": {5000, 5300, 1}}},
-		"limit":      {", limit: 800", nil, map[string]rows{"None.h5": {0, 700, 1}, "north.h5": {1000, 1100, 1}, "south.h5": {}}},
-		"partitions": {", partitions: [south, _default]", nil, map[string]rows{"None.h5": {0, 700, 1}, "south.h5": {5000, 5300, 1}}},
-		"renamed":    {", partitions: [south], rename_partitions: {south: None}", nil, map[string]rows{"%4Eone.h5": {5000, 5300, 1}}},
-		"split": {", partitions: [north]", []string{"split_rows: 300"}, map[string]rows{
+		"all":        {"", nil, map[string]rowSpan{"None.h5": {0, 700, 1}, "north.h5": {1000, 1900, 1}, "south.h5": {5000, 5300, 1}}},
+		"filter":     {", filter: id >= 1500", nil, map[string]rowSpan{"None.h5": {}, "north.h5": {1500, 1900, 1}, "south.h5": {5000, 5300, 1}}},
+		"limit":      {", limit: 800", nil, map[string]rowSpan{"None.h5": {0, 700, 1}, "north.h5": {1000, 1100, 1}, "south.h5": {}}},
+		"partitions": {", partitions: [south, _default]", nil, map[string]rowSpan{"None.h5": {0, 700, 1}, "south.h5": {5000, 5300, 1}}},
+		"renamed":    {", partitions: [south], rename_partitions: {south: None}", nil, map[string]rowSpan{"%4Eone.h5": {5000, 5300, 1}}},
+		"split": {", partitions: [north]", []string{"split_rows: 300"}, map[string]rowSpan{
 			"north.00001.h5": {1000, 1300, 1}, "north.00002.h5": {1300, 1600, 1}, "north.00003.h5": {1600, 1900, 1}}},
 	} {
 		t.Run(what, func(t *testing.T) {

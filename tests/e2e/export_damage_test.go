@@ -69,7 +69,7 @@ func TestDamagedExport(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	choice := fmt.Sprintf("[{name: %s, as: WHOLE}, {name: %s, as: PLAIN}]", whole, plain)
 	verified(t, "run", exportJob(t, "out-"+name, from.address, choice, dir, nil, nil))
-	from.insert(t, plain, "north", rows{9000, 9050, 1})
+	from.insert(t, plain, "north", rowSpan{9000, 9050, 1})
 	verified(t, "run", exportJob(t, "out2-"+name, from.address, choice, other, nil, nil))
 	into := fmt.Sprintf("[{name: WHOLE, as: %s}, {name: PLAIN, as: %s}]", whole, plain)
 	for what, c := range damaged {

@@ -174,11 +174,11 @@ func makeRich(t *testing.T, m *milvus, name string) {
 		t.Fatal(err)
 	}
 	for i, partition := range []string{"", "None", "a_1"} {
-		insertRich(t, m, name, partition, rows{int64(i) * 1000, int64(i)*1000 + 700, i})
+		insertRich(t, m, name, partition, rowSpan{int64(i) * 1000, int64(i)*1000 + 700, i})
 	}
 }
 
-func insertRich(t *testing.T, m *milvus, name, partition string, r rows) {
+func insertRich(t *testing.T, m *milvus, name, partition string, r rowSpan) {
 	t.Helper()
 	var (
 		keys, texts   []string
@@ -218,10 +218,10 @@ func insertRich(t *testing.T, m *milvus, name, partition string, r rows) {
 // makeKeyed makes a collection of binary vectors whose partitions a key chooses.
 func makeKeyed(t *testing.T, m *milvus, name string) {
 	t.Helper()
-	makeKeyedOf(t, m, name, rows{-500, 900, 1})
+	makeKeyedOf(t, m, name, rowSpan{-500, 900, 1})
 }
 
-func makeKeyedOf(t *testing.T, m *milvus, name string, r rows) {
+func makeKeyedOf(t *testing.T, m *milvus, name string, r rowSpan) {
 	t.Helper()
 	schema := entity.NewSchema().WithName(name).
 		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
@@ -244,7 +244,7 @@ func makeKeyedOf(t *testing.T, m *milvus, name string, r rows) {
 }
 
 // keyedColumns are rows of makeKeyed's collection, of 13 tenants.
-func keyedColumns(r rows) []entity.Column {
+func keyedColumns(r rowSpan) []entity.Column {
 	var tenants []string
 	var bits [][]byte
 	for _, k := range r.keys() {

@@ -34,15 +34,15 @@ func TestWorkersWithOtherFiles(t *testing.T) {
 	m := theMilvus(t)
 	collection := m.collection(t)
 	here, elsewhere := t.TempDir(), t.TempDir()
-	copyFile := func(r rows, to string) string {
+	copyFile := func(r rowSpan, to string) string {
 		path := filepath.Join(to, "vectors.h5")
 		if err := os.WriteFile(path, []byte(read(t, r.hdf5File(t))), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	path := copyFile(rows{0, 4000, 1}, here)
-	copyFile(rows{0, 4000, 2}, elsewhere)
+	path := copyFile(rowSpan{0, 4000, 1}, here)
+	copyFile(rowSpan{0, 4000, 2}, elsewhere)
 	queue := "hosts-" + collection
 	stack.StartWorkerWith(t, "-host", "first", "-task-queue", queue)
 	otherMachine(t, queue, "second", here, elsewhere)
@@ -56,6 +56,6 @@ func TestWorkersWithOtherFiles(t *testing.T) {
 	for host, version := range map[string]int{"first": 1, "second": 2} {
 		job := ownWith(t, "hosts-"+collection, path, m.address, collection, "host: "+host, []string{"mode: overwrite"})
 		milvusdm(t, "--task-queue", queue, "run", "--fresh", job).exits(fault.ExitOK)
-		m.holds(t, collection, "", rows{0, 4000, version})
+		m.holds(t, collection, "", rowSpan{0, 4000, version})
 	}
 }

@@ -57,12 +57,12 @@ func TestAllWithUnreadableCollections(t *testing.T) {
 	database := "d" + name
 	source, target := from.inDatabase(t, database), to.inDatabase(t, database)
 	in := "database: " + database
-	idle, whole := rows{0, 300, 1}, rows{0, 200, 2}
+	idle, whole := rowSpan{0, 300, 1}, rowSpan{0, 200, 2}
 	source.createBare(t, "void")
 	source.createAs(t, "idle", dim)
 	source.insert(t, "idle", "", idle)
 	source.createBare(t, "bare")
-	source.insert(t, "bare", "", rows{0, 100, 3})
+	source.insert(t, "bare", "", rowSpan{0, 100, 3})
 	partly{"_default": whole}.make(t, source, "whole")
 
 	dir := t.TempDir()
@@ -123,7 +123,7 @@ func TestLoadedInPart(t *testing.T) {
 	if got := to.loadedPartitions(t, name); !slices.Equal(got, north) {
 		t.Errorf("of the copy %q are loaded, want %q", got, north)
 	}
-	more := rows{20_000, 20_300, 1}
+	more := rowSpan{20_000, 20_300, 1}
 	verified(t, "run", own(t, "more-"+name, more.hdf5File(t), to.address, name, nil, []string{"verify: full"}))
 	// keys that exist are found in partitions that are not loaded, too
 	milvusdm(t, "run", own(t, "twice-"+name, more.hdf5File(t), to.address, name, nil,

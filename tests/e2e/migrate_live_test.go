@@ -19,10 +19,10 @@ func TestMigrateLiveSource(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
 	name, collection := from.collection(t), to.collection(t)
-	untouched := rows{0, 6000, 1}
+	untouched := rowSpan{0, 6000, 1}
 	from.createAs(t, name, dim)
 	from.insert(t, name, "", untouched)
-	from.insert(t, name, "", rows{10_000, 12_000, 1}) // these are changed and deleted
+	from.insert(t, name, "", rowSpan{10_000, 12_000, 1}) // these are changed and deleted
 	from.load(t, name)
 	proxy := faultproxy.Start(t, to.address)
 	slow(proxy, 60*time.Millisecond)
@@ -57,9 +57,9 @@ func disturb(t *testing.T, m *milvus, name string, stop <-chan struct{}) error {
 			return nil
 		case <-time.After(20 * time.Millisecond):
 		}
-		added := rows{20_000 + 10*i, 20_000 + 10*i + 10, 1}
+		added := rowSpan{20_000 + 10*i, 20_000 + 10*i + 10, 1}
 		m.insert(t, name, "", added)
-		changed := rows{10_000 + i%1000, 10_000 + i%1000 + 1, 2}
+		changed := rowSpan{10_000 + i%1000, 10_000 + i%1000 + 1, 2}
 		_, err := m.Upsert(t.Context(), name, "", entity.NewColumnInt64("id", changed.keys()), entity.NewColumnFloatVector("embedding", dim, [][]float32{vectorOf(changed.from, 2)}))
 		if err == nil {
 			err = m.Delete(t.Context(), name, "", fmt.Sprintf("id in [%d]", 11_000+i%1000))
@@ -75,7 +75,7 @@ func TestMigrateRefusals(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
 	name, collection := from.collection(t), to.collection(t)
-	all := rows{0, 3000, 1}
+	all := rowSpan{0, 3000, 1}
 	partly{"_default": all}.make(t, from, name)
 	source, target := faultproxy.Start(t, from.address), faultproxy.Start(t, to.address)
 	for nth := 2; nth < 14; nth += 3 {
@@ -102,7 +102,7 @@ func TestMigrateUnloaded(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
 	name, collection := from.collection(t), to.collection(t)
-	all := rows{0, 500, 1}
+	all := rowSpan{0, 500, 1}
 	from.createAs(t, name, dim)
 	from.insert(t, name, "", all)
 	choice := fmt.Sprintf("[{name: %s, as: %s}]", name, collection)

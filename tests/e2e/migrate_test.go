@@ -32,7 +32,7 @@ func migrate(t *testing.T, name, from, collections, to string, target, copy []st
 }
 
 // partly is a collection on the source's server: rows by partition.
-type partly map[string]rows
+type partly map[string]rowSpan
 
 // make makes the collection, loaded.
 func (p partly) make(t *testing.T, m *milvus, name string) {
@@ -59,7 +59,7 @@ func TestMigrateWhole(t *testing.T) {
 	from := theSource(t)
 	name := from.collection(t)
 	threeParts.make(t, from, name)
-	before := rows{9000, 9100, 2}
+	before := rowSpan{9000, 9100, 2}
 	for _, c := range []struct {
 		mode     string
 		there    bool // the target has a collection with one other row set in partition north
@@ -91,7 +91,7 @@ func TestMigrateWhole(t *testing.T) {
 			}
 			to.only(t, collection, true)
 			for partition, r := range c.want {
-				sets := []rows{r}
+				sets := []rowSpan{r}
 				if c.there && c.mode == "append" && partition == "north" {
 					sets = append(sets, before)
 				}
@@ -129,16 +129,16 @@ func TestMigrateChoice(t *testing.T) {
 	t.Parallel()
 	from := theSource(t)
 	name := from.collection(t)
-	all := rows{-300, 900, 1}
+	all := rowSpan{-300, 900, 1}
 	partly{"_default": all}.make(t, from, name)
 	for what, c := range map[string]struct {
 		choice string
-		want   rows
+		want   rowSpan
 	}{
-		"filter":            {"filter: 'id >= 100 and id < 400'", rows{100, 400, 1}},
-		"limit":             {"limit: 450", rows{-300, 150, 1}},
-		"filter and limit":  {"filter: 'id > 0', limit: 10", rows{1, 11, 1}},
-		"nothing is chosen": {"filter: 'id > 100000'", rows{0, 0, 1}},
+		"filter":            {"filter: 'id >= 100 and id < 400'", rowSpan{100, 400, 1}},
+		"limit":             {"limit: 450", rowSpan{-300, 150, 1}},
+		"filter and limit":  {"filter: 'id > 0', limit: 10", rowSpan{1, 11, 1}},
+		"nothing is chosen": {"filter: 'id > 100000'", rowSpan{0, 0, 1}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -173,7 +173,7 @@ func TestMigrateRepeats(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
 	name, collection := from.collection(t), to.collection(t)
-	all, twice := rows{0, 60_000, 1}, rows{0, 40_000, 1}
+	all, twice := rowSpan{0, 60_000, 1}, rowSpan{0, 40_000, 1}
 	from.createAs(t, name, dim)
 	from.insert(t, name, "", all)
 	from.insert(t, name, "", twice)
@@ -205,7 +205,7 @@ func TestMigrateMany(t *testing.T) {
 	path := migrate(t, "job-"+target, from.address, "["+strings.Join(choice, ", ")+"]", to.address, nil, []string{"collections: 2"})
 	milvusdm(t, "run", path).exits(fault.ExitCode(fault.Conflict)).says("1 of 3 collections", inTheWay, "dim")
 	for _, i := range []int{0, 2} {
-		to.holds(t, fmt.Sprintf("%s_%d", target, i), "", rows{int64(i) * 1000, int64(i)*1000 + 400, 1})
+		to.holds(t, fmt.Sprintf("%s_%d", target, i), "", rowSpan{int64(i) * 1000, int64(i)*1000 + 400, 1})
 	}
 	if err := to.DropCollection(t.Context(), inTheWay); err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestMigrateMany(t *testing.T) {
 	if result == nil || len(result.Collections) != 3 || result.Rows != 1200 {
 		t.Errorf("%+v", result)
 	}
-	to.holds(t, inTheWay, "", rows{1000, 1400, 1})
+	to.holds(t, inTheWay, "", rowSpan{1000, 1400, 1})
 }
 
 // TestMigrateAMillion: a collection of a million rows with skewed keys in three partitions: one alone, then the rest.

@@ -14,7 +14,7 @@ import (
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/milvus1/milvus1test"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 	"milvusdm/tests/content"
 )
 
@@ -22,20 +22,20 @@ import (
 func oldTables() []milvus1test.Table {
 	return []milvus1test.Table{
 		{ID: "movies", Dim: dim, Metric: 2, Segments: []milvus1test.Segment{
-			{ID: "1600000000000000", IDs: rows{0, 900, 0}.keys(), Deleted: []int32{0, 7, 899}},
-			{ID: "1600000000000001", IDs: rows{2000, 2300, 0}.keys(), Types: []int{milvus1test.FileBackup, milvus1test.FileIndex}},
+			{ID: "1600000000000000", IDs: rowSpan{0, 900, 0}.keys(), Deleted: []int32{0, 7, 899}},
+			{ID: "1600000000000001", IDs: rowSpan{2000, 2300, 0}.keys(), Types: []int{milvus1test.FileBackup, milvus1test.FileIndex}},
 		}},
 		{ID: "movies_p", Owner: "movies", Tag: "new", Dim: dim, Metric: 2, Segments: []milvus1test.Segment{
-			{ID: "1600000000000002", IDs: rows{5000, 5400, 0}.keys(), Deleted: []int32{399}},
+			{ID: "1600000000000002", IDs: rowSpan{5000, 5400, 0}.keys(), Deleted: []int32{399}},
 		}},
 		{ID: "codes", Dim: 64, Metric: 3, Segments: []milvus1test.Segment{
-			{ID: "1600000000000003", IDs: rows{-100, 500, 0}.keys(), Deleted: []int32{1, 2, 3}},
+			{ID: "1600000000000003", IDs: rowSpan{-100, 500, 0}.keys(), Deleted: []int32{1, 2, 3}},
 		}},
 	}
 }
 
 // sumOfOld is the content sum of rows of a table, without those that are deleted.
-func sumOfOld(t *testing.T, table *milvus1test.Table, segments ...milvus1test.Segment) transfer.Sum {
+func sumOfOld(t *testing.T, table *milvus1test.Table, segments ...milvus1test.Segment) rows.Sum {
 	t.Helper()
 	var keys []int64
 	var raw []byte
@@ -46,17 +46,17 @@ func sumOfOld(t *testing.T, table *milvus1test.Table, segments ...milvus1test.Se
 			}
 		}
 	}
-	b := &transfer.Batch{Rows: len(keys), Fields: []*schemapb.FieldData{transfer.Int64Column("id", keys)}}
+	b := &rows.Batch{Rows: len(keys), Fields: []*schemapb.FieldData{rows.Int64Column("id", keys)}}
 	if table.Metric >= 3 {
-		b.Fields = append(b.Fields, transfer.BinaryVectorColumn("embedding", int64(table.Dim), raw))
+		b.Fields = append(b.Fields, rows.BinaryVectorColumn("embedding", int64(table.Dim), raw))
 	} else {
 		floats := make([]float32, len(raw)/4)
 		for i := range floats {
 			floats[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 		}
-		b.Fields = append(b.Fields, transfer.FloatVectorColumn("embedding", int64(table.Dim), floats))
+		b.Fields = append(b.Fields, rows.FloatVectorColumn("embedding", int64(table.Dim), floats))
 	}
-	sum, err := transfer.SumBatch("", b)
+	sum, err := rows.SumBatch("", b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestMilvus1ToFiles(t *testing.T) {
 	m := theMilvus(t)
 	name := m.collection(t)
 	unsafe := milvus1test.Table{ID: "movies_u", Owner: "movies", Tag: "../../ü p", Dim: dim, Metric: 2,
-		Segments: []milvus1test.Segment{{ID: "1600000000000009", IDs: rows{9000, 9050, 0}.keys()}}}
+		Segments: []milvus1test.Segment{{ID: "1600000000000009", IDs: rowSpan{9000, 9050, 0}.keys()}}}
 	dir, out := milvus1test.NewDirectory(t, append(oldTables(), unsafe)...), t.TempDir()
 	path := write(t, "M2H.yaml", fmt.Sprintf(`M2H:
   milvus_version: 2.0.0

@@ -14,7 +14,7 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 	"milvusdm/tests/content"
 	"milvusdm/tests/stack"
 )
@@ -170,7 +170,7 @@ func (m *milvus) isLoaded(t *testing.T, name string) bool {
 }
 
 // insert adds rows to a partition, "" for the default one.
-func (m *milvus) insert(t *testing.T, name, partition string, r rows) {
+func (m *milvus) insert(t *testing.T, name, partition string, r rowSpan) {
 	t.Helper()
 	vectors := make([][]float32, 0, r.count())
 	for _, k := range r.keys() {
@@ -183,12 +183,12 @@ func (m *milvus) insert(t *testing.T, name, partition string, r rows) {
 }
 
 // holds checks that a collection (or, with a partition, that) holds these rows, each once, and nothing else.
-func (m *milvus) holds(t *testing.T, name, partition string, sets ...rows) {
+func (m *milvus) holds(t *testing.T, name, partition string, sets ...rowSpan) {
 	t.Helper()
 	m.holdsSum(t, content.Place{Collection: name, Partition: partition}, sumOf(t, sets...))
 }
 
-func (m *milvus) holdsSum(t *testing.T, place content.Place, want transfer.Sum) {
+func (m *milvus) holdsSum(t *testing.T, place content.Place, want rows.Sum) {
 	t.Helper()
 	got, err := content.Read(t.Context(), m.address, place)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestMilvusDM2KeysInMessages(t *testing.T) {
 	milvusdm(t, "plan", m2m(fmt.Sprintf("[{name: %s, filter: 'id >>> 1'}]", name), "")).fails(fault.Config).
 		says("source_collection." + name + ".filter: ").lacks("source.milvus")
 	to.createAs(t, name, dim)
-	to.insert(t, name, "", rows{0, 100, 2})
+	to.insert(t, name, "", rowSpan{0, 100, 2})
 	to.load(t, name)
 	milvusdm(t, "run", m2m("["+name+"]",
 		"  on_existing: fail\n")).fails(fault.Conflict).says("write on_existing: replace").lacks("copy.on_existing")

@@ -45,11 +45,11 @@ const (
 )
 
 var (
-	source = rows{0, 2000, 1}      // what the files hold
-	old    = rows{1000, 3000, 2}   // what a filled target holds: half of the keys are the source's
-	beside = rows{10000, 10100, 3} // what stands in another partition
-	beyond = rows{2000, 3000, 2}   // of the old rows, those that the source has no row for
-	absent = []rows(nil)
+	source = rowSpan{0, 2000, 1}      // what the files hold
+	old    = rowSpan{1000, 3000, 2}   // what a filled target holds: half of the keys are the source's
+	beside = rowSpan{10000, 10100, 3} // what stands in another partition
+	beyond = rowSpan{2000, 3000, 2}   // of the old rowSpan, those that the source has no row for
+	absent = []rowSpan(nil)
 )
 
 // What the target is before the job.
@@ -72,47 +72,47 @@ type modeCase struct {
 	// first is what the target was before the earlier run that left it half-filled.
 	first before
 	// during is what stands there for all to see when the earlier run was cut off; nil: the collection is not there.
-	during []rows
+	during []rowSpan
 	// want is what the target, of the partition if there is one, holds in the end.
-	want    []rows
+	want    []rowSpan
 	skipped bool
 }
 
 var modeCases = []modeCase{
-	{mode: "append", target: noCollection, want: []rows{source}},
-	{mode: "append", target: empty, want: []rows{source}},
-	{mode: "append", target: filled, want: []rows{source, beyond}},
-	{mode: "append", target: cancelled, first: noCollection, during: absent, want: []rows{source}},
-	{mode: "append", target: killed, first: filled, want: []rows{source, beyond}},
-	{mode: "skip", target: noCollection, want: []rows{source}},
-	{mode: "skip", target: empty, want: []rows{}, skipped: true},
-	{mode: "skip", target: filled, want: []rows{old}, skipped: true},
-	{mode: "skip", target: cancelled, first: noCollection, during: absent, want: []rows{source}},
-	{mode: "skip", target: killed, first: noCollection, during: absent, want: []rows{source}},
-	{mode: "overwrite", target: noCollection, want: []rows{source}},
-	{mode: "overwrite", target: empty, want: []rows{source}},
-	{mode: "overwrite", target: filled, want: []rows{source}},
-	{mode: "overwrite", target: cancelled, first: filled, during: []rows{old}, want: []rows{source}},
-	{mode: "overwrite", target: killed, first: filled, during: []rows{old}, want: []rows{source}},
+	{mode: "append", target: noCollection, want: []rowSpan{source}},
+	{mode: "append", target: empty, want: []rowSpan{source}},
+	{mode: "append", target: filled, want: []rowSpan{source, beyond}},
+	{mode: "append", target: cancelled, first: noCollection, during: absent, want: []rowSpan{source}},
+	{mode: "append", target: killed, first: filled, want: []rowSpan{source, beyond}},
+	{mode: "skip", target: noCollection, want: []rowSpan{source}},
+	{mode: "skip", target: empty, want: []rowSpan{}, skipped: true},
+	{mode: "skip", target: filled, want: []rowSpan{old}, skipped: true},
+	{mode: "skip", target: cancelled, first: noCollection, during: absent, want: []rowSpan{source}},
+	{mode: "skip", target: killed, first: noCollection, during: absent, want: []rowSpan{source}},
+	{mode: "overwrite", target: noCollection, want: []rowSpan{source}},
+	{mode: "overwrite", target: empty, want: []rowSpan{source}},
+	{mode: "overwrite", target: filled, want: []rowSpan{source}},
+	{mode: "overwrite", target: cancelled, first: filled, during: []rowSpan{old}, want: []rowSpan{source}},
+	{mode: "overwrite", target: killed, first: filled, during: []rowSpan{old}, want: []rowSpan{source}},
 
-	{mode: "append", partition: true, target: noCollection, want: []rows{source}},
-	{mode: "append", partition: true, target: noPartition, want: []rows{source}},
-	{mode: "append", partition: true, target: empty, want: []rows{source}},
-	{mode: "append", partition: true, target: filled, want: []rows{source, beyond}},
-	{mode: "append", partition: true, target: cancelled, first: filled, want: []rows{source, beyond}},
-	{mode: "append", partition: true, target: killed, first: noPartition, want: []rows{source}},
-	{mode: "skip", partition: true, target: noCollection, want: []rows{source}},
-	{mode: "skip", partition: true, target: noPartition, want: []rows{source}},
-	{mode: "skip", partition: true, target: empty, want: []rows{}, skipped: true},
-	{mode: "skip", partition: true, target: filled, want: []rows{old}, skipped: true},
-	{mode: "skip", partition: true, target: cancelled, first: noPartition, want: []rows{source}},
-	{mode: "skip", partition: true, target: killed, first: noPartition, want: []rows{source}},
-	{mode: "overwrite", partition: true, target: noCollection, want: []rows{source}},
-	{mode: "overwrite", partition: true, target: noPartition, want: []rows{source}},
-	{mode: "overwrite", partition: true, target: empty, want: []rows{source}},
-	{mode: "overwrite", partition: true, target: filled, want: []rows{source}},
-	{mode: "overwrite", partition: true, target: cancelled, first: filled, want: []rows{source}},
-	{mode: "overwrite", partition: true, target: killed, first: filled, want: []rows{source}},
+	{mode: "append", partition: true, target: noCollection, want: []rowSpan{source}},
+	{mode: "append", partition: true, target: noPartition, want: []rowSpan{source}},
+	{mode: "append", partition: true, target: empty, want: []rowSpan{source}},
+	{mode: "append", partition: true, target: filled, want: []rowSpan{source, beyond}},
+	{mode: "append", partition: true, target: cancelled, first: filled, want: []rowSpan{source, beyond}},
+	{mode: "append", partition: true, target: killed, first: noPartition, want: []rowSpan{source}},
+	{mode: "skip", partition: true, target: noCollection, want: []rowSpan{source}},
+	{mode: "skip", partition: true, target: noPartition, want: []rowSpan{source}},
+	{mode: "skip", partition: true, target: empty, want: []rowSpan{}, skipped: true},
+	{mode: "skip", partition: true, target: filled, want: []rowSpan{old}, skipped: true},
+	{mode: "skip", partition: true, target: cancelled, first: noPartition, want: []rowSpan{source}},
+	{mode: "skip", partition: true, target: killed, first: noPartition, want: []rowSpan{source}},
+	{mode: "overwrite", partition: true, target: noCollection, want: []rowSpan{source}},
+	{mode: "overwrite", partition: true, target: noPartition, want: []rowSpan{source}},
+	{mode: "overwrite", partition: true, target: empty, want: []rowSpan{source}},
+	{mode: "overwrite", partition: true, target: filled, want: []rowSpan{source}},
+	{mode: "overwrite", partition: true, target: cancelled, first: filled, want: []rowSpan{source}},
+	{mode: "overwrite", partition: true, target: killed, first: filled, want: []rowSpan{source}},
 }
 
 // TestMilvusDM2Modes: each mode of MilvusDM 2.0's files onto whatever may stand in the target. The task alternates, so that

@@ -14,7 +14,7 @@ import (
 )
 
 // misplace upserts rows of makeKeyed's collection, as applications do: Milvus 2.3.5 stores them in wrong partitions.
-func misplace(t *testing.T, m *milvus, name string, r rows) {
+func misplace(t *testing.T, m *milvus, name string, r rowSpan) {
 	t.Helper()
 	if _, err := m.Upsert(t.Context(), name, "", keyedColumns(r)...); err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func noted(r *workflows.Result, text string) bool {
 }
 
 // keyedRows are makeKeyed's.
-var keyedRows = rows{-500, 900, 1}
+var keyedRows = rowSpan{-500, 900, 1}
 
 // TestMisplacedRowsOfASourceAreCopiedAndTold: whole, by a filter on the partition key, and into files. Queries find all
 // rows in the copy.
@@ -88,7 +88,7 @@ func TestMisplacedRowsOfAJobAreWrittenAgain(t *testing.T) {
 		if len(staged) != 1 {
 			return fmt.Errorf("staging collections: %q", staged)
 		}
-		misplace(t, to, staged[0], rows{0, 300, 1})
+		misplace(t, to, staged[0], rowSpan{0, 300, 1})
 		return nil
 	}
 	hook := proxy.On(faultproxy.Rule{Method: "Flush", Nth: 1, When: faultproxy.BeforeSend, Do: upsert})
@@ -115,7 +115,7 @@ func TestMisplacedRowsOfOthersAreTold(t *testing.T) {
 	name := collectionOf(t, from, to)
 	same, other := name+"_same", name+"_other"
 	makeKeyed(t, from, same)
-	makeKeyedOf(t, from, other, rows{2000, 2600, 1})
+	makeKeyedOf(t, from, other, rowSpan{2000, 2600, 1})
 	makeKeyed(t, to, name)
 	misplace(t, to, name, keyedRows)
 	appended := func(collection, onExisting string) *workflows.Result {

@@ -23,21 +23,21 @@ import (
 // TestOnExisting: keys of the source that a filled target holds already.
 func TestOnExisting(t *testing.T) {
 	t.Parallel()
-	apart := rows{5000, 5100, 2}
+	apart := rowSpan{5000, 5100, 2}
 	for name, c := range map[string]struct {
-		there      rows
+		there      rowSpan
 		onExisting string
 		unloaded   bool
-		want       []rows
+		want       []rowSpan
 		refused    bool
 	}{
-		"fail, some are there":           {there: old, onExisting: "fail", want: []rows{old}, refused: true},
-		"fail, some are there, unloaded": {there: old, onExisting: "fail", unloaded: true, want: []rows{old}, refused: true},
-		"fail, none is there":            {there: apart, onExisting: "fail", want: []rows{source, apart}},
-		"replace":                        {there: old, onExisting: "replace", want: []rows{source, beyond}},
-		"replace, unloaded":              {there: old, onExisting: "replace", unloaded: true, want: []rows{source, beyond}},
-		"keep":                           {there: old, onExisting: "keep", want: []rows{{0, 1000, 1}, old}},
-		"keep, unloaded":                 {there: old, onExisting: "keep", unloaded: true, want: []rows{{0, 1000, 1}, old}},
+		"fail, some are there":           {there: old, onExisting: "fail", want: []rowSpan{old}, refused: true},
+		"fail, some are there, unloaded": {there: old, onExisting: "fail", unloaded: true, want: []rowSpan{old}, refused: true},
+		"fail, none is there":            {there: apart, onExisting: "fail", want: []rowSpan{source, apart}},
+		"replace":                        {there: old, onExisting: "replace", want: []rowSpan{source, beyond}},
+		"replace, unloaded":              {there: old, onExisting: "replace", unloaded: true, want: []rowSpan{source, beyond}},
+		"keep":                           {there: old, onExisting: "keep", want: []rowSpan{{0, 1000, 1}, old}},
+		"keep, unloaded":                 {there: old, onExisting: "keep", unloaded: true, want: []rowSpan{{0, 1000, 1}, old}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,14 +84,14 @@ func TestKeepAndGoOn(t *testing.T) {
 		t.Errorf("%d rows were sent again", again)
 	}
 	m.load(t, collection)
-	m.holds(t, collection, "", rows{0, 1000, 1}, old)
+	m.holds(t, collection, "", rowSpan{0, 1000, 1}, old)
 }
 
 func TestOnDuplicate(t *testing.T) {
 	t.Parallel()
 	m := theMilvus(t)
 	collection := m.collection(t)
-	twice := rows{100, 300, 5} // the same keys once more, behind all others
+	twice := rowSpan{100, 300, 5} // the same keys once more, behind all others
 	keys, vectors := append(source.keys(), twice.keys()...), append(source.vectors(), twice.vectors()...)
 	file := hdf5File(t, keys, vectors, dim)
 	path := own(t, "job-"+collection, file, m.address, collection, nil, nil)
@@ -102,7 +102,7 @@ func TestOnDuplicate(t *testing.T) {
 	if result := verified(t, "run", path); result.Counted != 2000 {
 		t.Errorf("%+v", result)
 	}
-	m.holds(t, collection, "", rows{0, 100, 1}, twice, rows{300, 2000, 1})
+	m.holds(t, collection, "", rowSpan{0, 100, 1}, twice, rowSpan{300, 2000, 1})
 }
 
 // TestNaN: one element of the last row.

@@ -20,12 +20,12 @@ func TestCollectionsByPattern(t *testing.T) {
 	database := "d" + name
 	m := server.inDatabase(t, database)
 	in := "database: " + database
-	made := map[string]rows{"books": {0, 300, 1}, "log_2024": {0, 200, 2}, "log_2025": {0, 100, 3}, "tmp_1": {0, 50,
+	made := map[string]rowSpan{"books": {0, 300, 1}, "log_2024": {0, 200, 2}, "log_2025": {0, 100, 3}, "tmp_1": {0, 50,
 		4}, "tmp_2": {0, 50, 5}}
 	for c, r := range made {
 		partly{"_default": r}.make(t, m, c)
 	}
-	holds := func(as string, r rows) {
+	holds := func(as string, r rowSpan) {
 		t.Helper()
 		server.holdsSum(t, content.Place{Database: database, Collection: as}, sumOf(t, r))
 	}

@@ -45,7 +45,7 @@ func TestQuotasOnlySlowAJobDown(t *testing.T) {
 	name := from.collection(t)
 	parts := partly{"_default": {0, 100, 1}}
 	for i := range int64(12) {
-		parts[fmt.Sprintf("p%d", i)] = rows{1000 * (i + 1), 1000*(i+1) + 20, 1}
+		parts[fmt.Sprintf("p%d", i)] = rowSpan{1000 * (i + 1), 1000*(i+1) + 20, 1}
 	}
 	parts.make(t, from, name)
 	t.Cleanup(func() {
@@ -66,7 +66,7 @@ func TestRefusalsEndWithinSeconds(t *testing.T) {
 	many := from.collection(t)
 	wide := partly{"_default": {0, 10, 1}}
 	for i := range int64(20) {
-		wide[fmt.Sprintf("p%d", i)] = rows{100 * (i + 1), 100*(i+1) + 2, 1}
+		wide[fmt.Sprintf("p%d", i)] = rowSpan{100 * (i + 1), 100*(i+1) + 2, 1}
 	}
 	wide.make(t, from, many)
 	full := to.collection(t)

@@ -42,7 +42,7 @@ func TestRestoreReadsOneExport(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
 	name := collectionOf(t, from, to)
-	old, young := rows{0, 300, 1}, rows{0, 300, 2}
+	old, young := rowSpan{0, 300, 1}, rowSpan{0, 300, 2}
 	for _, c := range []string{name + "_a", name + "_b"} {
 		partly{"_default": old}.make(t, from, c)
 	}
@@ -77,7 +77,7 @@ func TestRestoreFindsAnEditBetweenCheckAndRead(t *testing.T) {
 	editVector(t, filepath.Join(dir, "one", "SECOND", "None.h5"), vectorOf(150, 1))
 	goOn()
 	milvusdm(t, "status", "--follow", running).fails(fault.Corrupt).says("SECOND/None.h5: was edited while it was read")
-	to.holds(t, name+"_a", "_default", rows{0, 300, 1})
+	to.holds(t, name+"_a", "_default", rowSpan{0, 300, 1})
 	if got := to.collections(t, name+"_b"); len(got) > 0 {
 		t.Errorf("the target was touched: %q", got)
 	}

@@ -11,20 +11,20 @@ import (
 
 	"gonum.org/v1/hdf5"
 
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 const dim = 8
 
-// rows are the keys [from, to) with vectors that a version tells apart from those of another.
-type rows struct {
+// rowSpan is the keys [from, to) with vectors that a version tells apart from those of another.
+type rowSpan struct {
 	from, to int64
 	version  int
 }
 
-func (r rows) count() int { return int(r.to - r.from) }
+func (r rowSpan) count() int { return int(r.to - r.from) }
 
-func (r rows) keys() []int64 {
+func (r rowSpan) keys() []int64 {
 	keys := make([]int64, 0, r.count())
 	for k := r.from; k < r.to; k++ {
 		keys = append(keys, k)
@@ -33,7 +33,7 @@ func (r rows) keys() []int64 {
 }
 
 // vectors are laid end to end.
-func (r rows) vectors() []float32 {
+func (r rowSpan) vectors() []float32 {
 	v := make([]float32, 0, r.count()*dim)
 	for k := r.from; k < r.to; k++ {
 		v = append(v, vectorOf(k, r.version)...)
@@ -50,20 +50,20 @@ func vectorOf(key int64, version int) []float32 {
 }
 
 // sumOf is the content sum of several sets of rows, which share no key.
-func sumOf(t *testing.T, sets ...rows) transfer.Sum {
+func sumOf(t *testing.T, sets ...rowSpan) rows.Sum {
 	t.Helper()
-	var total transfer.Sum
+	var total rows.Sum
 	for _, r := range sets {
 		total.Add(sumOfColumns(t, r.keys(), r.vectors(), dim))
 	}
 	return total
 }
 
-func sumOfColumns(t *testing.T, keys []int64, vectors []float32, dim int64) transfer.Sum {
+func sumOfColumns(t *testing.T, keys []int64, vectors []float32, dim int64) rows.Sum {
 	t.Helper()
-	b := &transfer.Batch{Rows: len(keys)}
-	b.Fields = append(b.Fields, transfer.Int64Column("id", keys), transfer.FloatVectorColumn("embedding", dim, vectors))
-	sum, err := transfer.SumBatch("", b)
+	b := &rows.Batch{Rows: len(keys)}
+	b.Fields = append(b.Fields, rows.Int64Column("id", keys), rows.FloatVectorColumn("embedding", dim, vectors))
+	sum, err := rows.SumBatch("", b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func sumOfColumns(t *testing.T, keys []int64, vectors []float32, dim int64) tran
 }
 
 // hdf5File writes the rows in MilvusDM's layout and returns the file's path.
-func (r rows) hdf5File(t *testing.T) string { return hdf5File(t, r.keys(), r.vectors(), dim) }
+func (r rowSpan) hdf5File(t *testing.T) string { return hdf5File(t, r.keys(), r.vectors(), dim) }
 
 // theLibrary: the HDF5 library takes one call at a time.
 var theLibrary sync.Mutex
@@ -140,7 +140,7 @@ func readHDF5[T any](t *testing.T, path, name string) []T {
 }
 
 // faissFile writes the rows as Faiss writes a flat index: their keys must be their places, 0, 1, 2 ...
-func (r rows) faissFile(t *testing.T) string {
+func (r rowSpan) faissFile(t *testing.T) string {
 	t.Helper()
 	if r.from != 0 {
 		t.Fatalf("a flat index numbers its rows from 0, not from %d", r.from)

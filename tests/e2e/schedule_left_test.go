@@ -55,9 +55,9 @@ func TestScheduledExportAfterAFullDisk(t *testing.T) {
 	collection := m.collection(t)
 	m.createAs(t, collection, dim, "fr")
 	for first := int64(0); first < 16000; first += 4000 {
-		m.insert(t, collection, "", rows{first, first + 4000, 1})
+		m.insert(t, collection, "", rowSpan{first, first + 4000, 1})
 	}
-	m.insert(t, collection, "fr", rows{20000, 24000, 1})
+	m.insert(t, collection, "fr", rowSpan{20000, 24000, 1})
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1000k"); err != nil {
 		t.Skip("needs the right to mount a file system: ", err)
@@ -136,7 +136,7 @@ func TestScheduledMirrorThatWasCancelled(t *testing.T) {
 	if got := to.collections(t, collection); len(got) != 1 || got[0] != collection {
 		t.Errorf("the target has %q", got)
 	}
-	to.holds(t, collection, "_default", rows{0, 2000, 1})
+	to.holds(t, collection, "_default", rowSpan{0, 2000, 1})
 	stopSchedule(t, name)
 }
 
@@ -147,7 +147,7 @@ func TestTwoSchedulesOneDirectory(t *testing.T) {
 	m := theMilvus(t)
 	collection := m.collection(t)
 	m.createAs(t, collection, dim)
-	m.insert(t, collection, "", rows{0, 100, 1})
+	m.insert(t, collection, "", rowSpan{0, 100, 1})
 	dir := t.TempDir()
 	var names []string
 	for _, which := range []string{"one", "two"} {

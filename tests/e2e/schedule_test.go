@@ -9,7 +9,7 @@ import (
 
 	"milvusdm/internal/export"
 	"milvusdm/internal/fault"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 )
 
 // scheduleDocument is what --output json prints of a schedule; see `milvusdm schedule show`.
@@ -109,7 +109,7 @@ func TestScheduledExport(t *testing.T) {
 		if !man.Scheduled.Equal(shown.Scheduled) || e.Name != export.ScheduledName(export.RunName(man.Started, shown.Scheduled, 10*time.Minute), name) {
 			t.Errorf("%s was scheduled for %v", e.Name, shown.Scheduled)
 		}
-		var sum transfer.Sum
+		var sum rows.Sum
 		for _, p := range man.Collections[0].Parts {
 			sum.Add(p.Sum)
 		}

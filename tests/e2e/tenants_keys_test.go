@@ -11,7 +11,7 @@ import (
 )
 
 // insertTenants inserts the same keys once for each tenant, the partition key: each has a row of its own.
-func insertTenants(t *testing.T, m *milvus, name string, keys rows, tenants ...string) {
+func insertTenants(t *testing.T, m *milvus, name string, keys rowSpan, tenants ...string) {
 	t.Helper()
 	schema := entity.NewSchema().WithName(name).
 		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
@@ -48,7 +48,7 @@ func TestOneKeyOfTwoTenants(t *testing.T) {
 	t.Parallel()
 	from, to := theSource(t), theMilvus(t)
 	name := collectionOf(t, from, to)
-	insertTenants(t, from, name, rows{0, 1000, 0}, "a", "b")
+	insertTenants(t, from, name, rowSpan{0, 1000, 0}, "a", "b")
 	job := func(choice string, copy ...string) string {
 		return migrate(t, fmt.Sprintf("job%d-%s", names.Add(1), name), from.address, fmt.Sprintf("[{name: %s%s}]",
 			name, choice), to.address, nil, copy)
@@ -69,7 +69,7 @@ func TestOneKeyOfTwoTenants(t *testing.T) {
 	if notes := strings.Join(result.Notes, "\n"); !strings.Contains(notes, want) {
 		t.Errorf("the job does not say %s, but\n%s", want, notes)
 	}
-	// into collections of their own, both tenants keep all rows
+	// into collections of their own, both tenants keep all rowSpan
 	for i, tenant := range []string{"a", "b"} {
 		as := name + "_" + tenant
 		verified(t, "run", job(fmt.Sprintf(", as: %s, filter: \"tenant == '%s'\", fields: [id, tenant, embedding]", as,

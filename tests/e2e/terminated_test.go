@@ -83,6 +83,6 @@ func TestTerminatedJobOfSeveralIsResumed(t *testing.T) {
 	if again := p.RowsSentAgain(); again != 0 {
 		t.Errorf("%d rows were sent again", again)
 	}
-	to.holds(t, one, "", rows{0, 2000, 1})
-	to.holds(t, two, "", rows{0, 2000, 1})
+	to.holds(t, one, "", rowSpan{0, 2000, 1})
+	to.holds(t, two, "", rowSpan{0, 2000, 1})
 }

@@ -24,7 +24,7 @@ func comeAndGo(t *testing.T, m *milvus) (stop func()) {
 		for n := 0; ctx.Err() == nil; n++ {
 			name := fmt.Sprintf("tmp_%d", n)
 			m.createAs(t, name, dim)
-			m.insert(t, name, "", rows{0, 50, 1})
+			m.insert(t, name, "", rowSpan{0, 50, 1})
 			time.Sleep(time.Duration(n%5) * 100 * time.Millisecond)
 			if err := m.DropCollection(context.Background(), name); err != nil {
 				t.Error(err)
@@ -46,7 +46,7 @@ func TestAllWhileCollectionsComeAndGo(t *testing.T) {
 	}
 	m, to := &milvus{c, address}, theMilvus(t)
 	name := to.collection(t)
-	kept := rows{0, 500, 1}
+	kept := rowSpan{0, 500, 1}
 	for _, one := range []string{name + "_a", name + "_b"} {
 		m.createAs(t, one, dim)
 		m.insert(t, one, "", kept)

@@ -32,15 +32,15 @@ func (m *migration) finish() books {
 	if m.err != nil {
 		m.t.Fatalf("the job did not end well after %v: %v", b.took.Round(time.Second), m.err)
 	}
-	if r := m.result; r.Outcome != workflows.OutcomeVerified || r.Rows != rows || r.Counted != rows || r.Sum != m.source.label(m.partition).String() {
-		m.t.Errorf("the job's result: %+v; want %d rows, verified, with the sum %v", r, rows, m.source.label(m.partition))
+	if r := m.result; r.Outcome != workflows.OutcomeVerified || r.Rows != totalRows || r.Counted != totalRows || r.Sum != m.source.label(m.partition).String() {
+		m.t.Errorf("the job's result: %+v; want %d rows, verified, with the sum %v", r, totalRows, m.source.label(m.partition))
 	}
 	m.checkNames()
 	var err error
 	b.again, b.repaired = m.proxy.RowsSentAgain(), m.result.Repaired
 	b.allowed, err = m.ledger.allowed(m.t.Context(), m.proxy.Writes())
 	must(m.t, err)
-	b.allowed += int64(m.kills) * rows // a restart may cost all that is not flushed
+	b.allowed += int64(m.kills) * totalRows // a restart may cost all that is not flushed
 	if b.again > b.allowed+b.repaired {
 		m.t.Errorf("%d rows were sent again, where at most %d stood behind the last checkpoints that Temporal had, and %d were repaired",
 			b.again, b.allowed, b.repaired)
@@ -74,8 +74,8 @@ func (m *migration) content() error {
 		return err
 	}
 	all, err := content.Read(m.t.Context(), m.milvus.Address, content.Place{Collection: m.collection})
-	if err == nil && all.Count != rows+oldRows {
-		err = fmt.Errorf("%d rows in all partitions, want %d and the %d of another partition", all.Count, rows, oldRows)
+	if err == nil && all.Count != totalRows+oldRows {
+		err = fmt.Errorf("%d rows in all partitions, want %d and the %d of another partition", all.Count, totalRows, oldRows)
 	}
 	return err
 }

@@ -131,8 +131,8 @@ type exportLane struct {
 }
 
 const (
-	exportRows   = rows / 4 // of a file
-	drainingRows = rows / 24
+	exportRows   = totalRows / 4 // of a file
+	drainingRows = totalRows / 24
 )
 
 func newExportRig(t *testing.T) *exportRig {
@@ -144,11 +144,11 @@ func newExportRig(t *testing.T) *exportRig {
 		src := milvusSource(t, l.usual.milvus)
 		all = append(all, &exportLane{l, src})
 	}
-	for _, rows := range []int64{exportRows, drainingRows} {
-		e := newExport(t, all[0].usual, all[0].source, rows)
+	for _, totalRows := range []int64{exportRows, drainingRows} {
+		e := newExport(t, all[0].usual, all[0].source, totalRows)
 		e.start()
 		out := e.finish()
-		r.left[rows] = &out
+		r.left[totalRows] = &out
 	}
 	for _, l := range all {
 		r.lanes <- l
@@ -161,11 +161,11 @@ func (r *exportRig) run(t *testing.T, mo exportMoment, v exportVictim) {
 	t.Helper()
 	lane := <-r.lanes
 	t.Cleanup(func() { r.lanes <- lane }) // when all else is cleaned up
-	s, rows := lane.usual, int64(exportRows)
+	s, totalRows := lane.usual, int64(exportRows)
 	if mo.draining {
-		s, rows = lane.draining, drainingRows
+		s, totalRows = lane.draining, drainingRows
 	}
-	e := newExport(t, s, lane.source, rows)
+	e := newExport(t, s, lane.source, totalRows)
 	var h *halt
 	if mo.page != nil {
 		h = e.migration.halt(*mo.page, nil)
@@ -180,7 +180,7 @@ func (r *exportRig) run(t *testing.T, mo exportMoment, v exportVictim) {
 	h.letGo(nil)
 	v.restore(e)
 	out := e.finish()
-	out.same(t, r.left[rows])
+	out.same(t, r.left[totalRows])
 	if mo.draining && e.ledger.runs() < 2 {
 		t.Error("the copy did not continue as new")
 	}

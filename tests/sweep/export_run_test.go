@@ -22,6 +22,7 @@ import (
 	"milvusdm/internal/export"
 	"milvusdm/internal/hdf5"
 	"milvusdm/internal/job"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/tests/content"
 	"milvusdm/tests/faultproxy"
@@ -213,7 +214,7 @@ type outcome struct {
 
 type partContent struct {
 	path string
-	sum  transfer.Sum
+	sum  rows.Sum
 }
 
 // finish waits for the end of the job, checks that all is there, and says what.
@@ -224,8 +225,8 @@ func (e *exporting) finish() outcome {
 		e.t.Fatalf("the job did not end well after %v: %v", time.Since(e.started).Round(time.Second), e.err)
 	}
 	want := e.source.label("")
-	if r := e.result; r.Outcome != workflows.OutcomeVerified || r.Rows != rows || r.Counted != rows || r.Sum != want.String() {
-		e.t.Errorf("the job's result: %+v; want %d rows, verified, with the sum %v", r, rows, want)
+	if r := e.result; r.Outcome != workflows.OutcomeVerified || r.Rows != totalRows || r.Counted != totalRows || r.Sum != want.String() {
+		e.t.Errorf("the job's result: %+v; want %d rows, verified, with the sum %v", r, totalRows, want)
 	}
 	e.worker.Term(e.t, 20*time.Second) // when all attempts have ended
 	must(e.t, e.seen.look(e.dir))
@@ -239,7 +240,7 @@ func (e *exporting) finish() outcome {
 			e.t.Errorf("%s is gone", path)
 		}
 	}
-	var total transfer.Sum
+	var total rows.Sum
 	for _, p := range m.Collections[0].Parts {
 		src, err := hdf5.Open(e.t.Context(), &job.HDF5Source{Files: job.Files{Paths: []string{filepath.Join(e.dir, p.Path)}}, Layout: job.LayoutExport})
 		must(e.t, err)

@@ -17,7 +17,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"milvusdm/activities"
-	"milvusdm/internal/transfer"
+	"milvusdm/internal/rows"
 	"milvusdm/tests/faultproxy"
 )
 
@@ -182,7 +182,7 @@ func (l *ledger) allowed(ctx context.Context, writes []faultproxy.Write) (int64,
 // allowedOf adds up, over the attempts that took the place of a lost one and sent anything, the rows behind the checkpoint
 // that they began with which had been sent before.
 func (l *ledger) allowedOf(in activities.RangeInput, seen []sighting, writes []faultproxy.Write) (total int64, err error) {
-	from, to := l.row(in.Range.From, 0), l.row(in.Range.To, rows)
+	from, to := l.row(in.Range.From, 0), l.row(in.Range.To, totalRows)
 	from = l.row(in.From.Cursor, from)
 	var begun []sighting
 	for i := 1; i < len(seen); i++ {
@@ -211,11 +211,11 @@ func (l *ledger) allowedOf(in activities.RangeInput, seen []sighting, writes []f
 }
 
 // row is the number of the row that a cursor stands before.
-func (l *ledger) row(c transfer.Cursor, otherwise int64) int64 {
+func (l *ledger) row(c rows.Cursor, otherwise int64) int64 {
 	switch c.Kind {
 	case "":
 		return otherwise
-	case transfer.Int64Cursor:
+	case rows.Int64Cursor:
 		return c.Int - l.firstKey + 1
 	}
 	return c.Int

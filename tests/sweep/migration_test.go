@@ -300,7 +300,7 @@ func (m *migration) fillSame(tenants bool) error {
 	var more []entity.Column
 	if tenants {
 		schema.WithField(entity.NewField().WithName(tenantField).WithDataType(entity.FieldTypeInt64).WithIsPartitionKey(true))
-		more = append(more, entity.NewColumnInt64(tenantField, slices.Repeat([]int64{-1}, rows)))
+		more = append(more, entity.NewColumnInt64(tenantField, slices.Repeat([]int64{-1}, totalRows)))
 	}
 	var options []client.CreateCollectionOption
 	if tenants {
@@ -308,7 +308,7 @@ func (m *migration) fillSame(tenants bool) error {
 	}
 	flat, err := entity.NewIndexFlat(entity.L2)
 	return errors.Join(err, c.CreateCollection(ctx, schema, 1, options...),
-		insert(ctx, c, m.collection, "", m.source.firstKey, rows, more...),
+		insert(ctx, c, m.collection, "", m.source.firstKey, totalRows, more...),
 		c.Flush(ctx, m.collection, false), c.CreateIndex(ctx, m.collection, "embedding", flat, false), c.LoadCollection(ctx, m.collection, false))
 }
 

@@ -153,12 +153,12 @@ func TestTermRepeatsNothing(t *testing.T) {
 		t.Run(src.format, func(t *testing.T) {
 			lane := <-rig.lanes
 			t.Cleanup(func() { rig.lanes <- lane })
-			m := newMigration(t, lane.usual, src, toNew, rows/2)
+			m := newMigration(t, lane.usual, src, toNew, totalRows/2)
 			middle := m.proxy.On(at(writes, middle, faultproxy.Answered))
 			m.start()
 			m.until(middle.Fired(), "the middle of the copy")
 			m.worker.Term(t, 20*time.Second)
-			if sent := m.proxy.RowsSent(); sent == 0 || sent == rows {
+			if sent := m.proxy.RowsSent(); sent == 0 || sent == totalRows {
 				t.Errorf("the worker ended when %d rows were sent: not in the middle", sent)
 			}
 			m.worker.Start(t)

@@ -37,7 +37,7 @@ func draw(random *rand.Rand, sources []source) *randomCase {
 	switch {
 	case mo.draining:
 	case mo.call.Nth == middle:
-		mo.call.Nth = 1 + random.IntN(rows/batchRows)
+		mo.call.Nth = 1 + random.IntN(totalRows/batchRows)
 	case mo.call.When == faultproxy.Sent: // a step: also before it began, and when it was done
 		mo.call.When = faultproxy.Moment(random.IntN(int(faultproxy.Answered)))
 	}

@@ -76,9 +76,9 @@ func (m *migration) endures() error {
 	if err != nil {
 		return fmt.Errorf("pymilvus: %w\n%s", err, said.String())
 	}
-	want := fmt.Sprintf("%d %d %s", rows, rows, m.source.digest())
+	want := fmt.Sprintf("%d %d %s", totalRows, totalRows, m.source.digest())
 	if m.tenants {
-		want += strings.Repeat(fmt.Sprintf(" %d", rows/tenants), tenants)
+		want += strings.Repeat(fmt.Sprintf(" %d", totalRows/tenants), tenants)
 	}
 	if got := strings.TrimSpace(string(out)); got != want {
 		return fmt.Errorf("after another restart pymilvus finds %s, want %s (count, keys, SHA-256, count of each tenant)", got, want)
@@ -91,7 +91,7 @@ func (s *source) digest() string {
 	sha := sha256.New()
 	vectors := makeVectors()
 	var row []byte
-	for i := range rows {
+	for i := range totalRows {
 		row = binary.LittleEndian.AppendUint64(row[:0], uint64(s.firstKey+int64(i)))
 		for _, v := range vectors[i*dim : (i+1)*dim] {
 			row = binary.LittleEndian.AppendUint32(row, math.Float32bits(v))

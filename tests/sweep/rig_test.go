@@ -64,9 +64,9 @@ func (r *rig) run(t *testing.T, src source, mo moment, v victim) books {
 	t.Helper()
 	lane := <-r.lanes
 	t.Cleanup(func() { r.lanes <- lane }) // when all else is cleaned up
-	s, rangeRows := lane.usual, int64(rows/2)
+	s, rangeRows := lane.usual, int64(totalRows/2)
 	if mo.draining {
-		s, rangeRows = lane.draining, rows/8
+		s, rangeRows = lane.draining, totalRows/8
 	}
 	if mo.target == toTenants {
 		src = r.tenants
@@ -129,7 +129,7 @@ func releaseAfterCount(m *migration, mo moment, v victim) {
 	held := m.proxy.Hold(mo.call)
 	r := count(faultproxy.Replied)
 	r.Nth = 0 // a target that is there is counted before, too
-	counted := m.halt(r, func(*faultproxy.Call) bool { return m.proxy.RowsSent() >= rows })
+	counted := m.halt(r, func(*faultproxy.Call) bool { return m.proxy.RowsSent() >= totalRows })
 	m.start()
 	m.until(counted.arrived, "the count")
 	if err := held.Release(m.t.Context()); err != nil {

@@ -46,7 +46,7 @@ func TestSourceMoments(t *testing.T) {
 				src.server.Start(t)
 				src.proxy = faultproxy.Start(t, src.server.Address)
 				src.address = src.proxy.Addr()
-				m := newMigration(t, lane.usual, src, toNew, rows/2)
+				m := newMigration(t, lane.usual, src, toNew, totalRows/2)
 				h := m.haltAt(src.proxy, mo.call, nil)
 				m.start()
 				m.until(h.arrived, mo.name)

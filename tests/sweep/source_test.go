@@ -20,6 +20,7 @@ import (
 	mdmhdf5 "milvusdm/internal/hdf5"
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 	"milvusdm/tests/content"
 	"milvusdm/tests/faultproxy"
@@ -27,8 +28,8 @@ import (
 )
 
 const (
-	rows = 24_000
-	dim  = 16
+	totalRows = 24_000
+	dim       = 16
 )
 
 // source is what is migrated. The key of row i is firstKey+i, so that the proxy's books can be read in rows.
@@ -36,10 +37,10 @@ type source struct {
 	format   string // as the job names it
 	path     string // of a file, or of an export's run
 	firstKey int64
-	sum      transfer.Sum
+	sum      rows.Sum
 	// labelled are the sums of collection sourceCollection under the names of the partitions that its rows may go to; nil where
 	// the source is no collection.
-	labelled map[string]transfer.Sum
+	labelled map[string]rows.Sum
 	server   *stack.Server     // has the collection, if it is no export
 	proxy    *faultproxy.Proxy // before it, where a case strikes the source
 	address  string
@@ -76,7 +77,7 @@ func (s *source) spec(collection, partition string) string {
 }
 
 // label is the sum of what goes into a partition, as a job tells it.
-func (s *source) label(partition string) transfer.Sum {
+func (s *source) label(partition string) rows.Sum {
 	if s.labelled == nil {
 		return s.sum
 	}
@@ -87,7 +88,7 @@ func (s *source) label(partition string) transfer.Sum {
 func tenantSource(t *testing.T) source {
 	t.Helper()
 	s := source{format: "hdf5", path: filepath.Join(t.TempDir(), "tenants.h5"), firstKey: 4_000_000}
-	of := make([]int64, rows)
+	of := make([]int64, totalRows)
 	for i := range of {
 		of[i] = int64(i % tenants)
 	}
@@ -116,7 +117,7 @@ func makeSources(t *testing.T, server, temporal *stack.Server) []source {
 	must(t, err)
 	f.sum = sumOf(t, src)
 	m := milvusSource(t, server)
-	e := newExport(t, newServers(t, temporal, server), m, rows/2)
+	e := newExport(t, newServers(t, temporal, server), m, totalRows/2)
 	e.start()
 	e.finish()
 	x := source{format: "export", path: e.dir, firstKey: m.firstKey, sum: m.sum, labelled: m.labelled}
@@ -125,7 +126,7 @@ func makeSources(t *testing.T, server, temporal *stack.Server) []source {
 
 func makeVectors() []float32 {
 	random := rand.New(rand.NewPCG(1, 2))
-	vectors := make([]float32, rows*dim)
+	vectors := make([]float32, totalRows*dim)
 	for i := range vectors {
 		vectors[i] = random.Float32()
 	}
@@ -157,7 +158,7 @@ func (s *source) fill(t *testing.T, vectors []float32) error {
 	if err := c.CreateCollection(ctx, schema, 1); err != nil {
 		return err
 	}
-	ids, split := make([]int64, rows), make([][]float32, rows)
+	ids, split := make([]int64, totalRows), make([][]float32, totalRows)
 	for i := range ids {
 		ids[i], split[i] = s.firstKey+int64(i), vectors[i*dim:(i+1)*dim]
 	}
@@ -172,7 +173,7 @@ func (s *source) fill(t *testing.T, vectors []float32) error {
 		c.LoadCollection(ctx, sourceCollection, false)); err != nil {
 		return err
 	}
-	s.labelled = map[string]transfer.Sum{}
+	s.labelled = map[string]rows.Sum{}
 	for _, partition := range []string{"_default", "refilled"} {
 		src, err := milvus.OpenSource(ctx, &job.MilvusSource{MilvusServer: job.MilvusServer{Address: s.address, ConnectTimeout: 10 * time.Second},
 			Collections: []job.Collection{{Name: sourceCollection, RenamePartitions: map[string]string{"_default": partition}}}})
@@ -186,13 +187,13 @@ func (s *source) fill(t *testing.T, vectors []float32) error {
 	return err
 }
 
-func sumOf(t *testing.T, src transfer.Source) transfer.Sum {
+func sumOf(t *testing.T, src transfer.Source) rows.Sum {
 	t.Helper()
 	sum, err := content.Of(t.Context(), src)
 	must(t, err)
 	must(t, src.Close())
-	if sum.Rows != rows {
-		t.Fatalf("the source has %d rows, not the %d that were written", sum.Rows, rows)
+	if sum.Rows != totalRows {
+		t.Fatalf("the source has %d rows, not the %d that were written", sum.Rows, totalRows)
 	}
 	return sum
 }
@@ -200,7 +201,7 @@ func sumOf(t *testing.T, src transfer.Source) transfer.Sum {
 // writeHDF5 writes MilvusDM's layout; with the rows' tenants, fields by their names in the target.
 func writeHDF5(path string, firstKey int64, vectors []float32, tenantOf []int64) error {
 	keyName, vectorName := "ids", "embeddings"
-	ids := make([]int64, rows)
+	ids := make([]int64, totalRows)
 	for i := range ids {
 		ids[i] = firstKey + int64(i)
 	}
@@ -210,14 +211,14 @@ func writeHDF5(path string, firstKey int64, vectors []float32, tenantOf []int64)
 	}
 	if tenantOf != nil {
 		keyName, vectorName = "id", "embedding"
-		if err := writeDataset(f, tenantField, hdf5.T_NATIVE_INT64, &tenantOf, rows); err != nil {
+		if err := writeDataset(f, tenantField, hdf5.T_NATIVE_INT64, &tenantOf, totalRows); err != nil {
 			return err
 		}
 	}
-	if err := writeDataset(f, keyName, hdf5.T_NATIVE_INT64, &ids, rows); err != nil {
+	if err := writeDataset(f, keyName, hdf5.T_NATIVE_INT64, &ids, totalRows); err != nil {
 		return err
 	}
-	if err := writeDataset(f, vectorName, hdf5.T_NATIVE_FLOAT, &vectors, rows, dim); err != nil {
+	if err := writeDataset(f, vectorName, hdf5.T_NATIVE_FLOAT, &vectors, totalRows, dim); err != nil {
 		return err
 	}
 	return f.Close()
@@ -244,7 +245,7 @@ func writeFaiss(path string, vectors []float32) error {
 	var b bytes.Buffer
 	b.WriteString("IxF2")
 	for _, field := range []any{
-		int32(dim), int64(rows), int64(1 << 20), int64(1 << 20), // two unused numbers
+		int32(dim), int64(totalRows), int64(1 << 20), int64(1 << 20), // two unused numbers
 		true,     // is trained
 		int32(1), // L2
 		uint64(len(vectors)), vectors,

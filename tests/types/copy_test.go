@@ -12,6 +12,7 @@ import (
 
 	"milvusdm/internal/job"
 	"milvusdm/internal/milvus"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -117,7 +118,7 @@ func runCopy(t *testing.T, from *server, name string, to *server, as, onExisting
 }
 
 // verify reads the staged target as a source, as the program does, and compares content sums.
-func verify(ctx context.Context, t *testing.T, server job.MilvusServer, name string, want transfer.Sum) (err error) {
+func verify(ctx context.Context, t *testing.T, server job.MilvusServer, name string, want rows.Sum) (err error) {
 	src, err := milvus.OpenSource(ctx, &job.MilvusSource{MilvusServer: server, Collections: []job.Collection{{Name: name}}})
 	if err != nil {
 		return err
@@ -127,9 +128,9 @@ func verify(ctx context.Context, t *testing.T, server job.MilvusServer, name str
 	if err != nil {
 		return err
 	}
-	var got transfer.Sum
+	var got rows.Sum
 	for _, r := range ranges {
-		reader, err := src.Open(ctx, r, transfer.Cursor{}, transfer.BatchLimit{Rows: 1000, Bytes: 1 << 20})
+		reader, err := src.Open(ctx, r, rows.Cursor{}, transfer.BatchLimit{Rows: 1000, Bytes: 1 << 20})
 		if err != nil {
 			return err
 		}
@@ -149,11 +150,11 @@ func verify(ctx context.Context, t *testing.T, server job.MilvusServer, name str
 
 type nowhere struct{}
 
-func (nowhere) Write(context.Context, *transfer.Batch) error { return nil }
-func (nowhere) Close() error                                 { return nil }
+func (nowhere) Write(context.Context, *rows.Batch) error { return nil }
+func (nowhere) Close() error                             { return nil }
 
 // copyRange copies a range, unless it is to be in one go, in two, as if a worker had ended in between.
-func copyRange(ctx context.Context, src transfer.Source, sink transfer.Sink, target *transfer.Target, r transfer.Range, options job.Copy, insert, oneGo bool) (transfer.Checkpoint, error) {
+func copyRange(ctx context.Context, src transfer.Source, sink transfer.Sink, target *transfer.Target, r rows.Range, options job.Copy, insert, oneGo bool) (transfer.Checkpoint, error) {
 	var reached transfer.Checkpoint
 	for rest := oneGo; ; rest = true {
 		stop := make(chan struct{})

@@ -10,6 +10,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvusdm/internal/fault"
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -42,22 +43,22 @@ func (f *File) Describe(context.Context) (*transfer.Description, error) {
 		Inputs: []transfer.Input{{Path: "memory", Rows: n, Bytes: n * 40}}}, nil
 }
 
-func (f *File) schema() transfer.Schema {
-	fields := []*schemapb.FieldSchema{transfer.KeyField("id"), transfer.VarCharField("name", 100), transfer.VectorField("v", schemapb.DataType_FloatVector, 2)}
+func (f *File) schema() rows.Schema {
+	fields := []*schemapb.FieldSchema{rows.KeyField("id"), rows.VarCharField("name", 100), rows.VectorField("v", schemapb.DataType_FloatVector, 2)}
 	fields[0].IsPrimaryKey, fields[1].IsPrimaryKey = !f.Strings, f.Strings
 	if f.More != "" {
 		fields = append(fields, &schemapb.FieldSchema{Name: f.More, DataType: schemapb.DataType_Int64})
 	}
-	return transfer.Schema{CollectionSchema: &schemapb.CollectionSchema{Name: "memory", Fields: fields}}
+	return rows.Schema{CollectionSchema: &schemapb.CollectionSchema{Name: "memory", Fields: fields}}
 }
 
 // Plan cuts the rows into ranges of row numbers.
-func (f *File) Plan(_ context.Context, size int64, _ func(string)) ([]transfer.Range, error) {
+func (f *File) Plan(_ context.Context, size int64, _ func(string)) ([]rows.Range, error) {
 	return transfer.RowRanges([]transfer.Input{{Rows: int64(len(f.Rows))}}, size), nil
 }
 
 // Open reads rows by number.
-func (f *File) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+func (f *File) Open(_ context.Context, r rows.Range, from rows.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	at := max(r.From.Int, from.Int)
 	return &memoryReader{file: f, rows: f.Rows[at:r.To.Int], first: at, limit: limit.Rows}, nil
 }
@@ -65,15 +66,15 @@ func (f *File) Open(_ context.Context, r transfer.Range, from transfer.Cursor, l
 // Close does nothing.
 func (f *File) Close() error { return nil }
 
-func (f *File) batch(rows []Row) *transfer.Batch {
-	keys, names, values := make([]int64, 0, len(rows)), make([]string, 0, len(rows)), make([]float32, 0, 2*len(rows))
-	for _, r := range rows {
+func (f *File) batch(some []Row) *rows.Batch {
+	keys, names, values := make([]int64, 0, len(some)), make([]string, 0, len(some)), make([]float32, 0, 2*len(some))
+	for _, r := range some {
 		keys, names, values = append(keys, r.Key), append(names, r.Name), append(values, r.Value, r.Value)
 	}
-	b := &transfer.Batch{Rows: len(rows), First: -1, Fields: []*schemapb.FieldData{
-		transfer.FloatVectorColumn("v", 2, values), transfer.Int64Column("id", keys), transfer.VarCharColumn("name", names)}}
+	b := &rows.Batch{Rows: len(some), First: -1, Fields: []*schemapb.FieldData{
+		rows.FloatVectorColumn("v", 2, values), rows.Int64Column("id", keys), rows.VarCharColumn("name", names)}}
 	if f.More != "" {
-		b.Fields = append(b.Fields, transfer.Int64Column(f.More, make([]int64, len(rows))))
+		b.Fields = append(b.Fields, rows.Int64Column(f.More, make([]int64, len(some))))
 	}
 	return b
 }
@@ -85,7 +86,7 @@ type memoryReader struct {
 	limit int
 }
 
-func (r *memoryReader) Next(ctx context.Context) (*transfer.Batch, error) {
+func (r *memoryReader) Next(ctx context.Context) (*rows.Batch, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -100,7 +101,7 @@ func (r *memoryReader) Next(ctx context.Context) (*transfer.Batch, error) {
 	}
 	b := r.file.batch(r.rows[:n])
 	if r.first >= 0 {
-		b.First, b.After = r.first, transfer.Row(r.first+int64(n))
+		b.First, b.After = r.first, rows.Row(r.first+int64(n))
 		r.first += int64(n)
 	} else {
 		b.After = r.file.cursor(r.rows[n-1])
@@ -111,11 +112,11 @@ func (r *memoryReader) Next(ctx context.Context) (*transfer.Batch, error) {
 
 func (r *memoryReader) Close() error { return nil }
 
-func (f *File) cursor(r Row) transfer.Cursor {
+func (f *File) cursor(r Row) rows.Cursor {
 	if f.Strings {
-		return transfer.Cursor{Kind: transfer.StringCursor, Str: r.Name}
+		return rows.Cursor{Kind: rows.StringCursor, Str: r.Name}
 	}
-	return transfer.Cursor{Kind: transfer.Int64Cursor, Int: r.Key}
+	return rows.Cursor{Kind: rows.Int64Cursor, Int: r.Key}
 }
 
 // Server is a source of rows in memory that is like a server's: it is read in key order by partition, each key once (though
@@ -182,7 +183,7 @@ func (s *Server) Release(_ context.Context, loaded []string) error {
 }
 
 // Plan cuts each partition into ranges of keys.
-func (s *Server) Plan(_ context.Context, size int64, _ func(string)) ([]transfer.Range, error) {
+func (s *Server) Plan(_ context.Context, size int64, _ func(string)) ([]rows.Range, error) {
 	if !s.ready() {
 		return nil, fault.New(fault.Internal, "planned before it was loaded")
 	}
@@ -190,22 +191,22 @@ func (s *Server) Plan(_ context.Context, size int64, _ func(string)) ([]transfer
 	if partitions == nil {
 		partitions = []string{""}
 	}
-	var out []transfer.Range
+	var out []rows.Range
 	for _, p := range partitions {
-		rows := s.in(transfer.Range{Partition: p}, true)
-		var from transfer.Cursor
-		for int64(len(rows)) > size {
-			to := s.cursor(rows[size-1])
-			out = append(out, transfer.Range{ID: len(out), Partition: p, Rows: size, From: from, To: to})
-			rows, from = rows[size:], to
+		left := s.in(rows.Range{Partition: p}, true)
+		var from rows.Cursor
+		for int64(len(left)) > size {
+			to := s.cursor(left[size-1])
+			out = append(out, rows.Range{ID: len(out), Partition: p, Rows: size, From: from, To: to})
+			left, from = left[size:], to
 		}
-		out = append(out, transfer.Range{ID: len(out), Partition: p, Rows: int64(len(rows)), From: from})
+		out = append(out, rows.Range{ID: len(out), Partition: p, Rows: int64(len(left)), From: from})
 	}
 	return out, nil
 }
 
 // Open reads keys behind the cursor.
-func (s *Server) Open(_ context.Context, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
+func (s *Server) Open(_ context.Context, r rows.Range, from rows.Cursor, limit transfer.BatchLimit) (transfer.Reader, error) {
 	if !s.ready() {
 		return nil, fault.New(fault.Internal, "opened before it was loaded")
 	}
@@ -216,13 +217,13 @@ func (s *Server) Open(_ context.Context, r transfer.Range, from transfer.Cursor,
 }
 
 // CountRange counts rows.
-func (s *Server) CountRange(_ context.Context, r transfer.Range) (int64, error) {
+func (s *Server) CountRange(_ context.Context, r rows.Range) (int64, error) {
 	return int64(len(s.in(r, false))), nil
 }
 
 // Find yields the rows of the keys, the last key's first.
-func (s *Server) Find(_ context.Context, partition string, keys *transfer.Keys, yield func(*transfer.Batch) error) error {
-	rows := s.in(transfer.Range{Partition: partition}, true)
+func (s *Server) Find(_ context.Context, partition string, keys *rows.Keys, yield func(*rows.Batch) error) error {
+	rows := s.in(rows.Range{Partition: partition}, true)
 	rows = slices.DeleteFunc(rows, func(r Row) bool {
 		return !slices.Contains(keys.Ints, r.Key) && !slices.Contains(keys.Strings, r.Name)
 	})
@@ -236,7 +237,7 @@ func (s *Server) Find(_ context.Context, partition string, keys *transfer.Keys, 
 }
 
 // in returns the rows of a range in key order; each key of a partition once, if distinct.
-func (s *Server) in(r transfer.Range, distinct bool) []Row {
+func (s *Server) in(r rows.Range, distinct bool) []Row {
 	var out []Row
 	for _, row := range s.Rows {
 		c := s.cursor(row)
@@ -253,6 +254,6 @@ func (s *Server) in(r transfer.Range, distinct bool) []Row {
 	return out
 }
 
-func order(a, b transfer.Cursor) int {
+func order(a, b rows.Cursor) int {
 	return cmp.Or(cmp.Compare(a.Int, b.Int), cmp.Compare(a.Str, b.Str))
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"milvusdm/internal/rows"
 	"milvusdm/internal/transfer"
 )
 
@@ -48,7 +49,7 @@ func Source(t *testing.T, open func(t *testing.T) transfer.Source) {
 	t.Run("a cancelled context ends reading", func(t *testing.T) {
 		ranges := plan(t, src, d, d.Rows)
 		ctx, cancel := context.WithCancel(context.Background())
-		r, err := src.Open(ctx, ranges[0], transfer.Cursor{}, transfer.BatchLimit{Rows: 1, Bytes: 1 << 30})
+		r, err := src.Open(ctx, ranges[0], rows.Cursor{}, transfer.BatchLimit{Rows: 1, Bytes: 1 << 30})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func closed(t *testing.T, c io.Closer) {
 }
 
 // plan cuts the source into ranges and checks that they are disjoint and complete.
-func plan(t *testing.T, src transfer.Source, d *transfer.Description, size int64) []transfer.Range {
+func plan(t *testing.T, src transfer.Source, d *transfer.Description, size int64) []rows.Range {
 	t.Helper()
 	ranges, err := src.Plan(context.Background(), size, func(string) {})
 	if err != nil {
@@ -91,7 +92,7 @@ func plan(t *testing.T, src transfer.Source, d *transfer.Description, size int64
 }
 
 // each reads a range from a cursor on and checks what every batch promises.
-func each(t *testing.T, src transfer.Source, d *transfer.Description, r transfer.Range, from transfer.Cursor, limit transfer.BatchLimit, f func(*transfer.Batch)) {
+func each(t *testing.T, src transfer.Source, d *transfer.Description, r rows.Range, from rows.Cursor, limit transfer.BatchLimit, f func(*rows.Batch)) {
 	t.Helper()
 	reader, err := src.Open(context.Background(), r, from, limit)
 	if err != nil {
@@ -110,7 +111,7 @@ func each(t *testing.T, src transfer.Source, d *transfer.Description, r transfer
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.Rows < 1 || b.Rows > limit.Rows || b.First != at || b.After != transfer.Row(at+int64(b.Rows)) || b.Place(0) == "" {
+		if b.Rows < 1 || b.Rows > limit.Rows || b.First != at || b.After != rows.Row(at+int64(b.Rows)) || b.Place(0) == "" {
 			t.Fatalf("batch of %d rows from %d to %v; expected from %d, at most %d rows", b.Rows, b.First, b.After, at, limit.Rows)
 		}
 		if len(b.Fields) != len(d.Schema.GetFields()) {
@@ -133,11 +134,11 @@ func each(t *testing.T, src transfer.Source, d *transfer.Description, r transfer
 }
 
 // content sums up all rows.
-func content(t *testing.T, src transfer.Source, d *transfer.Description, limit transfer.BatchLimit, rangeRows int64) transfer.Sum {
+func content(t *testing.T, src transfer.Source, d *transfer.Description, limit transfer.BatchLimit, rangeRows int64) rows.Sum {
 	t.Helper()
-	var total transfer.Sum
+	var total rows.Sum
 	for _, r := range plan(t, src, d, rangeRows) {
-		each(t, src, d, r, transfer.Cursor{}, limit, func(b *transfer.Batch) { total.Add(sum(t, b)) })
+		each(t, src, d, r, rows.Cursor{}, limit, func(b *rows.Batch) { total.Add(sum(t, b)) })
 	}
 	if total.Rows != d.Rows {
 		t.Fatalf("read %d of %d rows", total.Rows, d.Rows)
@@ -145,29 +146,29 @@ func content(t *testing.T, src transfer.Source, d *transfer.Description, limit t
 	return total
 }
 
-func sum(t *testing.T, b *transfer.Batch) transfer.Sum {
+func sum(t *testing.T, b *rows.Batch) rows.Sum {
 	t.Helper()
-	s, err := transfer.SumBatch("", b)
+	s, err := rows.SumBatch("", b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func resumes(t *testing.T, src transfer.Source, d *transfer.Description, whole transfer.Sum) {
+func resumes(t *testing.T, src transfer.Source, d *transfer.Description, whole rows.Sum) {
 	limit := transfer.BatchLimit{Rows: 3, Bytes: 1 << 30}
 	ranges := plan(t, src, d, d.Rows)
 	first := ranges[0]
 	for at := first.From.Int; at < first.To.Int; at += max(first.Rows/5, 1) {
-		var total transfer.Sum
+		var total rows.Sum
 		head := first
-		head.To, head.Rows = transfer.Row(at), at-first.From.Int
+		head.To, head.Rows = rows.Row(at), at-first.From.Int
 		if head.Rows > 0 {
-			each(t, src, d, head, transfer.Cursor{}, limit, func(b *transfer.Batch) { total.Add(sum(t, b)) })
+			each(t, src, d, head, rows.Cursor{}, limit, func(b *rows.Batch) { total.Add(sum(t, b)) })
 		}
-		each(t, src, d, first, transfer.Row(at), limit, func(b *transfer.Batch) { total.Add(sum(t, b)) })
+		each(t, src, d, first, rows.Row(at), limit, func(b *rows.Batch) { total.Add(sum(t, b)) })
 		for _, r := range ranges[1:] {
-			each(t, src, d, r, transfer.Cursor{}, limit, func(b *transfer.Batch) { total.Add(sum(t, b)) })
+			each(t, src, d, r, rows.Cursor{}, limit, func(b *rows.Batch) { total.Add(sum(t, b)) })
 		}
 		if total != whole {
 			t.Errorf("cut at row %d: %v, whole %v", at, total, whole)
@@ -184,7 +185,7 @@ func keys(t *testing.T, src transfer.Source, d *transfer.Description) {
 	var texts []string
 	name := d.Schema.PrimaryKey().GetName()
 	for _, r := range plan(t, src, d, d.Rows) {
-		each(t, src, d, r, transfer.Cursor{}, transfer.BatchLimit{Rows: 100, Bytes: 1 << 30}, func(b *transfer.Batch) {
+		each(t, src, d, r, rows.Cursor{}, transfer.BatchLimit{Rows: 100, Bytes: 1 << 30}, func(b *rows.Batch) {
 			want = append(want, b.Field(name).GetScalars().GetLongData().GetData()...)
 			texts = append(texts, b.Field(name).GetScalars().GetStringData().GetData()...)
 		})
