@@ -8,7 +8,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"milvusdm/internal/fault"
@@ -53,51 +52,31 @@ func (p *policy) job(j *job.Job) error {
 	if err := p.source(&j.Source); err != nil {
 		return err
 	}
-	switch t := &j.Target; {
-	case t.Milvus != nil:
-		return p.server(&t.Milvus.MilvusServer)
-	case t.HDF5 != nil:
-		return p.path(t.HDF5.Directory)
+	if t := j.Target.Kind(); t != nil {
+		return p.allows(t.Needs())
 	}
 	return nil
 }
 
 func (p *policy) source(s *job.Source) error {
-	switch {
-	case s.HDF5 != nil:
-		return p.path(s.HDF5.Paths...)
-	case s.Faiss != nil:
-		return p.path(s.Faiss.Paths...)
-	case s.Export != nil:
-		return p.path(s.Export.Path)
-	case s.Milvus != nil:
-		return p.server(&s.Milvus.MilvusServer)
-	case s.Milvus1 == nil:
-		return nil
+	if k := s.Kind(); k != nil {
+		return p.allows(k.Needs())
 	}
-	if err := p.path(s.Milvus1.Path); err != nil || s.Milvus1.MySQL == nil {
-		return err
-	}
-	db := s.Milvus1.MySQL
-	if err := p.address(net.JoinHostPort(db.Host, strconv.Itoa(db.Port))); err != nil {
-		return err
-	}
-	return p.secret(db.Password)
+	return nil
 }
 
-func (p *policy) server(s *job.MilvusServer) error {
-	if err := p.address(s.Address); err != nil {
-		return err
+func (p *policy) allows(n job.Needs) error {
+	for _, address := range n.Addresses {
+		if err := p.address(address); err != nil {
+			return err
+		}
 	}
-	for _, secret := range []job.Secret{s.Password, s.Token} {
+	for _, secret := range n.Secrets {
 		if err := p.secret(secret); err != nil {
 			return err
 		}
 	}
-	if t := s.TLS; t != nil {
-		return p.path(t.CA, t.Cert, t.Key)
-	}
-	return nil
+	return p.path(n.Paths...)
 }
 
 func (p *policy) secret(s job.Secret) error {

@@ -74,9 +74,5 @@ func queueOf(ctx workflow.Context, host string) string {
 
 // activityQueue is the queue of the one machine that has the files, where the job names it, else the workflow's own.
 func activityQueue(ctx workflow.Context, j *job.Job) string {
-	host := j.Source.Host()
-	if host == "" && j.Target.HDF5 != nil {
-		host = j.Target.HDF5.Host
-	}
-	return queueOf(ctx, host)
+	return queueOf(ctx, j.Host())
 }

@@ -21,7 +21,7 @@ import (
 // Numbers of rows the job has compared before.
 func verifyTarget(ctx workflow.Context, c *collectionCopy) error {
 	t := &c.State.Target
-	mode := c.Job.Copy.Verify
+	mode := string(c.Job.Copy.Verify)
 	unasked := mode != VerifyFull && c.State.uncertain() && !t.Plan.WholeRanges
 	if unasked {
 		mode = VerifyFull

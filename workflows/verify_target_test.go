@@ -64,7 +64,7 @@ func newBoardForTest() *board { return &board{} }
 func TestVerifyTargetByRecordedSums(t *testing.T) {
 	for _, mode := range []string{VerifySample, VerifyFull} {
 		for _, j := range []job.Job{fromServer(), fromFile()} {
-			j.Copy.Verify = mode
+			j.Copy.Verify = job.Verify(mode)
 			left, target := atServer(verifyRows(100)), atServer(verifyRows(100))
 			file := &transfertest.File{Rows: verifyRows(100)}
 			w := world{"left/c": left, "right/c__mdm": target, "file": file}
@@ -74,13 +74,13 @@ func TestVerifyTargetByRecordedSums(t *testing.T) {
 			}
 			r, err := w.target(t, j, copied, nil)
 			if err != nil || r.Verified != mode {
-				t.Errorf("%s %s: %+v, %v", j.Direction(), mode, r, err)
+				t.Errorf("%s %s: %+v, %v", j.SourceName(), mode, r, err)
 			}
 			for i := range left.Rows { // changed since: the target holds what was copied
 				left.Rows[i].Name = "changed"
 			}
 			if r, err := w.target(t, j, copied, nil); err != nil {
-				t.Errorf("%s %s, the source changed: %+v, %v", j.Direction(), mode, r, err)
+				t.Errorf("%s %s, the source changed: %+v, %v", j.SourceName(), mode, r, err)
 			}
 			left.Rows = verifyRows(100)
 			for i := range target.Rows {
@@ -88,7 +88,7 @@ func TestVerifyTargetByRecordedSums(t *testing.T) {
 			}
 			_, err = w.target(t, j, copied, nil)
 			if kind, text := fault.FromTemporal(err); kind != fault.Different || !strings.Contains(text, "with other contents: key ") {
-				t.Errorf("%s %s, corrupt: %v", j.Direction(), mode, err)
+				t.Errorf("%s %s, corrupt: %v", j.SourceName(), mode, err)
 			}
 		}
 	}
@@ -109,16 +109,16 @@ func TestVerifyTargetAmongOthersRows(t *testing.T) {
 			copied = file
 		}
 		if _, err := w.target(t, j, copied, others); err != nil {
-			t.Errorf("%s: %v", j.Direction(), err)
+			t.Errorf("%s: %v", j.SourceName(), err)
 		}
 		rows[7].Value = -1
 		_, err := w.target(t, j, copied, others)
 		if kind, _ := fault.FromTemporal(err); kind != fault.Different {
-			t.Errorf("%s, one differs: %v", j.Direction(), err)
+			t.Errorf("%s, one differs: %v", j.SourceName(), err)
 		}
 		keep := func(c *collectionCopy) { others(c); c.State.Target.Plan.OnExisting = "keep" }
 		if r, err := w.target(t, j, copied, keep); err != nil || len(r.Notes) != 1 {
-			t.Errorf("%s, kept rows differ: %+v, %v", j.Direction(), r, err)
+			t.Errorf("%s, kept rows differ: %+v, %v", j.SourceName(), r, err)
 		}
 		rows[7].Value = 7
 	}

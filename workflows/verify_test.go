@@ -154,7 +154,7 @@ func TestVerifyNamesEveryPlantedFault(t *testing.T) {
 		}{{fromServer(), f.rows}, {fromFile(), f.file}, {unplanned(), f.rows}} {
 			r, err := w.verify(t, VerifyInput{Job: j.job, Mode: VerifyFull})
 			if r == nil || !slices.Equal(r.Differences, j.want) || (err == nil) != (j.want == nil) || r.Compared < 100 {
-				t.Errorf("%s, %s: %+v, %v\nwant %q", name, j.job.Direction(), r, err, j.want)
+				t.Errorf("%s, %s: %+v, %v\nwant %q", name, j.job.SourceName(), r, err, j.want)
 			}
 			if err != nil && j.want != nil && !strings.Contains(err.Error(), j.want[0]) {
 				t.Errorf("%s: the error does not say it: %v", name, err)
@@ -188,12 +188,12 @@ func TestVerifySampleComparesABatchOfEachRange(t *testing.T) {
 		w := world{"left/c": atServer(verifyRows(100)), "right/c": atServer(verifyRows(100)), "file": file}
 		r, err := w.verify(t, VerifyInput{Job: j, Mode: VerifySample})
 		if err != nil || r.Compared == 0 || r.Compared >= 100 {
-			t.Errorf("%s: %+v, %v", j.Direction(), r, err)
+			t.Errorf("%s: %+v, %v", j.SourceName(), r, err)
 		}
 		w["right/c"] = atServer(wrong)
 		again, err := w.verify(t, VerifyInput{Job: j, Mode: VerifySample})
 		if err == nil || again.Difference.Differing != r.Compared {
-			t.Errorf("%s: %+v, %v", j.Direction(), again, err)
+			t.Errorf("%s: %+v, %v", j.SourceName(), again, err)
 		}
 	}
 	// a server compared with a file: the file's rows are looked up
@@ -226,14 +226,14 @@ func TestVerifyOfAppendLeavesOthersRowsAlone(t *testing.T) {
 			j.Target.Milvus.Mode = job.Append
 			r, err := w.verify(t, VerifyInput{Job: j, Mode: VerifyFull})
 			if err != nil || len(r.Notes) != 1 {
-				t.Errorf("%s, %d others: %+v, %v", j.Direction(), others, r, err)
+				t.Errorf("%s, %d others: %+v, %v", j.SourceName(), others, r, err)
 			}
 			if r, err = w.verify(t, VerifyInput{Job: j, Mode: VerifyFull, Exact: true}); err == nil || r.Difference.OnlyRight != int64(others) {
-				t.Errorf("%s, exactly: %+v, %v", j.Direction(), r, err)
+				t.Errorf("%s, exactly: %+v, %v", j.SourceName(), r, err)
 			}
 			rows[30].Value = -1
 			if r, err = w.verify(t, VerifyInput{Job: j, Mode: VerifyFull}); err == nil || r.Difference.Differing != 1 {
-				t.Errorf("%s, one differs: %+v, %v", j.Direction(), r, err)
+				t.Errorf("%s, one differs: %+v, %v", j.SourceName(), r, err)
 			}
 			rows[30].Value = 30
 		}

@@ -21,8 +21,8 @@ func hosts(j *job.Job) []string {
 	for _, s := range sides {
 		add(s.Host())
 	}
-	if t := j.Target.HDF5; t != nil {
-		add(t.Host)
+	if t := j.Target.Kind(); t != nil {
+		add(t.OnHost())
 	}
 	return out
 }

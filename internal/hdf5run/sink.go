@@ -109,7 +109,7 @@ func (s *sink) OpenPart(ctx context.Context, t *transfer.Target, r rows.Range, a
 	}
 	d := &transfer.Description{Schema: t.Plan.Schema, Settings: t.Plan.Settings, Metric: t.Plan.Index.Metric}
 	w, err := hdf5.CreatePart(draft.Path, d, hdf5.WriteOptions{Collection: s.collection, Partition: r.Partition,
-		Compression: s.Compression, Level: s.Level, Shuffle: s.Shuffle, Fletcher32: s.Fletcher32})
+		Compression: string(s.Compression), Level: s.Level, Shuffle: s.Shuffle, Fletcher32: s.Fletcher32})
 	if err != nil {
 		return nil, nil, errors.Join(export.Explain(err, "export"), draft.Drop(), run.Close())
 	}

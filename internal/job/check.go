@@ -80,7 +80,7 @@ func (i *Index) clash() string {
 
 // Check refuses a level without compression.
 func (t *HDF5Target) Check(keys strict.Keys) {
-	if keys.Has("level") && t.Compression == "none" {
+	if keys.Has("level") && t.Compression == NoCompression {
 		keys.Errorf("level", "is gzip's; write compression: gzip beside it, or leave it out")
 	}
 }
@@ -93,7 +93,7 @@ func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target
 	case !keys.Has(onExisting):
 	case t.Mode == Skip || t.Mode == Overwrite:
 		keys.Errorf(onExisting, "is for mode append, and %smode is %s; leave it out", target, t.Mode)
-	case t.IDs == "new":
+	case t.IDs == NewIDs:
 		keys.Errorf(onExisting, "is for keys that are kept, and %sids is new; leave it out", target)
 	}
 	if first := copy + "release_first"; keys.Has(first) && (t.Mode != Overwrite || t.Partition != "") {
@@ -103,12 +103,12 @@ func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target
 	switch {
 	case source.files() && keys.Has(ids):
 		keys.Errorf(ids, "is for collections of a Milvus; leave it out")
-	case t.IDs == "new" && !t.AcceptRepeats:
+	case t.IDs == NewIDs && !t.AcceptRepeats:
 		keys.Errorf(ids, "new can leave a row there twice when a server or a worker fails, since nothing can tell; write accept_repeats: true "+
 			"beside it, or ids: keep")
-	case t.IDs == "new" && keys.Has(copy+"verify"):
+	case t.IDs == NewIDs && keys.Has(copy+"verify"):
 		keys.Errorf(copy+"verify", "compares by key, and %sids is new; leave it out", target)
-	case t.IDs != "new" && keys.Has(accept):
+	case t.IDs != NewIDs && keys.Has(accept):
 		keys.Errorf(accept, "is for ids: new; leave it out")
 	}
 }
@@ -125,10 +125,10 @@ func checkHDF5Copy(keys strict.Keys, copy string) {
 // checkSourceKind refuses keys of the copy that have no meaning for its kind of source.
 func checkSourceKind(keys strict.Keys, source *Source, c *Copy, copy string) {
 	duplicate := copy + "on_duplicate"
-	switch ordered := source.ordered(); {
-	case ordered && c.OnDuplicate == "one":
+	switch ordered := source.Kind().Ordered(); {
+	case ordered && c.OnDuplicate == DuplicateOne:
 		keys.Errorf(duplicate, "one is for collections of a Milvus, which have no order; write last or fail")
-	case !ordered && c.OnDuplicate == "last":
+	case !ordered && c.OnDuplicate == DuplicateLast:
 		keys.Errorf(duplicate, "last is for files, whose rows have an order; write one or fail")
 	}
 	if source.files() && keys.Has(copy+"collections") {

@@ -102,15 +102,10 @@ func checkNames(keys strict.Keys, list string, chosen []string, renames string, 
 	}
 }
 
-// Collections are those that a source names, nil where it is files of one.
+// Collections are those that a source names, nil where it is one.
 func (s *Source) Collections() []Collection {
-	switch {
-	case s.Milvus != nil:
-		return s.Milvus.Collections
-	case s.Milvus1 != nil:
-		return s.Milvus1.Collections
-	case s.Export != nil:
-		return s.Export.Collections
+	if k := s.Kind(); k != nil {
+		return k.Chosen()
 	}
 	return nil
 }
@@ -121,10 +116,7 @@ func several(c []Collection) bool {
 }
 
 // files reports whether the source is files, which are one collection.
-func (s *Source) files() bool { return s.HDF5 != nil || s.Faiss != nil }
-
-// ordered reports whether the source's rows have an order of their own.
-func (s *Source) ordered() bool { return s.Milvus == nil }
+func (s *Source) files() bool { return s.Kind() != nil && s.Kind().IsFiles() }
 
 // checkItself refuses collections that would be what is done to them with themselves.
 func checkItself(keys strict.Keys, list string, from *MilvusSource, to *MilvusServer, done string) {

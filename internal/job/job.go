@@ -151,7 +151,7 @@ type HDF5Target struct {
 	// Who may read the files, beside this worker's user: nobody (owner), its group, or everyone.
 	ReadableBy string `json:"readableBy,omitempty" yaml:"readable_by" rule:"is=readable_by,default=owner,retunable"`
 	// Compression of the datasets.
-	Compression string `json:"compression,omitempty" yaml:"compression" rule:"is=compression,default=none"`
+	Compression Compression `json:"compression,omitempty" yaml:"compression" rule:"is=compression,default=none"`
 	// Level of gzip.
 	Level int `json:"level,omitempty" yaml:"level" rule:"min=1,max=9"`
 	// Sorts the bytes of each chunk by their place in the number, which compresses better.
@@ -255,15 +255,6 @@ type FaissSource struct {
 	Key string `json:"key,omitempty" yaml:"key" rule:"is=no_key"`
 }
 
-// Mode says what to do with a target collection or partition that exists; the meaning is MilvusDM's.
-type Mode string
-
-const (
-	Append    Mode = "append"    // write into what exists
-	Skip      Mode = "skip"      // leave alone what exists
-	Overwrite Mode = "overwrite" // replace what exists
-)
-
 // MilvusTarget names a collection on a Milvus server and how it is to be.
 type MilvusTarget struct {
 	MilvusServer `yaml:",inline"`
@@ -286,11 +277,11 @@ type MilvusTarget struct {
 	Index Index `json:"index" yaml:"index"`
 	// Primary keys of a copied collection: the source's (keep), or new ones that the server makes (new), which needs
 	// accept_repeats. Without it, keep.
-	IDs string `json:"ids,omitempty" yaml:"ids" rule:"is=ids"`
+	IDs IDs `json:"ids,omitempty" yaml:"ids" rule:"is=ids"`
 	// Takes it that with ids: new a row can arrive twice when a server or a worker fails: nothing can tell.
 	AcceptRepeats bool `json:"acceptRepeats,omitempty" yaml:"accept_repeats"`
 	// Whether the collection is left loaded. "keep": if it was before; a new one is.
-	Load string `json:"load" yaml:"load" rule:"is=load,default=keep"`
+	Load LoadState `json:"load" yaml:"load" rule:"is=load,default=keep"`
 }
 
 // Index is the index of the vector field.
@@ -319,16 +310,16 @@ type Copy struct {
 	Writers int `json:"writers" yaml:"writers" rule:"min=1,max=16,default=2,retunable"`
 	// For keys that stand more than once in the source: refuse (fail), or take the last by file order and row (last; for
 	// files), or the one that the server answers with (one; for Milvus).
-	OnDuplicate string `json:"onDuplicate" yaml:"on_duplicate" rule:"is=on_duplicate,default=fail"`
+	OnDuplicate OnDuplicate `json:"onDuplicate" yaml:"on_duplicate" rule:"is=on_duplicate,default=fail"`
 	// For keys that mode append finds in the target: refuse (fail), write the source's row (replace) or leave the target's
 	// (keep).
-	OnExisting string `json:"onExisting" yaml:"on_existing" rule:"is=on_existing,default=fail"`
+	OnExisting OnExisting `json:"onExisting" yaml:"on_existing" rule:"is=on_existing,default=fail"`
 	// Where the server has no memory for the collection that mode overwrite replaces and the new one: releases the old one, which
 	// is then not served until the new one is counted and in its place.
 	ReleaseFirst bool `json:"releaseFirst,omitempty" yaml:"release_first" rule:"retunable"`
 	// How the target is compared with what was copied: by the number of its rows (count), with contents of a batch out of each
 	// range (sample), or all of them (full).
-	Verify string `json:"verify" yaml:"verify" rule:"is=verify,default=count"`
+	Verify Verify `json:"verify" yaml:"verify" rule:"is=verify,default=count"`
 	// Passes NaN and infinite vector elements on, instead of refusing them.
 	AllowNaN bool `json:"allowNaN,omitempty" yaml:"allow_nan" rule:"retunable"`
 	// Takes sources that hold only an approximation of the vectors.
@@ -349,15 +340,5 @@ type Copy struct {
 
 // Direction names the workflow that runs the job, as "HDF5ToMilvus".
 func (j *Job) Direction() string {
-	from, to := "HDF5", "Milvus"
-	switch {
-	case j.Source.Faiss != nil:
-		from = "Faiss"
-	case j.Source.Milvus != nil, j.Source.Milvus1 != nil:
-		from = "Milvus"
-	}
-	if j.Target.HDF5 != nil {
-		to = "HDF5"
-	}
-	return from + "To" + to
+	return j.Source.Kind().Direction() + "To" + j.Target.Kind().Direction()
 }

@@ -36,7 +36,7 @@ type destination struct {
 	Mode Mode `yaml:"mode" rule:"required,is=mode"`
 
 	// Whether the collection is left loaded. "keep": if it was before; a new one is.
-	Load string `yaml:"load" rule:"is=load,default=keep"`
+	Load LoadState `yaml:"load" rule:"is=load,default=keep"`
 
 	MilvusServer `yaml:",inline" rule:"except=address"`
 	Copy         `yaml:",inline"`
@@ -60,8 +60,8 @@ func (t *destination) check(keys strict.Keys, source *Source, target *MilvusTarg
 	t.MilvusServer.Check(keys)
 	checkSourceKind(keys, source, &t.Copy, "")
 	checkMilvusTarget(keys, source, target, "", "")
-	if t.Mode == Append && !keys.Has("on_existing") && target.IDs != "new" {
-		t.OnExisting = "replace"
+	if t.Mode == Append && !keys.Has("on_existing") && target.IDs != NewIDs {
+		t.OnExisting = ExistingReplace
 		keys.Warnf("mode", "append replaces rows whose id is in the target already; write on_existing: fail or keep to have it otherwise")
 	}
 }

@@ -14,7 +14,7 @@ type copyTask struct {
 	// Name of the machine that has the directory, where not every worker does: the host name its worker was started with.
 	Host string `yaml:"host" rule:"is=name"`
 	// Primary keys: the source's (keep), or new ones that the server makes (new), which needs accept_repeats.
-	IDs string `yaml:"ids" rule:"is=ids"`
+	IDs IDs `yaml:"ids" rule:"is=ids"`
 	// Takes it that with ids: new a row can arrive twice when a server or a worker fails: nothing can tell.
 	AcceptRepeats bool `yaml:"accept_repeats"`
 }

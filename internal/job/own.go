@@ -45,7 +45,7 @@ func (f *ownFile) Check(keys strict.Keys) {
 		checkMilvusTarget(keys, &f.Source, f.Target.Milvus, "target.milvus.", "copy.")
 		f.checkMilvusKeys(keys)
 		checkItself(keys, "source.milvus.collections", f.Source.Milvus, &f.Target.Milvus.MilvusServer, "copied onto")
-	case f.Target.HDF5 != nil && (f.Source.files() || f.Source.Export != nil):
+	case f.Target.HDF5 != nil && !f.Target.HDF5.Takes(f.Source.Kind()):
 		keys.Errorf("target.hdf5", "is for collections of a Milvus; write them as the source")
 	case f.Target.HDF5 != nil:
 		checkHDF5Copy(keys, "copy.")

@@ -35,57 +35,43 @@ func (c *Collection) Split() []Collection {
 func (j *Job) Part(c Collection) Job {
 	part := *j
 	part.Source = j.Source.Only(c)
-	if j.Target.Milvus != nil {
-		target := *j.Target.Milvus
-		target.Collection = c.Target()
-		if len(c.Partitions) == 1 {
-			target.Partition = cmp.Or(c.RenamePartitions[c.Partitions[0]], c.Partitions[0])
-		}
-		part.Target.Milvus = &target
+	if t := j.Target.Kind(); t != nil {
+		part.Target = targetOf(t.Unit(c))
 	}
 	return part
 }
 
-// Only is the source with c as its one collection; one of files stays as it is.
-func (s *Source) Only(c Collection) Source {
-	switch one := []Collection{c}; {
-	case s.Milvus != nil:
-		source := *s.Milvus
-		source.Collections = one
-		return Source{Milvus: &source}
-	case s.Milvus1 != nil:
-		source := *s.Milvus1
-		source.Collections = one
-		return Source{Milvus1: &source}
-	case s.Export != nil:
-		source := *s.Export
-		source.Collections = one
-		return Source{Export: &source}
-	}
-	return *s
+// targetPartition is the name in the target of a partition of the source.
+func (c *Collection) targetPartition(name string) string {
+	return cmp.Or(c.RenamePartitions[name], name)
 }
+
+// Only is the source with c as its one collection; one of files stays as it is.
+func (s *Source) Only(c Collection) Source { return sourceOf(s.Kind().Only(c)) }
 
 // Host is the machine that has the source's files, "" where any worker can read it.
 func (s *Source) Host() string {
-	switch {
-	case s.HDF5 != nil:
-		return s.HDF5.Host
-	case s.Faiss != nil:
-		return s.Faiss.Host
-	case s.Milvus1 != nil:
-		return s.Milvus1.Host
-	case s.Export != nil:
-		return s.Export.Host
+	if k := s.Kind(); k != nil {
+		return k.OnHost()
 	}
 	return ""
 }
 
+// Host is the machine that has the files of source or target, "" where any worker can do the job.
+func (j *Job) Host() string {
+	host := j.Source.Host()
+	if t := j.Target.Kind(); t != nil && host == "" {
+		host = t.OnHost()
+	}
+	return host
+}
+
 // HostClash says why source and target can't be on the machines that the job names for them, "" where they can.
 func (j *Job) HostClash() string {
-	if j.Target.HDF5 == nil {
+	if j.Target.Kind() == nil {
 		return ""
 	}
-	from, to := j.Source.Host(), j.Target.HDF5.Host
+	from, to := j.Source.Host(), j.Target.Kind().OnHost()
 	if from == "" || to == "" || from == to {
 		return ""
 	}

@@ -18,7 +18,7 @@ const defaultPartition = "_default"
 
 func (s *sink) Inspect(ctx context.Context, from *transfer.Description) (*transfer.TargetPlan, error) {
 	plan := &transfer.TargetPlan{Place: s.place(), LockID: lockID(s.address, s.databaseName(), s.job.Collection),
-		Collection: s.job.Collection, Partition: s.job.Partition, OnExisting: s.copy.OnExisting, Server: "Milvus " + s.version}
+		Collection: s.job.Collection, Partition: s.job.Partition, OnExisting: string(s.copy.OnExisting), Server: "Milvus " + s.version}
 	if plan.Partition == "" {
 		plan.Partitions = from.Partitions
 	}

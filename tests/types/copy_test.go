@@ -45,7 +45,7 @@ func runCopy(t *testing.T, from *server, name string, to *server, as, onExisting
 	server := func(s *server) job.MilvusServer {
 		return job.MilvusServer{Address: s.address, ConnectTimeout: 30 * time.Second}
 	}
-	options := job.Copy{BatchRows: 17, BatchBytes: 1 << 20, Parallel: 1, Writers: 2, OnDuplicate: "fail", OnExisting: onExisting, WriteTimeout: 30 * time.Second}
+	options := job.Copy{BatchRows: 17, BatchBytes: 1 << 20, Parallel: 1, Writers: 2, OnDuplicate: "fail", OnExisting: job.OnExisting(onExisting), WriteTimeout: 30 * time.Second}
 	src, err := milvus.OpenSource(ctx, &job.MilvusSource{MilvusServer: server(from), Collections: []job.Collection{{Name: name, As: as}}})
 	if err != nil {
 		return fmt.Errorf("open the source: %w", err)

@@ -13,6 +13,8 @@ type Entry struct {
 	Value string // as it could stand in a file
 	// Retunable says that the value may change without making it another job.
 	Retunable bool
+	// Default says that the value is the key's default.
+	Default bool
 }
 
 // Flatten lists the keys below a struct, in their order, without those that have their zero value. A Custom is shown by its
@@ -37,10 +39,19 @@ func flatten(v reflect.Value, path string, retunable bool) []Entry {
 				out = append(out, flatten(x.Index(i), fmt.Sprintf("%s[%d]", at, i), retunable)...)
 			}
 		default:
-			out = append(out, Entry{at, show(x.Interface()), retunable})
+			out = append(out, Entry{at, show(x.Interface()), retunable, f.isDefault(x)})
 		}
 	}
 	return out
+}
+
+// isDefault reports whether x is the field's default.
+func (f field) isDefault(x reflect.Value) bool {
+	if f.def == "" {
+		return false
+	}
+	def := reflect.New(f.typ).Elem()
+	return setPlain(f, def, f.def) == nil && def.Equal(x)
 }
 
 func show(v any) string {
