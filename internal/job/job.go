@@ -338,7 +338,11 @@ type Copy struct {
 	GiveUpAfter time.Duration `json:"giveUpAfter,omitempty" yaml:"give_up_after" rule:"min=1s,retunable"`
 }
 
-// Direction names the workflow that runs the job, as "HDF5ToMilvus".
+// Direction names the workflow that runs the job, as "HDF5ToMilvus". Of a job that only compares it names the two sides.
 func (j *Job) Direction() string {
-	return j.Source.Kind().Direction() + "To" + j.Target.Kind().Direction()
+	from := j.Source.Kind().Direction() + "To"
+	if j.Compare != nil {
+		return from + j.Compare.Kind().Direction()
+	}
+	return from + j.Target.Kind().Direction()
 }
