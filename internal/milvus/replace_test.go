@@ -84,9 +84,9 @@ func TestReplacedRowsAreFoundByPartitionKey(t *testing.T) {
 				}
 				byTenant := func(when string) {
 					t.Helper()
-					total, err := c.count(ctx, name, "", nil)
-					if err != nil || total != total {
-						t.Errorf("%s: %d rows of %d, %v", when, total, total, err)
+					counted, err := c.count(ctx, name, "", nil)
+					if err != nil || counted != total {
+						t.Errorf("%s: %d rows of %d, %v", when, counted, total, err)
 					}
 					for i := range 20 {
 						expr := fmt.Sprintf("tenant == %d", i)
