@@ -57,5 +57,5 @@ func openSink(ctx context.Context, j *job.Job, owner, stage string) (transfer.Si
 }
 
 func errUnknown(what string) error {
-	return fault.New(fault.Config, "%s: the job names none that this worker knows; is the worker older than the program that started the job?", what)
+	return fault.New(fault.Config, "%s: this worker does not know the kind that the job names; is the worker older than the program that started the job?", what)
 }

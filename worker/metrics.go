@@ -37,14 +37,14 @@ func serveMetrics(address string, logger *slog.Logger) (client.MetricsHandler, f
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("metrics are served no more", "address", address, "error", err)
+			logger.Error("metrics are no longer served", "address", address, "error", err)
 		}
 	}()
 	stop := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := errors.Join(server.Shutdown(ctx), provider.Shutdown(ctx)); err != nil {
-			logger.Warn("metrics not shut down in order", "error", err)
+			logger.Warn("metrics were not shut down cleanly", "error", err)
 		}
 	}
 	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: provider.Meter("temporal-sdk")}), stop, nil

@@ -47,7 +47,7 @@ func parse(args []string) (*settings, error) {
 	f.StringVar(&s.taskQueue, "task-queue", workflows.TaskQueue, "Temporal task queue to listen on")
 	f.StringVar(&s.host, "host", hostname, "name that jobs give in source.*.host to have this machine's files read")
 	f.StringVar(&s.reports, "reports", filepath.Join(".milvusdm", "reports"), "directory of the jobs' report.json files")
-	f.StringVar(&s.metrics, "metrics", "", "address to serve Prometheus metrics on, as 127.0.0.1:9464; none by default")
+	f.StringVar(&s.metrics, "metrics", "", "address to serve Prometheus metrics on, such as 127.0.0.1:9464 (default: none)")
 	f.IntVar(&s.activities, "activities", 8, "how many activities that read or write rows run at once; each holds some batches in memory")
 	f.DurationVar(&s.stopTimeout, "stop-timeout", time.Minute, "how long to wait on SIGTERM for writes under way; should be longer than a job's write_timeout")
 	f.Int64Var(&s.memory, "memory-limit-mib", 192, "soft limit of the Go heap in MiB; 0 sets none")

@@ -22,9 +22,9 @@ func say(t *testing.T, stdin string, args ...string) (code int, text string) {
 
 func TestDataFileIsNoJob(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
-		"a.h5":    {"\x89HDF\r\n\x1a\n\x00\x00", "a file of data (HDF5)"},
-		"a.faiss": {"IxF2\x20\x00\x00\x00", "a file of data (Faiss, it seems)"},
-		"a.npy":   {"\x93NUMPY\x01\x00v\x00" + strings.Repeat("x", 2<<20), "a file of data (binary)"},
+		"a.h5":    {"\x89HDF\r\n\x1a\n\x00\x00", "a data file (HDF5)"},
+		"a.faiss": {"IxF2\x20\x00\x00\x00", "a data file (probably Faiss)"},
+		"a.npy":   {"\x93NUMPY\x01\x00v\x00" + strings.Repeat("x", 2<<20), "a data file (binary)"},
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {

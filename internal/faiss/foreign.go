@@ -60,7 +60,7 @@ func (d *decoder) foreign() string {
 		return "this is an SQLite database, not a Faiss index; the index that belongs to it is a file of its own: " +
 			"name that"
 	case begin("version https://git-lfs"):
-		return "this is a pointer of Git LFS, not the Faiss index that it stands for; get that with: git lfs pull"
+		return "this is a Git LFS pointer, not the Faiss index itself; fetch the index with: git lfs pull"
 	case begin("\x3f\xd7\x6c\x17"):
 		return "this is a file of Lucene, not a Faiss index; the k-NN plugin of OpenSearch keeps the indexes of a " +
 			"segment in files NAME.faiss"

@@ -190,7 +190,7 @@ func (d *decoder) listSizes(lists int64) []listSize {
 	}
 	for i := 1; i < len(out); i++ {
 		if out[i].list == out[i-1].list {
-			d.corrupt(at, "inverted list %d is there twice", out[i].list)
+			d.corrupt(at, "inverted list %d appears twice", out[i].list)
 		}
 	}
 	return out

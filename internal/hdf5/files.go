@@ -101,7 +101,7 @@ func stateOf(name, key string) (fileState, error) {
 	}
 	switch {
 	case !info.Mode().IsRegular():
-		return fileState{}, fault.New(fault.Config, "%s: is no regular file (%v; %s)", name, info.Mode().Type(), access.Here())
+		return fileState{}, fault.New(fault.Config, "%s: is not a regular file (%v; %s)", name, info.Mode().Type(), access.Here())
 	case info.Size() == 0:
 		return fileState{}, fault.New(fault.Corrupt, "%s: is empty (0 bytes); copy it again from where it is whole", name)
 	}

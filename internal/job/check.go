@@ -14,7 +14,7 @@ func checkPaths(keys strict.Keys, key string, paths []string) {
 	seen := map[string]bool{}
 	for _, p := range paths {
 		if p != "" && seen[p] {
-			keys.Errorf(key, "%s is there twice; leave one out", strict.Quote(p))
+			keys.Errorf(key, "%s is listed twice; remove one", strict.Quote(p))
 		}
 		seen[p] = true
 	}
@@ -69,7 +69,7 @@ func (i *Index) clash() string {
 	binary := strings.HasPrefix(i.Type, "BIN_") || i.Type == "MINHASH_LSH"
 	switch {
 	case binary && slices.Contains(floatMetrics, i.Metric):
-		return i.Type + " is for binary vectors, and metric " + i.Metric + " is not; write a type for float vectors, as HNSW"
+		return i.Type + " is for binary vectors, and metric " + i.Metric + " is not; write a type for float vectors, such as HNSW"
 	case strings.HasSuffix(i.Metric, "STRUCTURE") && i.Type != "BIN_FLAT":
 		return i.Type + " can't have metric " + i.Metric + "; write BIN_FLAT"
 	case (i.Metric == "MHJACCARD") != (i.Type == "MINHASH_LSH"):
@@ -104,7 +104,7 @@ func checkMilvusTarget(keys strict.Keys, source *Source, t *MilvusTarget, target
 	case source.files() && keys.Has(ids):
 		keys.Errorf(ids, "is for collections of a Milvus; leave it out")
 	case t.IDs == NewIDs && !t.AcceptRepeats:
-		keys.Errorf(ids, "new can leave a row there twice when a server or a worker fails, since nothing can tell; write accept_repeats: true "+
+		keys.Errorf(ids, "new can leave duplicate rows when a server or a worker fails, since nothing can detect them; write accept_repeats: true "+
 			"beside it, or ids: keep")
 	case t.IDs == NewIDs && keys.Has(copy+"verify"):
 		keys.Errorf(copy+"verify", "compares by key, and %sids is new; leave it out", target)

@@ -49,9 +49,9 @@ func checkCollections(keys strict.Keys, list string, collections []Collection) {
 		switch {
 		case c.Name == "": // reported already
 		case named[c.Name]:
-			keys.Errorf(at, "%s is there twice; leave one out, or say it all in one", strict.Quote(c.Name))
+			keys.Errorf(at, "%s is listed twice; keep one entry for it", strict.Quote(c.Name))
 		case made[target] != "":
-			keys.Errorf(at, "would become collection %s in the target, as %s would; write another name as its as", target, made[target])
+			keys.Errorf(at, "would become collection %s in the target, and so would %s; give one of them another name with `as`", target, made[target])
 		}
 		named[c.Name], made[target] = true, c.Name
 	}
@@ -67,7 +67,7 @@ func (c *Collection) Check(keys strict.Keys) {
 				"for example %s_restored", c.Name, sourceName, sourceName)
 		}
 		if c.FollowAlias {
-			keys.Errorf("follow_alias", "is for a name that is an alias, and '%s' stands for collections; leave it out", c.Name)
+			keys.Errorf("follow_alias", "is for the name of an alias, and '%s' is a pattern; leave it out", c.Name)
 		}
 	case keys.Has("except"):
 		keys.Errorf("except", "is for a name that is a pattern, such as '*', and %s is one collection; leave it out", c.Name)
@@ -83,7 +83,7 @@ func checkNames(keys strict.Keys, list string, chosen []string, renames string, 
 	for i, name := range chosen {
 		at := fmt.Sprintf("%s[%d]", list, i)
 		if name != "" && slices.Index(chosen, name) < i {
-			keys.Errorf(at, "%s is there twice; leave one out", strict.Quote(name))
+			keys.Errorf(at, "%s is listed twice; remove one", strict.Quote(name))
 		}
 		if as[name] == "" {
 			made[name] = name
@@ -96,7 +96,7 @@ func checkNames(keys strict.Keys, list string, chosen []string, renames string, 
 		case len(chosen) > 0 && !slices.Contains(chosen, name):
 			keys.Errorf(at, "is not copied; add %s to %s, or leave it out here", strict.Quote(name), list)
 		case made[target] != "":
-			keys.Errorf(at, "would become %s, as %s would; write another name", target, made[target])
+			keys.Errorf(at, "would become %s, and so would %s; write another name", target, made[target])
 		}
 		made[target] = name
 	}

@@ -21,7 +21,7 @@ source: {milvus: {address: "a:1", collections: [{name: '*', as: AS}]}}
 target: {milvus: {address: "a:1"}}
 `
 	for as, says := range map[string]string{"'{name}_restored'": "", "'{name}'": "would be copied onto itself", "one": "is one name for several",
-		"'{nam}_x'": "is no name that Milvus takes", "'1{name}'": "is no name that Milvus takes"} {
+		"'{nam}_x'": "is not a valid Milvus name", "'1{name}'": "is not a valid Milvus name"} {
 		_, _, err := Parse("job.yaml", []byte(strings.Replace(text, "AS", as, 1)), Options{})
 		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("as: %s: %v, not %q", as, err, says)

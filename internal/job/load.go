@@ -39,7 +39,7 @@ func Load(path string, opts Options) (*Job, []Warning, error) {
 	data, err := readBounded(path, maxFile)
 	switch kind := dataFormat(data); {
 	case kind != "":
-		return nil, nil, fault.New(fault.Config, "%s is no job but a file of data (%s); write a job whose source names it, as examples/ has them, and run that",
+		return nil, nil, fault.New(fault.Config, "%s is a data file (%s), not a job; write a job whose source names it (see examples/), and run that job",
 			path, kind)
 	case errors.Is(err, os.ErrNotExist):
 		return nil, nil, fault.Wrap(fault.NotFound, err, "read the job")
@@ -59,7 +59,7 @@ func dataFormat(data []byte) string {
 	case bytes.HasPrefix(begin, []byte("\x89HDF")):
 		return "HDF5"
 	case bytes.HasPrefix(begin, []byte("I")):
-		return "Faiss, it seems"
+		return "probably Faiss"
 	}
 	return "binary"
 }
@@ -112,7 +112,7 @@ func document(path string, data []byte) (*yaml.Node, error) {
 	var doc, next yaml.Node
 	err := dec.Decode(&doc)
 	if errors.Is(err, io.EOF) {
-		return nil, wrong(path, 1, 1, "the file is empty; write a job, as in examples/")
+		return nil, wrong(path, 1, 1, "the file is empty; write a job (see examples/)")
 	}
 	if err == nil {
 		err = dec.Decode(&next)
@@ -145,7 +145,7 @@ func syntaxError(path string, data []byte, err error) error {
 		before := data[:at[1]]
 		return wrong(path, bytes.Count(before, []byte("\n"))+1, at[1]-at[0], "a tab; indent with spaces")
 	}
-	return wrong(path, line, 1, fmt.Sprintf("not YAML: %s; mend the line, or the one before it", strings.TrimSpace(text)))
+	return wrong(path, line, 1, fmt.Sprintf("not YAML: %s; fix this line or the one before it", strings.TrimSpace(text)))
 }
 
 // wrong is the error of a file with one fault that stops everything else.

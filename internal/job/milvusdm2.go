@@ -62,7 +62,7 @@ func (t *destination) check(keys strict.Keys, source *Source, target *MilvusTarg
 	checkMilvusTarget(keys, source, target, "", "")
 	if t.Mode == Append && !keys.Has("on_existing") && target.IDs != NewIDs {
 		t.OnExisting = ExistingReplace
-		keys.Warnf("mode", "append replaces rows whose id is in the target already; write on_existing: fail or keep to have it otherwise")
+		keys.Warnf("mode", "append replaces rows whose id is already in the target; write on_existing: fail or keep to change that")
 	}
 }
 

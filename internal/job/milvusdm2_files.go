@@ -77,7 +77,7 @@ func (t *faissTask) Check(keys strict.Keys) {
 func (t *fileTask) check(keys strict.Keys, source *Source) {
 	t.destination.check(keys, source, t.target())
 	if keys.Has("collection_parameter.index_file_size") {
-		keys.Warnf("collection_parameter.index_file_size", "has no meaning in Milvus 2.x and is left alone")
+		keys.Warnf("collection_parameter.index_file_size", "has no meaning in Milvus 2.x and is ignored")
 	}
 	if keys.Has("index.metric") {
 		keys.Errorf("index.metric", "is collection_parameter.metric_type in this form; leave it out here")

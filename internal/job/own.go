@@ -68,8 +68,8 @@ func (f *ownFile) checkMilvusKeys(keys strict.Keys) {
 		return
 	}
 	for _, wrong := range []struct{ key, instead string }{
-		{"collection", "a collection keeps its name, or has another by as: NAME beside its name in the source"},
-		{"partition", "partitions keep their names, or have others by rename_partitions beside the collection's name in the source"},
+		{"collection", "a collection keeps its name, or gets another with as: NAME beside its name in the source"},
+		{"partition", "partitions keep their names, or get others with rename_partitions beside the collection's name in the source"},
 		{"dimension", "the source's fields are made as they are; leave it out"},
 		{"description", "the source's description is kept; leave it out"},
 	} {
@@ -106,7 +106,7 @@ func (f *ownFile) checkCompare(keys strict.Keys) {
 			return other.Target() == c.Target() || other.IsPattern() && (c.IsPattern() || other.Matches(c.Target()))
 		}
 		if c.Name != "" && !slices.ContainsFunc(to, compared) {
-			keys.Errorf("compare", "has no collection %s to compare collections[%d] of the source with; name it there, or write the name that it has there as its as",
+			keys.Errorf("compare", "has no collection %s to compare collections[%d] of the source with; list it there, or write its name there with `as`",
 				strict.Quote(c.Target()), i)
 		}
 	}

@@ -76,7 +76,7 @@ func (j *Job) HostClash() string {
 		return ""
 	}
 	return "is " + to + ", and the source's directory is on " + from + "; one worker reads and writes, so name one machine that has both, " +
-		"as by a shared file system"
+		"for example through a shared file system"
 }
 
 // sourceName stands for a collection's name in the source, in the name that it gets in the target.

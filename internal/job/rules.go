@@ -79,7 +79,7 @@ var identifierRule = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
 func identifier(example string) strict.Rule {
 	check := func(s string) (string, error) {
 		if !identifierRule.MatchString(s) {
-			return "", fmt.Errorf("%s is no name that Milvus takes; write at most 255 letters, digits and underscores, no digit first", strict.Quote(s))
+			return "", fmt.Errorf("%s is not a valid Milvus name; use at most 255 letters, digits and underscores, and do not begin with a digit", strict.Quote(s))
 		}
 		return s, nil
 	}
@@ -99,7 +99,7 @@ var (
 func someName(pattern *regexp.Regexp, example string) strict.Rule {
 	check := func(s string) (string, error) {
 		if !pattern.MatchString(s) {
-			return "", fmt.Errorf("%s is no name that Milvus takes; write at most 255 letters, digits and underscores, as %s", strict.Quote(s), example)
+			return "", fmt.Errorf("%s is not a valid Milvus name; use at most 255 letters, digits and underscores, such as %s", strict.Quote(s), example)
 		}
 		return s, nil
 	}
@@ -125,7 +125,7 @@ func checkLength(s string) (string, error) {
 	const most = 65535
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > most {
-		return "", fmt.Errorf("%s is no length in bytes; write a whole number from 1 to %d", strict.Quote(s), most)
+		return "", fmt.Errorf("%s is not a length in bytes; write a whole number from 1 to %d", strict.Quote(s), most)
 	}
 	return strconv.Itoa(n), nil
 }
@@ -136,7 +136,7 @@ func checkKeyOffset(s string) (string, error) {
 		return KeyOffsetAuto, nil
 	}
 	if n, err := strconv.ParseInt(s, 10, 64); err != nil || n < 0 || n > math.MaxInt64/2 {
-		return "", fmt.Errorf("%s is no key to begin with; write a whole number from 0 to %d, or auto", strict.Quote(s),
+		return "", fmt.Errorf("%s is not a valid first key; write a whole number from 0 to %d, or auto", strict.Quote(s),
 			math.MaxInt64/2)
 	}
 	return s, nil
@@ -180,16 +180,16 @@ func checkAddress(s string) (string, error) {
 	case strings.Contains(rest, "@"):
 		return "", errors.New("holds a user or password; write them as user and password")
 	case strings.ContainsAny(rest, "/?#"):
-		return "", errors.New("has something behind the port; " + want + ", and a database as database")
+		return "", errors.New("has text after the port; " + want + ", and a database as database")
 	case found && scheme != "tcp" && scheme != "http" && scheme != "https":
 		return "", fmt.Errorf("has the unknown scheme %s; %s", strict.Quote(scheme), want)
 	}
 	u, err := url.Parse("//" + rest)
 	if err != nil || u.Hostname() == "" {
-		return "", fmt.Errorf("%s is no address; %s", strict.Quote(s), want)
+		return "", fmt.Errorf("%s is not an address; %s", strict.Quote(s), want)
 	}
 	if _, err := checkHost(u.Hostname()); err != nil {
-		return "", fmt.Errorf("%s is no address; %s", strict.Quote(s), want)
+		return "", fmt.Errorf("%s is not an address; %s", strict.Quote(s), want)
 	}
 	port := u.Port()
 	if port == "" && scheme == "https" {
@@ -209,7 +209,7 @@ var hostRule = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?$
 
 func checkHost(s string) (string, error) {
 	if net.ParseIP(s) == nil && !hostRule.MatchString(s) {
-		return "", fmt.Errorf("%s is no host; write a name or an IP address, without scheme and port", strict.Quote(s))
+		return "", fmt.Errorf("%s is not a host; write a name or an IP address, without scheme and port", strict.Quote(s))
 	}
 	return s, nil
 }

@@ -40,7 +40,7 @@ func checkDirectory(path string) error {
 	case err != nil:
 		return access.Failed(err, "source.milvus1.path")
 	case !info.IsDir():
-		return fault.New(fault.Config, "source.milvus1.path: %s is no directory; name the one that the Milvus 1.x server kept its data in", path)
+		return fault.New(fault.Config, "source.milvus1.path: %s is not a directory; write the directory in which the Milvus 1.x server kept its data", path)
 	}
 	if info, err = os.Stat(filepath.Join(path, "db")); err == nil && info.IsDir() {
 		return nil
@@ -48,7 +48,7 @@ func checkDirectory(path string) error {
 	if info, err := os.Stat(filepath.Join(path, "tables")); err == nil && info.IsDir() {
 		return fault.New(fault.Config, "source.milvus1.path: %s is the folder db of a Milvus 1.x server; write %s", path, filepath.Dir(path))
 	}
-	return fault.New(fault.NotFound, "source.milvus1.path: %s holds no folder db; name the directory that the Milvus 1.x server kept its data in (storage.path)", path)
+	return fault.New(fault.NotFound, "source.milvus1.path: %s has no folder db; write the directory in which the Milvus 1.x server kept its data (storage.path)", path)
 }
 
 // table is a collection, or a partition of one. The default partition is the collection's own table.
@@ -129,7 +129,7 @@ func (c *catalog) segments(ctx context.Context, tableID string) ([]segmentRows, 
 			at[s.id] = len(out)
 			out = append(out, s)
 		case s.raw && out[i].raw:
-			return fmt.Errorf("segment %.80q of %q stands there twice", s.id, tableID)
+			return fmt.Errorf("segment %.80q of %q is listed twice", s.id, tableID)
 		case s.raw:
 			out[i] = s
 		}

@@ -28,7 +28,7 @@ func statFile(path string) (file, error) {
 		return file{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return file{}, fault.New(fault.Corrupt, "%s: is no regular file (%v; %s)", path, info.Mode().Type(), access.Here())
+		return file{}, fault.New(fault.Corrupt, "%s: is not a regular file (%v; %s)", path, info.Mode().Type(), access.Here())
 	}
 	return file{path, info}, nil
 }

@@ -64,7 +64,7 @@ const (
 
 var damages = map[string]damage{
 	"no such directory":         {remove(""), fault.NotFound, "no such file"},
-	"no folder db":              {remove("db"), fault.NotFound, "holds no folder db"},
+	"no folder db":              {remove("db"), fault.NotFound, "has no folder db"},
 	"no metadata":               {remove("db/meta.sqlite"), fault.NotFound, "write source.milvus1.mysql"},
 	"no segment":                {remove("db/tables/faces/1600000000000000001"), fault.Corrupt, uid + " is not there"},
 	"no ids":                    {remove("db/tables/faces/1600000000000000001/" + uid), fault.Corrupt, uid + " is not there"},
@@ -92,7 +92,7 @@ var damages = map[string]damage{
 	"ids in a folder": {func(t *testing.T, dir string) {
 		remove("db/tables/faces/1600000000000000001/"+uid)(t, dir)
 		must(t, os.Mkdir(filepath.Join(segmentDir(dir), uid), 0o755))
-	}, fault.Corrupt, "is no regular file"},
+	}, fault.Corrupt, "is not a regular file"},
 	"a segment that is a file": {func(t *testing.T, dir string) {
 		remove("db/tables/faces/1600000000000000001")(t, dir)
 		must(t, os.WriteFile(segmentDir(dir), nil, 0o644))
@@ -100,10 +100,10 @@ var damages = map[string]damage{
 	"metadata in a folder": {func(t *testing.T, dir string) {
 		remove("db/meta.sqlite")(t, dir)
 		must(t, os.Mkdir(filepath.Join(dir, "db/meta.sqlite"), 0o755))
-	}, fault.Corrupt, "is no regular file"},
+	}, fault.Corrupt, "is not a regular file"},
 	"metadata is something else": {func(t *testing.T, dir string) {
 		must(t, os.WriteFile(filepath.Join(dir, "db/meta.sqlite"), []byte("CREATE TABLE Tables"), 0o644))
-	}, fault.Corrupt, "is no SQLite file"},
+	}, fault.Corrupt, "is not an SQLite file"},
 	"metadata cut": {func(t *testing.T, dir string) {
 		must(t, os.Truncate(filepath.Join(dir, "db/meta.sqlite"), 5000))
 	}, fault.Corrupt, "meta.sqlite: "},
@@ -130,7 +130,7 @@ var damages = map[string]damage{
 	"a partition upwards":         {onMetadata("UPDATE Tables SET table_id = '..' WHERE partition_tag = 'y2021'"), fault.Corrupt, `"..": no name of a folder`},
 	"a partition without a name":  {onMetadata("UPDATE Tables SET partition_tag = '' WHERE owner_table <> ''"), fault.Corrupt, "not at all"},
 	"two partitions of a name":    {onMetadata("UPDATE Tables SET partition_tag = 'p' WHERE owner_table <> ''"), fault.Corrupt, "as another one"},
-	"a segment twice":             {onMetadata("UPDATE TableFiles SET segment_id = '1600000000000000001'"), fault.Corrupt, "stands there twice"},
+	"a segment twice":             {onMetadata("UPDATE TableFiles SET segment_id = '1600000000000000001'"), fault.Corrupt, "is listed twice"},
 }
 
 func TestDamages(t *testing.T) {
@@ -162,12 +162,12 @@ func TestJobs(t *testing.T) {
 		`no collection "face"; there is faces`:                        sourceOf(dir, "face"),
 		`no collection "1600000000000000200"`:                         sourceOf(dir, "1600000000000000200"),
 		`has no partition "2022"; there are _default, 2020-01, y2021`: sourceOf(dir, "faces", "y2021", "2022"),
-		`write ` + dir:               {Path: filepath.Join(dir, "db"), Collections: []job.Collection{{Name: "faces"}}},
-		"is no directory":            {Path: filepath.Join(dir, "db/meta.sqlite"), Collections: []job.Collection{{Name: "faces"}}},
-		"filter can't be had":        with(func(_ *job.Milvus1Source, c *job.Collection) { c.Filter = "id > 1" }),
-		"limit can't be had":         with(func(_ *job.Milvus1Source, c *job.Collection) { c.Limit = 1 }),
-		"fields can't be had":        with(func(_ *job.Milvus1Source, c *job.Collection) { c.Fields = []string{"id"} }),
-		"rename_fields can't be had": with(func(_ *job.Milvus1Source, c *job.Collection) { c.RenameFields = map[string]string{"id": "pk"} }),
+		`write ` + dir:                   {Path: filepath.Join(dir, "db"), Collections: []job.Collection{{Name: "faces"}}},
+		"is not a directory":             {Path: filepath.Join(dir, "db/meta.sqlite"), Collections: []job.Collection{{Name: "faces"}}},
+		"filter is not available":        with(func(_ *job.Milvus1Source, c *job.Collection) { c.Filter = "id > 1" }),
+		"limit is not available":         with(func(_ *job.Milvus1Source, c *job.Collection) { c.Limit = 1 }),
+		"fields is not available":        with(func(_ *job.Milvus1Source, c *job.Collection) { c.Fields = []string{"id"} }),
+		"rename_fields is not available": with(func(_ *job.Milvus1Source, c *job.Collection) { c.RenameFields = map[string]string{"id": "pk"} }),
 		`would be named "y2021"`: with(func(_ *job.Milvus1Source, c *job.Collection) {
 			c.RenamePartitions = map[string]string{"2020-01": "y2021"}
 		}),

@@ -78,7 +78,7 @@ func (s *segment) measure(said segmentRows, rowBytes int64) error {
 	s.live = s.rows - deleted.count
 	// A server takes a row off as often as the file names it, but for one that was killed between the file and the metadata.
 	if s.live != said.rows && s.rows-deleted.entries != said.rows {
-		return fault.New(fault.Corrupt, "%s: the metadata says that the segment holds %d rows, and its files hold %d, %d of them deleted; if the server was killed, start it once more and stop it in order",
+		return fault.New(fault.Corrupt, "%s: the metadata says that the segment holds %d rows, and its files hold %d, %d of them deleted; if the server was killed, start it once more and stop it cleanly",
 			s.dir, said.rows, s.rows, deleted.count)
 	}
 	return nil

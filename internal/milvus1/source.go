@@ -103,7 +103,7 @@ func theOne(chosen []job.Collection) (*job.Collection, error) {
 		set bool
 	}{{"filter", c.Filter != ""}, {"fields", len(c.Fields) > 0}, {"limit", c.Limit != 0}, {"rename_fields", len(c.RenameFields) > 0}} {
 		if k.set {
-			return nil, fault.New(fault.Config, "source.milvus1.collections: %s can't be had of a Milvus 1.x directory, whose rows are an id and a vector; source.milvus1.key_field and source.milvus1.vector_field name them in the target", k.key)
+			return nil, fault.New(fault.Config, "source.milvus1.collections: %s is not available for a Milvus 1.x directory, whose rows are an id and a vector; source.milvus1.key_field and source.milvus1.vector_field set their names in the target", k.key)
 		}
 	}
 	return c, nil
@@ -194,7 +194,7 @@ func (s *source) Describe(context.Context) (*transfer.Description, error) {
 		deleted += seg.rows - seg.live
 	}
 	if deleted > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("%d rows of the files are deleted and left out", deleted))
+		d.Notes = append(d.Notes, fmt.Sprintf("%d deleted rows in the files are skipped", deleted))
 	}
 	return d, nil
 }

@@ -109,7 +109,7 @@ func TestDescribe(t *testing.T) {
 		d.Inputs[1].Rows != 0 || d.Inputs[2].Path != filepath.Join(dir, "db/tables/1600000000000000200") {
 		t.Errorf("partitions %q, inputs %+v", d.Partitions, d.Inputs)
 	}
-	if text := strings.Join(d.Notes, "\n"); !strings.Contains(text, "5 rows of the files are deleted") {
+	if text := strings.Join(d.Notes, "\n"); !strings.Contains(text, "5 deleted rows in the files are skipped") {
 		t.Errorf("notes %q", text)
 	}
 	src := sourceOf(dir, "prints")

@@ -68,7 +68,7 @@ func checkSQLite(path string) error {
 		return access.Failed(err, "open the metadata")
 	}
 	if !info.Mode().IsRegular() {
-		return fault.New(fault.Corrupt, "%s: is no regular file (%s)", path, access.Here())
+		return fault.New(fault.Corrupt, "%s: is not a regular file (%s)", path, access.Here())
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -78,7 +78,7 @@ func checkSQLite(path string) error {
 	const signature = "SQLite format 3\x00"
 	head := make([]byte, len(signature))
 	if _, err := io.ReadFull(f, head); err != nil || string(head) != signature {
-		return fault.New(fault.Corrupt, "%s: is no SQLite file", path)
+		return fault.New(fault.Corrupt, "%s: is not an SQLite file", path)
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func pending(path string) ([]string, error) {
 		case err != nil:
 			return nil, access.Failed(err, "open the metadata")
 		case !info.Mode().IsRegular():
-			return nil, fault.New(fault.Corrupt, "%s: is no regular file (%s)", path+suffix, access.Here())
+			return nil, fault.New(fault.Corrupt, "%s: is not a regular file (%s)", path+suffix, access.Here())
 		case info.Size() > 0:
 			out = append(out, path+suffix)
 		}
@@ -131,7 +131,7 @@ func copyFiles(ctx context.Context, paths []string) (string, error) {
 
 func copyFile(ctx context.Context, to string, from file) error {
 	if from.size() > maxCopy {
-		return fault.New(fault.Unsupported, "%s: has %d bytes, more than %d; start the Milvus 1.x server once more and stop it in order, so that it leaves no log",
+		return fault.New(fault.Unsupported, "%s: has %d bytes, more than %d; start the Milvus 1.x server once more and stop it cleanly, so that it leaves no log",
 			from.path, from.size(), maxCopy)
 	}
 	in, err := from.open()

@@ -112,7 +112,7 @@ func (d *Decoder) Err() error {
 	d.Errors.Sort()
 	if d.enough() {
 		last := d.Errors[maxErrors]
-		last.Key, last.Text = "", "there is more that is wrong from here on; mend the above first"
+		last.Key, last.Text = "", "there are more errors after this line; fix those above first"
 		d.Errors = append(d.Errors[:maxErrors], last)
 	}
 	return d.Errors
@@ -174,7 +174,7 @@ func (d *Decoder) mapping(at, n *yaml.Node, v reflect.Value, path string, one bo
 		name := join(path, fields[f].key)
 		if first := found[f]; first != nil {
 			if fields[f].key == key.Value || fields[f].alias == key.Value {
-				d.Errorf(key, name, "is there twice, first in line %d; leave one out", first.Line)
+				d.Errorf(key, name, "is written twice, first in line %d; leave one out", first.Line)
 			}
 			continue
 		}

@@ -76,9 +76,9 @@ func (d *Decoder) hint(f field) string {
 	case rule.Values != nil:
 		return alternatives(rule.Values)
 	case f.typ == durationType:
-		return "a duration with its unit, as 30s or 5m" + f.bounds()
+		return "a duration with its unit, such as 30s or 5m" + f.bounds()
 	case f.bytes:
-		return "a size with its unit, as 8MiB" + f.bounds()
+		return "a size with its unit, such as 8MiB" + f.bounds()
 	case f.typ.Kind() == reflect.Bool:
 		return "true or false"
 	case f.min != "" && f.min == f.max:
@@ -86,7 +86,7 @@ func (d *Decoder) hint(f field) string {
 	case f.form.Rule == "" && f.typ.Kind() != reflect.String:
 		return "a whole number" + f.bounds()
 	case rule.Example != "":
-		return "text, as " + rule.Example
+		return "text, such as " + rule.Example
 	}
 	return "text"
 }

@@ -180,7 +180,7 @@ func (d *Decoder) texts(f field, v reflect.Value, n *yaml.Node, path string) {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!merge":
 			d.Errorf(key, path, "has %s where a name must be; write a plain name", describe(key))
 		case lines[key.Value] > 0:
-			d.Errorf(key, at, "is there twice, first in line %d; leave one out", lines[key.Value])
+			d.Errorf(key, at, "is written twice, first in line %d; leave one out", lines[key.Value])
 		case value.Kind != yaml.ScalarNode || value.Tag == "!!null":
 			d.Errorf(key, at, "is %s; write text or a number", describe(value))
 		default:
