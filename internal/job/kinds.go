@@ -60,6 +60,8 @@ func (s *Source) Kind() SourceKind { return oneOf[SourceKind](s) }
 func (t *Target) Kind() TargetKind { return oneOf[TargetKind](t) }
 
 // oneOf is the first pointer that is set of a struct of pointers.
+//
+//workflowcheck:ignore
 func oneOf[K any](choices any) (kind K) {
 	v := reflect.ValueOf(choices).Elem()
 	for i := range v.NumField() {
@@ -77,6 +79,8 @@ func sourceOf(k SourceKind) (s Source) { choose(&s, k); return s }
 func targetOf(k TargetKind) (t Target) { choose(&t, k); return t }
 
 // choose sets the pointer of k's type in a struct of pointers.
+//
+//workflowcheck:ignore
 func choose(choices, k any) {
 	v := reflect.ValueOf(choices).Elem()
 	for i := range v.NumField() {
