@@ -103,7 +103,7 @@ func TestKeysOfMessages(t *testing.T) {
 	found := map[string]int{}
 	for _, dir := range []string{"activities", "workflows", "worker", "internal/milvus", "internal/milvus1",
 		"internal/hdf5", "internal/hdf5run", "internal/faiss",
-		"internal/gofaiss", "internal/export", "internal/transfer"} {
+		"internal/gofaiss", "internal/export", "internal/transfer", "internal/rows", "internal/compare", "internal/limit"} {
 		literals(t, "../../"+dir, func(at, text string) {
 			said := keyPaths.FindAllStringSubmatch(text, -1)
 			var paths []string
