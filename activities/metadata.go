@@ -156,7 +156,7 @@ func (a *Activities) PlanRanges(ctx context.Context, in PlanRangesInput) (*Range
 		if err != nil || len(repeats.Keys) == 0 {
 			return err
 		}
-		if in.Job.Copy.OnDuplicate != "last" {
+		if in.Job.Copy.OnDuplicate != job.DuplicateLast {
 			return repeatedKeys(&in.Job, repeats)
 		}
 		out.Superseded = int64(len(repeats.Superseded))
@@ -200,7 +200,7 @@ func repeated(ctx context.Context, out *Ranges, j *job.Job, src transfer.Source)
 		}
 		out.Superseded += r.Repeated
 	}
-	if out.Superseded == 0 || j.Copy.OnDuplicate == "one" {
+	if out.Superseded == 0 || j.Copy.OnDuplicate == job.DuplicateOne {
 		return nil
 	}
 	d, err := src.Describe(ctx)

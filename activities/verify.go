@@ -223,7 +223,7 @@ func (in *SideInput) plan(ctx context.Context, src transfer.Source, p *pulse) (*
 	}
 	out := &Ranges{Ranges: ranges}
 	scanner, ok := src.(transfer.KeyScanner)
-	if in.OnRight || !ok || d.GeneratedKeys || in.Job.Copy.OnDuplicate != "last" {
+	if in.OnRight || !ok || d.GeneratedKeys || in.Job.Copy.OnDuplicate != job.DuplicateLast {
 		return out, nil
 	}
 	repeats, err := transfer.FindRepeats(ctx, heard{scanner, p})

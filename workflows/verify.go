@@ -18,9 +18,9 @@ import (
 
 // Ways to verify.
 const (
-	VerifyCount  = "count"  // numbers of rows
-	VerifySample = "sample" // and a batch of each range
-	VerifyFull   = "full"   // and every row
+	VerifyCount  = string(job.VerifyCount)  // numbers of rows
+	VerifySample = string(job.VerifySample) // and a batch of each range
+	VerifyFull   = string(job.VerifyFull)   // and every row
 )
 
 // VerifyInput starts Verify.
@@ -239,7 +239,7 @@ func (in *VerifyInput) rightSide(j *job.Job) (*job.Source, error) {
 	switch {
 	case j.Compare != nil:
 		return comparedWith(j), nil
-	case t != nil && t.IDs == "new":
+	case t != nil && t.IDs == job.NewIDs:
 		return nil, fault.New(fault.Unsupported, "the target's rows have keys of their own (ids: new): there is nothing to find a row by")
 	case t != nil:
 		return targetAsSource(t, t.Collection), nil

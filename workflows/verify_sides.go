@@ -11,6 +11,7 @@ import (
 	"milvusdm/internal/compare"
 	"milvusdm/internal/fault"
 	"milvusdm/internal/human"
+	"milvusdm/internal/job"
 	"milvusdm/internal/rows"
 )
 
@@ -170,7 +171,7 @@ func (v *verification) count(ctx workflow.Context) error {
 	if !v.named() {
 		r.Partitions = nil
 	}
-	if v.sides.Job.Copy.OnDuplicate == "one" && v.found.Left.InKeyOrder && r.LeftRows > r.RightRows {
+	if v.sides.Job.Copy.OnDuplicate == job.DuplicateOne && v.found.Left.InKeyOrder && r.LeftRows > r.RightRows {
 		return v.discountRepeated(ctx)
 	}
 	return nil
@@ -241,7 +242,7 @@ func (v *verification) judged() compare.Difference {
 	if v.differing {
 		forgive(compare.Differing, "of the target differ; it kept those that were there (on_existing: keep)")
 	}
-	if v.sides.Job.Copy.OnDuplicate == "one" {
+	if v.sides.Job.Copy.OnDuplicate == job.DuplicateOne {
 		forgive(compare.DoubledLeft, "of the source repeat a key (on_duplicate: one)")
 	}
 	return d

@@ -101,7 +101,7 @@ func TestVerifyTargetAmongOthersRows(t *testing.T) {
 	}
 	others := func(c *collectionCopy) { c.State.Target.Fresh = false }
 	for _, j := range []job.Job{fromServer(), fromFile()} {
-		j.Copy.Verify = VerifyFull
+		j.Copy.Verify = job.VerifyFull
 		file := &transfertest.File{Rows: verifyRows(100)}
 		w := world{"left/c": atServer(verifyRows(100)), "right/c__mdm": atServer(rows), "file": file}
 		copied := transfer.Source(atServer(verifyRows(100)))
@@ -126,7 +126,7 @@ func TestVerifyTargetAmongOthersRows(t *testing.T) {
 
 func TestVerifyTargetLeavesCountsToTheJob(t *testing.T) {
 	j := fromServer()
-	j.Copy.Verify = VerifyCount
+	j.Copy.Verify = job.VerifyCount
 	if r, err := (world{}).target(t, j, atServer(verifyRows(10)), nil); err != nil || r.Verified != "" {
 		t.Errorf("%+v, %v", r, err)
 	}

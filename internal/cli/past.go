@@ -19,8 +19,7 @@ import (
 )
 
 // directions are the workflow types that are jobs, or verify one.
-var directions = []string{workflows.HDF5ToMilvusName, workflows.FaissToMilvusName, workflows.MilvusToMilvusName, workflows.MilvusToHDF5Name,
-	workflows.VerifyName}
+var directions = append(job.Directions(), workflows.VerifyName)
 
 // record is what Temporal knows of a job's run without asking a worker.
 type record struct {

@@ -56,7 +56,7 @@ func (s *sink) Inspect(_ context.Context, from *transfer.Description) (*transfer
 	if free == export.Unknown {
 		return plan, nil
 	}
-	if s.Compression != "gzip" && free < from.Bytes {
+	if s.Compression != job.Gzip && free < from.Bytes {
 		return nil, fault.New(fault.Config, "target.hdf5.directory: %s has %.1f MB of free space, and the rows take about %.1f MB",
 			s.Directory, megabytes(free), megabytes(from.Bytes))
 	}

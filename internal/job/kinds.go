@@ -59,7 +59,8 @@ func (s *Source) Kind() SourceKind { return oneOf[SourceKind](s) }
 // Kind is the one kind of target that is set, nil where none is.
 func (t *Target) Kind() TargetKind { return oneOf[TargetKind](t) }
 
-// oneOf is the first pointer that is set of a struct of pointers.
+// oneOf is the first pointer that is set of a struct of pointers. The fields of a struct have an order, which reflection
+// keeps, so workflows may call it.
 //
 //workflowcheck:ignore
 func oneOf[K any](choices any) (kind K) {

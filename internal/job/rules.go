@@ -59,18 +59,27 @@ func rules(dir string) map[string]strict.Rule {
 		"vector":       {Values: []string{"FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector"}},
 		"key_offset":   {Check: checkKeyOffset, Pattern: "^(auto|[0-9]+)$", Int: true, Example: "auto"},
 		"length":       {Check: checkLength, Pattern: "^[0-9]+$", Int: true, Example: "1000"},
-		"mode":         {Values: []string{"append", "skip", "overwrite"}, Example: "append"},
-		"on_duplicate": {Values: []string{"fail", "last", "one"}},
-		"verify":       {Values: []string{"count", "sample", "full"}},
-		"ids":          {Values: []string{"keep", "new"}},
+		"mode":         {Values: texts(Append, Skip, Overwrite), Example: "append"},
+		"on_duplicate": {Values: texts(DuplicateFail, DuplicateLast, DuplicateOne)},
+		"verify":       {Values: texts(VerifyCount, VerifySample, VerifyFull)},
+		"ids":          {Values: texts(KeepIDs, NewIDs)},
 		"no_key":       {Values: []string{NoKey}},
 		"readable_by":  {Values: []string{"owner", "group", "everyone"}},
-		"compression":  {Values: []string{"none", "gzip"}},
-		"on_existing":  {Values: []string{"fail", "replace", "keep"}},
-		"load":         {Values: []string{"keep", "yes", "no"}, Synonyms: map[string]string{"true": "yes", "false": "no"}},
+		"compression":  {Values: texts(NoCompression, Gzip)},
+		"on_existing":  {Values: texts(ExistingFail, ExistingReplace, ExistingKeep)},
+		"load":         {Values: texts(LoadAsBefore, LoadYes, LoadNo), Synonyms: map[string]string{"true": "yes", "false": "no"}},
 		"index":        {Values: indexTypes},
 		"metric":       {Values: append(append([]string(nil), floatMetrics...), binaryMetrics...), Gone: goneMetrics, Example: "L2"},
 	}
+}
+
+// texts are the values of a choice.
+func texts[T ~string](values ...T) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, string(v))
+	}
+	return out
 }
 
 var identifierRule = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)

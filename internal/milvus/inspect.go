@@ -70,7 +70,7 @@ func (s *sink) planKeys(plan *transfer.TargetPlan, from *transfer.Description) e
 	if key == nil {
 		return fault.New(fault.Internal, "the source's schema has no primary key")
 	}
-	plan.NewIDs = s.job.IDs == "new"
+	plan.NewIDs = s.job.IDs == job.NewIDs
 	switch {
 	case plan.NewIDs && !s.job.AcceptRepeats:
 		return fault.New(fault.Config, "target.milvus.ids: with new ones a row can arrive twice when a server or a worker fails, and nothing can tell; write accept_repeats: true, or ids: keep")
@@ -102,8 +102,8 @@ func (s *sink) planVectors(plan *transfer.TargetPlan, from *transfer.Description
 
 // keepLoad says how the collection is left, which was loaded before or not, or in part.
 func (s *sink) keepLoad(plan *transfer.TargetPlan, before bool, partitions []string) {
-	plan.KeepLoaded = s.job.Load == "yes" || s.job.Load != "no" && before
-	if plan.KeepLoaded && s.job.Load != "yes" {
+	plan.KeepLoaded = s.job.Load == job.LoadYes || s.job.Load != job.LoadNo && before
+	if plan.KeepLoaded && s.job.Load != job.LoadYes {
 		plan.KeepPartitions = partitions
 	}
 }
